@@ -1,0 +1,353 @@
+/**
+ * One connection to a peer: frames out, messages in, and a watch on whether the peer is still there.
+ *
+ * Its life is greeting -> open -> closing -> gone, with short cuts forwards and no way back. Messages pass in the
+ * open state only. `onClose` is called once for each connection that was open, and never from within a call of this
+ * class: a core may send in the middle of its work without being told in the same breath that the link is down.
+ * Once `close` or `destroy` has returned, no handler but that one is called any more.
+ *
+ * Closing: what was sent before, an ERROR included, is written out, and the peer's bytes are read and dropped until
+ * it hangs up, too: closing a socket with unread bytes would send a reset that can overtake our last words. A peer
+ * that does not hang up is cut off after `lingerMs`.
+ *
+ * Whoever accepted the connection reads no more requests while `congestedBytes` of answers wait for the peer: so a
+ * slow reader, however much it asks for, costs that much and little more. The dialling side always reads, or two
+ * congested peers would wait for each other for ever.
+ *
+ * Trouble is kept to this connection: bytes that are no messages, and a ProtocolError that a handler throws, get the
+ * peer one ERROR and are its end. Any other error of a handler is a mistake of ours: the connection is destroyed
+ * and the error thrown again where nobody catches it.
+ */
+import { Buffer } from 'node:buffer';
+import type { Socket } from 'node:net';
+import { ProtocolError } from '../protocol/errors.js';
+import { MessageType } from '../protocol/messages.js';
+import type { ErrorMessage, HelloMessage, Link, Message, WelcomeMessage } from '../protocol/messages.js';
+import type { CloseCode, CloseReason } from './close-reason.js';
+import { flushLater, flushSoon } from './flusher.js';
+import type { Greeter, Handlers } from './handlers.js';
+import { Incoming } from './incoming.js';
+import type { Receiver } from './incoming.js';
+import type { ResolvedOptions } from './options.js';
+import { Outgoing } from './outgoing.js';
+import type { Sink } from './outgoing.js';
+import { unwatch, watch } from './watch.js';
+import type { Watched } from './watch.js';
+
+export interface ConnectionSetup {
+  readonly socket: Socket;
+  /** Host and port of the other end. */
+  readonly remote: string;
+  readonly handlers: Handlers;
+  readonly greeter: Greeter;
+  readonly options: ResolvedOptions;
+  /** What the dialling side says first; undefined on the accepting side. */
+  readonly hello?: HelloMessage;
+}
+
+const lingerMs = 1000;
+/** Of the PINGs sent here. A PONG with another rid answers one that the owner sent, and is his. */
+const heartbeatRid = 0;
+/** Characters of an ERROR's text, so that it fits into the first frame of a connection in any script. */
+const errorCharsMax = 300;
+
+let lastId = 0;
+
+export class Connection implements Link, Sink, Receiver, Watched {
+  readonly id = ++lastId;
+  /** Host and port of the other end, for logs. */
+  readonly remote: string;
+  private readonly socket: Socket;
+  private readonly handlers: Handlers;
+  private readonly greeter: Greeter;
+  private readonly options: ResolvedOptions;
+  private readonly accepted: boolean;
+  private readonly out: Outgoing;
+  private readonly incoming = new Incoming(this);
+  private state: 'greeting' | 'open' | 'closing' | 'gone' = 'greeting';
+  private greeting: HelloMessage | WelcomeMessage | undefined;
+  private reason: CloseReason | undefined;
+  private closeListeners: ((reason: CloseReason) => void)[] = [];
+  /** There was a sign of life since the last scan. */
+  private alive = false;
+  /** Time without a sign of life; while greeting and closing, time in that state. */
+  private silentMs = 0;
+  private pinged = false;
+  private wasCongested = false;
+
+  /** Takes the socket over, its 'data' included where that is how it is read. */
+  constructor({ socket, remote, handlers, greeter, options, hello }: ConnectionSetup) {
+    this.socket = socket;
+    this.remote = remote;
+    this.handlers = handlers;
+    this.greeter = greeter;
+    this.options = options;
+    this.accepted = hello === undefined;
+    this.out = new Outgoing(this, options.outgoingBytesMax);
+    socket.setNoDelay(true);
+    socket.on('end', () => {
+      this.finish({ code: 'ended', text: `${remote} hung up` });
+    });
+    socket.on('error', (error) => {
+      this.finish({ code: 'lost', text: `${remote}: ${error.message}`, cause: error });
+    });
+    socket.on('close', () => {
+      this.finish({ code: 'lost', text: `${remote}: the connection was lost` });
+      this.state = 'gone';
+      this.out.discard();
+      unwatch(this);
+    });
+    watch(this);
+    if (hello !== undefined) {
+      this.out.append(hello);
+      flushSoon(this.out);
+    }
+  }
+
+  get isOpen(): boolean {
+    return this.state === 'open';
+  }
+
+  /** The peer's greeting. @throws Error if it has not come */
+  get peer(): HelloMessage | WelcomeMessage {
+    if (this.greeting === undefined) throw new Error(`${this.remote} has not greeted yet`);
+    return this.greeting;
+  }
+
+  /** Bytes sent here that this process still holds. */
+  get bufferedBytes(): number {
+    return this.out.bufferedBytes;
+  }
+
+  /** More than `congestedBytes` wait for the peer. Who can, stops sending until `onDrain`. */
+  get congested(): boolean {
+    return this.out.bufferedBytes > this.options.congestedBytes;
+  }
+
+  get bytesReceived(): number {
+    return this.incoming.bytesReceived;
+  }
+
+  /** Bytes and writes given to the socket so far. */
+  get bytesWritten(): number {
+    return this.out.bytesWritten;
+  }
+
+  get socketWrites(): number {
+    return this.out.writes;
+  }
+
+  /** @throws TypeError if a field of the message is out of its bounds */
+  send(message: Message): void {
+    if (this.state !== 'open') return;
+    this.out.append(message);
+    flushSoon(this.out);
+  }
+
+  /** @throws TypeError if a field of the message is out of its bounds */
+  sendLazily(message: Message): void {
+    if (this.state !== 'open') return;
+    this.out.append(message);
+    flushLater(this.out);
+  }
+
+  /** Sends one message to several peers and encodes it once; those that are not open are passed over. */
+  static broadcast(message: Message, connections: readonly Connection[], lazily = false): void {
+    let first: Outgoing | undefined;
+    let bytes = 0;
+    for (const { state, out } of connections) {
+      if (state !== 'open') continue;
+      if (first === undefined) {
+        first = out;
+        bytes = out.append(message);
+      } else {
+        out.appendLastOf(first, bytes);
+      }
+      if (lazily) flushLater(out);
+      else flushSoon(out);
+    }
+  }
+
+  /** Calls `listener` once when the connection has ended, at once if it has, after `onClose`. */
+  onceClosed(listener: (reason: CloseReason) => void): void {
+    if (this.reason === undefined) this.closeListeners.push(listener);
+    else queueMicrotask(listener.bind(undefined, this.reason));
+  }
+
+  /** Ends the connection in good order: what was sent goes out first. */
+  close(text = 'closed on this side'): void {
+    if (this.finish({ code: 'closed', text })) this.hangUp();
+  }
+
+  /** Tells the peer why, then ends the connection in good order. */
+  reject(code: string, text: string, closeCode: CloseCode = 'closed'): void {
+    if (this.reason !== undefined) return;
+    const words = Buffer.from(text.slice(0, errorCharsMax)).toString();
+    this.out.append({ type: MessageType.error, code, text: words });
+    this.finish({ code: closeCode, text: `${this.remote}: ${text}` });
+    this.hangUp();
+  }
+
+  /** Ends the connection now; what waits to be sent is lost. */
+  destroy(text = 'closed on this side', code: CloseCode = 'closed'): void {
+    this.finish({ code, text });
+    this.cut();
+  }
+
+  // What follows is called by the parts of the transport.
+
+  /** Bytes from the socket, of which nothing is kept. */
+  receive(chunk: Buffer): void {
+    if (this.reason !== undefined) return;
+    this.alive = true;
+    try {
+      if (this.state === 'open') this.handlers.onBatchStart?.(this);
+      this.incoming.receive(chunk);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  onGreeting(message: Message): number {
+    if (message.type === MessageType.error) {
+      this.told(message);
+      return 0;
+    }
+    const verdict = this.greeter.greet(this, message);
+    if ('refusal' in verdict) {
+      this.reject(verdict.refusal.code, verdict.refusal.text, 'handshake');
+      return 0;
+    }
+    this.greeting = verdict.peer;
+    this.state = 'open';
+    this.silentMs = 0;
+    if ('reply' in verdict) this.send(verdict.reply);
+    this.handlers.onOpen?.(this);
+    return 'reply' in verdict ? this.options.frameBytesMax : verdict.peer.frameBytesMax;
+  }
+
+  onMessage(message: Message): void {
+    switch (message.type) {
+      case MessageType.ping:
+        this.send({ type: MessageType.pong, rid: message.rid });
+        return;
+      case MessageType.pong:
+        if (message.rid !== heartbeatRid) this.handlers.onMessage(this, message);
+        return;
+      case MessageType.error:
+        this.told(message);
+        return;
+      case MessageType.hello:
+      case MessageType.welcome:
+        throw new ProtocolError('a second greeting');
+      default:
+        this.handlers.onMessage(this, message);
+        if (this.accepted && this.congested) this.holdRequests();
+    }
+  }
+
+  write(bytes: Buffer, written: (error?: Error | null) => void): void {
+    this.socket.write(bytes, written);
+  }
+
+  onWritten(bufferedBefore: number): void {
+    if (bufferedBefore > this.options.congestedBytes) this.wasCongested = true;
+    if (!this.wasCongested) return;
+    // Only while the socket's own buffer is full does this say something about the peer.
+    if (this.incoming.isHeld) this.alive = true;
+    if (this.out.bufferedBytes > this.options.congestedBytes / 2 || this.state !== 'open') return;
+    this.wasCongested = false;
+    this.releaseRequests();
+    this.handlers.onDrain?.(this);
+  }
+
+  onOverflow(): void {
+    const text = `${this.remote} does not read: more than ${this.options.outgoingBytesMax} bytes wait for it`;
+    this.destroy(text, 'overflow');
+  }
+
+  onScan(elapsedMs: number): void {
+    if (this.state === 'open' && this.alive) {
+      this.alive = false;
+      this.pinged = false;
+      this.silentMs = 0;
+      return;
+    }
+    this.silentMs += elapsedMs;
+    const { heartbeatMs, silenceMsMax, handshakeMsMax } = this.options;
+    if (this.state === 'greeting') {
+      if (this.accepted && this.silentMs >= handshakeMsMax) {
+        this.reject('PROTOCOL', `no HELLO within ${handshakeMsMax} ms`, 'handshake');
+      }
+    } else if (this.state === 'closing') {
+      if (this.silentMs >= lingerMs) this.cut();
+    } else if (this.silentMs >= silenceMsMax) {
+      this.destroy(`${this.remote}: nothing heard for ${silenceMsMax} ms`, 'silent');
+    } else if (this.silentMs >= heartbeatMs && !this.pinged) {
+      this.pinged = true;
+      this.send({ type: MessageType.ping, rid: heartbeatRid });
+    }
+  }
+
+  private holdRequests(): void {
+    if (this.incoming.isHeld) return;
+    this.incoming.hold();
+    this.socket.pause();
+  }
+
+  private releaseRequests(): void {
+    if (!this.incoming.isHeld) return;
+    try {
+      this.handlers.onBatchStart?.(this);
+      if (this.incoming.release()) this.socket.resume();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private told({ code, text }: ErrorMessage): void {
+    this.finish({ code: 'peer-error', text: `${this.remote}: ${text}`, peerCode: code });
+    this.hangUp();
+  }
+
+  private failed(error: unknown): void {
+    if (error instanceof ProtocolError) {
+      this.reject('PROTOCOL', error.message, 'violation');
+      return;
+    }
+    this.finish({ code: 'bug', text: `${this.remote}: a handler threw`, cause: error });
+    this.cut();
+    queueMicrotask(() => {
+      throw error as Error;
+    });
+  }
+
+  /** From here on the connection is not open. @returns false if it had ended before */
+  private finish(reason: CloseReason): boolean {
+    if (this.reason !== undefined) return false;
+    const wasOpen = this.state === 'open';
+    this.reason = reason;
+    this.state = 'closing';
+    this.silentMs = 0;
+    this.incoming.stop();
+    queueMicrotask(() => {
+      if (wasOpen) this.handlers.onClose(this, reason);
+      else this.greeter.failed(this, reason);
+      for (const listener of this.closeListeners) listener(reason);
+      this.closeListeners = [];
+    });
+    return true;
+  }
+
+  private cut(): void {
+    this.out.discard();
+    this.socket.destroy();
+  }
+
+  private hangUp(): void {
+    this.out.flushFinally();
+    this.socket.end();
+    // Reads on, if requests were held, to drop what comes.
+    this.socket.resume();
+  }
+}

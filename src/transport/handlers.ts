@@ -1,0 +1,32 @@
+/** What a connection calls: the handlers of its owner, and whoever decides over its peer's first message. */
+import type { ErrorMessage, HelloMessage, Message, WelcomeMessage } from '../protocol/messages.js';
+import type { CloseReason } from './close-reason.js';
+import type { Connection } from './connection.js';
+
+/** What the owner of a connection gives to be told. Called as methods: an instance of a class will do. */
+export interface Handlers {
+  /** Hot messages and the values in them are good until this returns; see `keepMessage`. */
+  onMessage(connection: Connection, message: Message): void;
+  /** Called once for each connection that was open. */
+  onClose(connection: Connection, reason: CloseReason): void;
+  /** The greetings are exchanged; before the first message. */
+  onOpen?(connection: Connection): void;
+  /** Before the messages of each chunk that arrives: the moment to look at the clock. */
+  onBatchStart?(connection: Connection): void;
+  /** No longer congested. */
+  onDrain?(connection: Connection): void;
+}
+
+/** What becomes of a connection after the peer's first message. */
+export type Verdict =
+  | { readonly peer: HelloMessage; readonly reply: WelcomeMessage }
+  | { readonly peer: WelcomeMessage }
+  | { readonly refusal: ErrorMessage };
+
+/** Decides over the peer's first message; see handshake.ts. */
+export interface Greeter {
+  /** @throws ProtocolError if it is no greeting */
+  greet(connection: Connection, message: Message): Verdict;
+  /** The connection ended without having been open. */
+  failed(connection: Connection, reason: CloseReason): void;
+}

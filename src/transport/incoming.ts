@@ -1,0 +1,93 @@
+/**
+ * The incoming side of one connection: chunks in, messages out.
+ *
+ * The first frame is the greeting and has a bound of its own: whoever has not greeted yet cannot make us hold more
+ * than a greeting's bytes. Its receiver says how long frames may be from then on.
+ *
+ * A receiver that cannot take more may `hold` from within `onMessage`: the frames that had come in the same chunk
+ * are then copied and wait, in order, for `release`.
+ */
+import { Buffer } from 'node:buffer';
+import { frameHeaderBytes, MessageDecoder } from '../protocol/codec.js';
+import { FrameDecoder } from '../protocol/frame-decoder.js';
+import type { Message } from '../protocol/messages.js';
+
+/** A greeting is short. Whatever declares a longer first frame is not a peer. */
+const greetingBytesMax = 1024;
+
+export interface Receiver {
+  /** @returns the bytes that frames may have from now on */
+  onGreeting(message: Message): number;
+  onMessage(message: Message): void;
+}
+
+export class Incoming {
+  bytesReceived = 0;
+  private readonly receiver: Receiver;
+  private frames = new FrameDecoder(greetingBytesMax);
+  private decoder = new MessageDecoder({ frameBytesMax: greetingBytesMax });
+  private greeted = false;
+  private stopped = false;
+  /** Frames to be handed on later; undefined: hand on at once. */
+  private held: Buffer[] | undefined;
+
+  constructor(receiver: Receiver) {
+    this.receiver = receiver;
+  }
+
+  get isHeld(): boolean {
+    return this.held !== undefined;
+  }
+
+  /**
+   * Hands on all messages that `chunk` completes. Keeps nothing of it.
+   *
+   * @throws ProtocolError if the bytes are no messages; and whatever the receiver throws
+   */
+  receive(chunk: Buffer): void {
+    this.bytesReceived += chunk.length;
+    if (this.greeted) this.frames.push(chunk, this.onFrame);
+    else this.receiveGreeting(chunk);
+  }
+
+  /** Holds all further frames back. */
+  hold(): void {
+    this.held ??= [];
+  }
+
+  /** Hands on what was held back, until the receiver holds again. @returns whether nothing is held any more */
+  release(): boolean {
+    const frames = this.held ?? [];
+    this.held = undefined;
+    for (const frame of frames) this.onFrame(frame, 0, frame.length);
+    return !this.isHeld;
+  }
+
+  /** Nothing is handed on any more, not even the rest of the current chunk. */
+  stop(): void {
+    this.stopped = true;
+    this.held = undefined;
+    this.frames.stop();
+  }
+
+  private receiveGreeting(chunk: Buffer): void {
+    const { frames } = this;
+    const before = frames.bufferedBytes;
+    let rest: Buffer | undefined;
+    frames.push(chunk, (buffer, start, end) => {
+      frames.stop();
+      rest = chunk.subarray(frameHeaderBytes + end - start - before);
+      const frameBytesMax = this.receiver.onGreeting(this.decoder.decode(buffer, start, end));
+      this.greeted = true;
+      this.frames = new FrameDecoder(frameBytesMax);
+      this.decoder = new MessageDecoder({ frameBytesMax });
+    });
+    if (rest !== undefined && !this.stopped) this.frames.push(rest, this.onFrame);
+  }
+
+  private readonly onFrame = (buffer: Buffer, start: number, end: number): void => {
+    if (this.stopped) return;
+    if (this.held === undefined) this.receiver.onMessage(this.decoder.decode(buffer, start, end));
+    else this.held.push(Buffer.from(buffer.subarray(start, end)));
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * Accepts connections on one address and greets their peers. The owner decides over each HELLO; connections beyond
+ * `connectionsMax` are told so and closed. One connection's trouble is never another's.
+ */
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { encodeMessage } from '../protocol/codec.js';
+import { MessageType } from '../protocol/messages.js';
+import type { ErrorMessage, HelloMessage, Message, WelcomeMessage } from '../protocol/messages.js';
+import { MsgpackWriter } from '../protocol/msgpack-writer.js';
+import type { CloseReason } from './close-reason.js';
+import { Connection } from './connection.js';
+import type { Greeter, Handlers, Verdict } from './handlers.js';
+import { expectHello, newError } from './handshake.js';
+import { resolveOptions } from './options.js';
+import type { ConnectionOptions, ResolvedOptions } from './options.js';
+
+export interface ListenOptions extends ConnectionOptions {
+  /** Address to listen on. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Of all connections accepted here. */
+  readonly handlers: Handlers;
+  /** The WELCOME with which to let the peer in, or the ERROR with which to turn it away. */
+  readonly onHello: (hello: HelloMessage, connection: Connection) => WelcomeMessage | ErrorMessage;
+  /** Told of connections that ended before they were open, and of failures to accept: for the log. */
+  readonly onRefused?: (remote: string, reason: CloseReason) => void;
+  /** Connections at a time; default 4096. */
+  readonly connectionsMax?: number;
+}
+
+/** The address cannot be listened on. `code` is the system's: EADDRINUSE, EADDRNOTAVAIL, EACCES, ... */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly code: string;
+
+  constructor(host: string, port: number, cause: NodeJS.ErrnoException) {
+    const code = cause.code ?? 'UNKNOWN';
+    super(`cannot listen on ${host}:${port}: ${listenAdvice[code] ?? cause.message}`, { cause });
+    this.code = code;
+  }
+}
+
+const listenAdvice: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use; choose another, or 0 for a free one',
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  EACCES: 'not permitted; choose a port from 1024 up',
+  ENOTFOUND: 'no such host name',
+};
+
+const connectionsMaxDefault = 4096;
+/** How long one that was turned away for lack of room may take to hang up. */
+const refusedMsMax = 1000;
+/** Sockets being turned away at a time; above that they are dropped without a word. */
+const refusedMax = 64;
+
+/** @throws ListenError (rejects) if the address cannot be had */
+export function listen(options: ListenOptions): Promise<Listener> {
+  const { host, port } = options;
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(new ListenError(host, port, error));
+    });
+    server.listen({ host, port }, () => {
+      server.removeAllListeners('error');
+      resolve(new Listener(server, options));
+    });
+  });
+}
+
+export class Listener implements Greeter {
+  readonly host: string;
+  readonly port: number;
+  private readonly server: Server;
+  private readonly options: ListenOptions;
+  private readonly resolved: ResolvedOptions;
+  private readonly connectionsMax: number;
+  private readonly accepted = new Set<Connection>();
+  private readonly refused = new Set<Socket>();
+  private closing: Promise<void> | undefined;
+
+  /** @param server - listening already, without listeners of its own */
+  constructor(server: Server, options: ListenOptions) {
+    this.server = server;
+    this.options = options;
+    this.resolved = resolveOptions(options);
+    this.connectionsMax = options.connectionsMax ?? connectionsMaxDefault;
+    const { address, port } = server.address() as AddressInfo;
+    this.host = address;
+    this.port = port;
+    server.on('connection', (socket: Socket) => {
+      this.accept(socket);
+    });
+    server.on('error', (error) => {
+      this.options.onRefused?.('?', { code: 'lost', text: `cannot accept: ${error.message}`, cause: error });
+    });
+  }
+
+  /** The accepted connections, those that have not greeted yet and those that are closing included. */
+  get connections(): ReadonlySet<Connection> {
+    return this.accepted;
+  }
+
+  /** Accepts no more, ends all connections in good order, and resolves when the last has gone. */
+  close(text = 'closed on this side'): Promise<void> {
+    this.closing ??= new Promise((resolve) => {
+      this.server.close(() => {
+        resolve();
+      });
+      for (const connection of this.accepted) connection.close(text);
+      for (const socket of this.refused) socket.destroy();
+    });
+    return this.closing;
+  }
+
+  // What follows is called by the connections.
+
+  greet(connection: Connection, message: Message): Verdict {
+    const hello = expectHello(message);
+    const answer = this.options.onHello(hello, connection);
+    return answer.type === MessageType.welcome ? { peer: hello, reply: answer } : { refusal: answer };
+  }
+
+  failed(connection: Connection, reason: CloseReason): void {
+    this.options.onRefused?.(connection.remote, reason);
+  }
+
+  private accept(socket: Socket): void {
+    const remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+    if (this.accepted.size >= this.connectionsMax) {
+      this.refuse(socket, remote);
+      return;
+    }
+    const { handlers } = this.options;
+    const connection = new Connection({ socket, remote, handlers, greeter: this, options: this.resolved });
+    this.accepted.add(connection);
+    socket.on('data', (chunk: Buffer) => {
+      connection.receive(chunk);
+    });
+    socket.on('close', () => {
+      this.accepted.delete(connection);
+    });
+  }
+
+  private refuse(socket: Socket, remote: string): void {
+    socket.on('error', () => {});
+    if (this.refused.size >= refusedMax) {
+      socket.destroy();
+      return;
+    }
+    const text = `${this.connectionsMax} connections are open, as many as are allowed here; try again later`;
+    this.options.onRefused?.(remote, { code: 'handshake', text });
+    this.refused.add(socket);
+    socket.on('close', () => {
+      this.refused.delete(socket);
+    });
+    const writer = new MsgpackWriter();
+    encodeMessage(writer, newError('UNAVAILABLE', text));
+    socket.end(writer.buf.subarray(0, writer.pos));
+    socket.resume();
+    socket.setTimeout(refusedMsMax, () => socket.destroy());
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * The outgoing side of one connection: messages are encoded straight into a pooled chunk, which is handed to the
+ * socket as it is when the connection is flushed.
+ *
+ * Invariants:
+ *  - A chunk given to the socket is not touched until its write has called back, and then returns to the pool.
+ *  - While a write is under way nothing more is given to the socket: what comes meanwhile fills chunks here. So a
+ *    peer that does not read costs the bytes that wait for it, at most twice over, not a chunk per flush.
+ *  - A connection with nothing to send holds no chunk.
+ *
+ * The chunks of the first `slabChunks` lie side by side in one slab, so that a frame for several connections can be
+ * copied from chunk to chunk by `copyWithin`: 25 ns instead of 80-160 for a view and a `set`, or for encoding anew.
+ */
+import { Buffer } from 'node:buffer';
+import { encodeMessage } from '../protocol/codec.js';
+import type { Message } from '../protocol/messages.js';
+import { MsgpackWriter } from '../protocol/msgpack-writer.js';
+import type { Flushable } from './flusher.js';
+
+const chunkBytes = 64 * 1024;
+/** From here on a chunk is full. What is left has room for most messages, so that only large ones make it grow. */
+const chunkFullBytes = chunkBytes / 2;
+const slabChunks = 64;
+/** Chunks kept for later use; above that they are left to the garbage collector. */
+const freeChunksMax = 4 * slabChunks;
+
+interface Chunk {
+  readonly buf: Buffer;
+  /** Where it begins in the slab; -1: somewhere else. */
+  readonly offset: number;
+}
+
+const slab = Buffer.allocUnsafeSlow(slabChunks * chunkBytes);
+const freeChunks: Chunk[] = [];
+for (let offset = slab.length - chunkBytes; offset >= 0; offset -= chunkBytes) {
+  freeChunks.push({ buf: slab.subarray(offset, offset + chunkBytes), offset });
+}
+
+/** Last in, first out: what was used just now is still in the processor's cache. */
+function takeChunk(): Chunk {
+  return freeChunks.pop() ?? { buf: Buffer.allocUnsafeSlow(chunkBytes), offset: -1 };
+}
+
+function releaseChunk(chunk: Chunk): void {
+  if (freeChunks.length < freeChunksMax) freeChunks.push(chunk);
+}
+
+const noChunk: Chunk = { buf: Buffer.alloc(0), offset: -1 };
+
+/** Where bytes go, and who is told about it. */
+export interface Sink {
+  /** Writes now; `written` is called once, later, when the bytes are out of our hands. */
+  write(bytes: Buffer, written: (error?: Error | null) => void): void;
+  /** A write was finished; `bufferedBefore` bytes waited until then. */
+  onWritten(bufferedBefore: number): void;
+  /** More than `bytesMax` wait. The sink ends the connection. */
+  onOverflow(): void;
+}
+
+/** `bytes` of `buf` are to be sent; `chunk` is its chunk, unless a large message made it grow out of that. */
+interface Filled {
+  readonly buf: Buffer;
+  readonly bytes: number;
+  readonly chunk: Chunk | undefined;
+}
+
+export class Outgoing implements Flushable {
+  flushDue = false;
+  lazyDue = false;
+  /** Calls of `Sink.write` so far. */
+  writes = 0;
+  /** Bytes given to `Sink.write` so far. */
+  bytesWritten = 0;
+  private readonly sink: Sink;
+  private readonly bytesMax: number;
+  /** Its buffer is that of the current chunk, unless a large message made it grow. */
+  private readonly writer = new MsgpackWriter(0);
+  /** `noChunk` while there is nothing to send. */
+  private chunk = noChunk;
+  /** Chunks that were filled since the last flush. */
+  private readonly waiting: Filled[] = [];
+  private waitingBytes = 0;
+  /** Chunks that the socket has, oldest first. */
+  private readonly inFlight: Filled[] = [];
+  private inFlightBytes = 0;
+  private flushAfterwards = false;
+  private discarded = false;
+
+  /** @param bytesMax - bytes that may wait for the peer before it is given up */
+  constructor(sink: Sink, bytesMax: number) {
+    this.sink = sink;
+    this.bytesMax = bytesMax;
+  }
+
+  /** Bytes encoded and not yet known to have left this process. */
+  get bufferedBytes(): number {
+    return this.writer.pos + this.waitingBytes + this.inFlightBytes;
+  }
+
+  /**
+   * Encodes a message to the end of the current chunk.
+   *
+   * @returns the bytes of its frame
+   * @throws TypeError as `encodeMessage`
+   */
+  append(message: Message): number {
+    this.makeRoom();
+    const { writer } = this;
+    const start = writer.pos;
+    encodeMessage(writer, message);
+    return writer.pos - start;
+  }
+
+  /** Appends the frame that was the last one appended to `from`, of that many bytes. */
+  appendLastOf(from: Outgoing, bytes: number): void {
+    this.makeRoom();
+    const { writer } = this;
+    writer.ensure(bytes);
+    const { buf, pos } = writer;
+    const { buf: source, pos: sourceEnd } = from.writer;
+    if (
+      buf === this.chunk.buf &&
+      source === from.chunk.buf &&
+      this.chunk.offset >= 0 &&
+      from.chunk.offset >= 0
+    ) {
+      const end = from.chunk.offset + sourceEnd;
+      slab.copyWithin(this.chunk.offset + pos, end - bytes, end);
+    } else {
+      source.copy(buf, pos, sourceEnd - bytes, sourceEnd);
+    }
+    writer.pos = pos + bytes;
+  }
+
+  /** Gives the socket what is buffered; while an earlier write is under way, as soon as that is done. */
+  flush(): void {
+    if (this.discarded || this.bufferedBytes === this.inFlightBytes) return;
+    if (this.inFlight.length > 0) {
+      this.flushAfterwards = true;
+      if (this.bufferedBytes > this.bytesMax) this.sink.onOverflow();
+      return;
+    }
+    this.writeAll();
+  }
+
+  /** Gives the socket everything, for the last time. */
+  flushFinally(): void {
+    if (!this.discarded) this.writeAll();
+  }
+
+  /** Forgets everything. Chunks in flight are not used again, since the socket may still hold on to them. */
+  discard(): void {
+    this.discarded = true;
+    this.dropChunk();
+    this.waiting.length = 0;
+    this.waitingBytes = 0;
+    this.inFlight.length = 0;
+    this.inFlightBytes = 0;
+  }
+
+  private makeRoom(): void {
+    if (this.writer.pos >= chunkFullBytes) {
+      this.setAside();
+      if (this.bufferedBytes > this.bytesMax) this.sink.onOverflow();
+    }
+    if (this.chunk !== noChunk) return;
+    this.chunk = takeChunk();
+    this.writer.buf = this.chunk.buf;
+  }
+
+  /** The current chunk, if it holds anything, waits with the full ones. */
+  private setAside(): void {
+    const { writer, chunk } = this;
+    if (writer.pos === 0) return;
+    const { buf, pos: bytes } = writer;
+    if (buf !== chunk.buf) releaseChunk(chunk);
+    this.waiting.push({ buf, bytes, chunk: buf === chunk.buf ? chunk : undefined });
+    this.waitingBytes += bytes;
+    this.dropChunk();
+  }
+
+  private dropChunk(): void {
+    this.chunk = noChunk;
+    this.writer.buf = noChunk.buf;
+    this.writer.pos = 0;
+  }
+
+  private writeAll(): void {
+    this.setAside();
+    for (const filled of this.waiting) {
+      this.inFlight.push(filled);
+      this.inFlightBytes += filled.bytes;
+      this.writes++;
+      this.bytesWritten += filled.bytes;
+      this.sink.write(filled.buf.subarray(0, filled.bytes), this.written);
+    }
+    this.waiting.length = 0;
+    this.waitingBytes = 0;
+  }
+
+  /** Writes call back in their order. After an error the socket closes, and the owner hears of it from there. */
+  private readonly written = (error?: Error | null): void => {
+    const filled = this.inFlight.shift();
+    if (filled === undefined || error) return;
+    const bufferedBefore = this.bufferedBytes;
+    this.inFlightBytes -= filled.bytes;
+    if (filled.chunk !== undefined) releaseChunk(filled.chunk);
+    if (this.inFlight.length === 0 && this.flushAfterwards) {
+      this.flushAfterwards = false;
+      this.flush();
+    }
+    this.sink.onWritten(bufferedBefore);
+  };
+}
