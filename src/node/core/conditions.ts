@@ -1,0 +1,182 @@
+/**
+ * Conditional writes at the primary (PROTOCOL RMW1-RMW5): compare-and-set, put-if-absent, conditional delete.
+ *
+ * The primary makes the key VALID, evaluates the condition, and writes the outcome with a version right above the
+ * one it evaluated, so that no plain write can fall between (RMW2). One at a time per key: the next waits.
+ *
+ * A key without any record has no version to sit above. Its conditional write gets `(f, 0, n, epoch)`, where `f` is
+ * older than any plain write that is still accepted (W10) and newer than any tombstone that may have been dropped,
+ * and `n` never repeats in this process. So nothing fits between "absent" and it, and no version is ever used twice.
+ */
+import { extendApplied, findApplied } from '../../protocol/applied-list.js';
+import { ConditionStatus, FencedReason, MessageType, RefusedReason } from '../../protocol/messages.js';
+import type { ConditionMessage, Link } from '../../protocol/messages.js';
+import { cloneVersion, compareVersions, versionZero } from '../../protocol/version.js';
+import type { MutableVersion, Version } from '../../protocol/version.js';
+import type { Condition } from './key-work.js';
+import type { Lease } from './lease.js';
+import { Role } from './membership.js';
+import type { Membership } from './membership.js';
+import type { PeerWrite } from './peer-writes.js';
+import type { Replica } from './replica.js';
+import type { KeyRecord } from './store.js';
+
+export class Conditions {
+  readonly #membership: Membership;
+  readonly #lease: Lease;
+  readonly #replica: Replica;
+  readonly #mapWanted: () => void;
+  /** Conditional writes on absent keys so far. */
+  #absentCount = 0;
+
+  constructor(membership: Membership, lease: Lease, replica: Replica, mapWanted: () => void) {
+    this.#membership = membership;
+    this.#lease = lease;
+    this.#replica = replica;
+    this.#mapWanted = mapWanted;
+  }
+
+  onCondition(link: Link, message: ConditionMessage): void {
+    const map = this.#membership.map;
+    const slot = map === null ? 0 : map.slotOf(message.key);
+    const fault = this.#fault(slot, message.epoch);
+    if (fault !== -1) {
+      this.#replica.fence(link, message.rid, fault);
+      return;
+    }
+    const refusal = this.#refusal(message);
+    if (refusal !== -1) {
+      this.#replica.refuse(link, message.rid, refusal);
+      return;
+    }
+    const condition = copyOf(message, link, slot);
+    const record = this.#replica.store.get(slot, message.key);
+    if (record === undefined || (record.valid && record.work === null)) this.run(condition, record);
+    else this.#replica.park(condition, record);
+  }
+
+  #fault(slot: number, epoch: number): FencedReason | -1 {
+    const membership = this.#membership;
+    if (epoch > membership.epoch) {
+      this.#mapWanted();
+      return FencedReason.behind;
+    }
+    const fault = this.#replica.serviceFault(slot);
+    if (fault !== -1) return fault;
+    if (epoch < (membership.map?.slots[slot]?.changedAt ?? Infinity)) return FencedReason.oldEpoch;
+    return membership.isPrimary(slot) ? -1 : FencedReason.notPrimary;
+  }
+
+  #refusal(message: ConditionMessage): RefusedReason | -1 {
+    const settings = this.#membership.map?.settings;
+    if (settings === undefined) return -1;
+    if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
+    const tooLarge = message.value !== null && message.value.length > settings.valueBytesMax;
+    return tooLarge ? RefusedReason.valueTooLarge : -1;
+  }
+
+  /** RMW1: the key is VALID (or has no record) and no other conditional write of it is under way. */
+  run(condition: Condition, record: KeyRecord | undefined): void {
+    const fault = this.#replica.serviceFault(condition.slot);
+    if (fault !== -1) {
+      this.#replica.fence(condition.link, condition.rid, fault);
+      return;
+    }
+    const appliedAs = { ...versionZero };
+    if (findApplied(record?.applied ?? null, condition.opClientId, condition.opNumber, appliedAs)) {
+      this.#answerApplied(condition, appliedAs);
+      return;
+    }
+    const matches = this.#matches(condition, record);
+    if (condition.retried && !this.#provesNotApplied(condition, record, matches)) {
+      this.#answer(condition, ConditionStatus.unknown, versionZero);
+    } else if (!matches) {
+      this.#answerNotApplied(condition, record);
+    } else if (!this.#replica.peerWrites.reachesAll(condition.slot)) {
+      this.#replica.fence(condition.link, condition.rid, FencedReason.memberUnreachable);
+    } else {
+      this.#apply(condition, record);
+    }
+  }
+
+  #matches(condition: Condition, record: KeyRecord | undefined): boolean {
+    const isLive = record !== undefined && this.#replica.isLive(record);
+    if (condition.expectAbsent) return !isLive;
+    return isLive && compareVersions(condition.expected, record) === 0;
+  }
+
+  /** RMW5: an earlier attempt would have left a trace that is not there. */
+  #provesNotApplied(condition: Condition, record: KeyRecord | undefined, matches: boolean): boolean {
+    return condition.expectAbsent ? record === undefined : matches;
+  }
+
+  #apply(condition: Condition, existing: KeyRecord | undefined): void {
+    const version = this.#nextVersion(existing);
+    const record = existing ?? this.#replica.store.insert(condition.slot, condition.key);
+    const applied = extendApplied(record.applied, condition.opClientId, condition.opNumber, version);
+    this.#replica.drive(condition, record, version, applied);
+  }
+
+  /** RMW2. */
+  #nextVersion(record: KeyRecord | undefined): Version {
+    const epoch = this.#membership.epoch;
+    if (record !== undefined) {
+      return { hlc: record.hlc, clientId: record.clientId, seq: record.seq + 1, epoch };
+    }
+    const tombstoneUs = (this.#membership.map?.settings.tombstoneMs ?? 0) * 1000;
+    const hlc = Math.floor((this.#replica.oldestPlainHlc() + this.#lease.clockUs() - tombstoneUs) / 2);
+    return { hlc: Math.max(0, hlc), clientId: 0, seq: ++this.#absentCount, epoch };
+  }
+
+  /** RMW4: success is told only if nothing changed meanwhile; otherwise the client asks again with the same id. */
+  committed(condition: Condition, write: PeerWrite): void {
+    const membership = this.#membership;
+    const unchanged = membership.map?.slots[condition.slot]?.changedAt === write.changedAt;
+    const serves = membership.role(condition.slot) === Role.full && this.#lease.holds(condition.slot);
+    if (unchanged && serves && !membership.isLeaving(condition.slot))
+      this.#answerApplied(condition, write.version);
+    else this.interrupted(condition);
+  }
+
+  interrupted(condition: Condition): void {
+    this.#answer(condition, ConditionStatus.interrupted, versionZero);
+  }
+
+  #answerApplied(condition: Condition, version: Version): void {
+    this.#answer(condition, ConditionStatus.applied, version, condition.value !== null);
+  }
+
+  #answerNotApplied(condition: Condition, record: KeyRecord | undefined): void {
+    const isLive = record !== undefined && this.#replica.isLive(record);
+    const value = isLive && condition.wantValue ? record.value : null;
+    this.#answer(condition, ConditionStatus.notApplied, isLive ? record : versionZero, isLive, value);
+  }
+
+  #answer(
+    { link, rid }: Condition,
+    status: ConditionStatus,
+    version: MutableVersion | Version,
+    present = false,
+    value: Uint8Array | null = null,
+  ): void {
+    link.send({ type: MessageType.conditionResult, rid, status, version, present, value });
+  }
+}
+
+/** The message is scratch and its value a view: what may have to wait is copied. */
+function copyOf(message: ConditionMessage, link: Link, slot: number): Condition {
+  return {
+    link,
+    rid: message.rid,
+    opClientId: message.opClientId,
+    opNumber: message.opNumber,
+    retried: message.retried,
+    wantValue: message.wantValue,
+    expectAbsent: message.expectAbsent,
+    expected: cloneVersion(message.expected),
+    slot,
+    key: message.key,
+    value: message.value === null ? null : Uint8Array.from(message.value),
+    expiresAtMs: message.expiresAtMs,
+  };
+}

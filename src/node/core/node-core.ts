@@ -1,0 +1,357 @@
+/**
+ * A storage node without sockets, timers or processes: messages in, messages out. The shell (or the simulator)
+ * calls it for every message, for connections that come and go, and `tick` every few milliseconds.
+ *
+ * The parts, in reading order: membership (who am I, which slots are mine), lease (may I serve), replica (reads,
+ * writes, replays), conditions (compare-and-set at the primary), learner and walks (filling, both sides), sweeper.
+ * This class joins them, adopts maps (M7, M8) and reports peers that do not answer (M2).
+ *
+ * Trust: only the manager's own connection may give leases, maps, fences and identities; a peer's connection may
+ * answer what was asked of it; anybody else may only ask.
+ */
+import { ClusterMap } from '../../protocol/cluster-map.js';
+import type { ClusterMapData } from '../../protocol/cluster-map.js';
+import { ProtocolError } from '../../protocol/errors.js';
+import { MessageType } from '../../protocol/messages.js';
+import type {
+  FenceMessage,
+  Link,
+  Message,
+  RegisteredMessage,
+  RemovedMessage,
+} from '../../protocol/messages.js';
+import { Conditions } from './conditions.js';
+import type { Condition } from './key-work.js';
+import { Learner } from './learner.js';
+import { Lease } from './lease.js';
+import { Membership, Role } from './membership.js';
+import type { PeerWrite } from './peer-writes.js';
+import { nodeTimings } from './ports.js';
+import type { NodeAddress, NodePorts, NodeTimings } from './ports.js';
+import { Replica } from './replica.js';
+import type { ReplicaOwner } from './replica.js';
+import type { KeyRecord, KeyStore } from './store.js';
+import { Sweeper } from './sweeper.js';
+import { Walks } from './walks.js';
+
+/** At least this long between two requests for a map. */
+const mapWantedEveryMs = 10;
+
+export interface NodeCoreOptions {
+  readonly ports: NodePorts;
+  readonly store: KeyStore;
+  readonly address: NodeAddress;
+  /** The id the manager forked it with; undefined: the manager assigns one. */
+  readonly nodeId?: number;
+  readonly timings?: NodeTimings;
+}
+
+export class NodeCore implements ReplicaOwner {
+  readonly membership = new Membership();
+  readonly lease: Lease;
+  readonly replica: Replica;
+  readonly #ports: NodePorts;
+  readonly #address: NodeAddress;
+  readonly #timings: NodeTimings;
+  readonly #conditions: Conditions;
+  readonly #learner: Learner;
+  readonly #walks: Walks;
+  readonly #sweeper: Sweeper;
+  #rid = 0;
+  #registerRid = 0;
+  /** A newer map that waits for this node's own promise to run out (M8). */
+  #deferred: ClusterMap | null = null;
+  #mapWantedAtMs = -Infinity;
+  readonly #reportedAtMs = new Map<number, number>();
+
+  constructor({ ports, store, address, nodeId, timings = nodeTimings }: NodeCoreOptions) {
+    this.#ports = ports;
+    this.#address = address;
+    this.#timings = timings;
+    if (nodeId !== undefined) this.membership.nodeId = nodeId;
+    const nextRid = (): number => ++this.#rid;
+    this.lease = new Lease(ports, this.membership, nextRid);
+    this.replica = new Replica(ports, this.membership, this.lease, store, timings, nextRid, this);
+    const mapWanted = (): void => {
+      this.mapWanted();
+    };
+    this.#conditions = new Conditions(this.membership, this.lease, this.replica, mapWanted);
+    this.#learner = new Learner(ports, this.membership, this.replica, nextRid);
+    this.#walks = new Walks(this.membership, this.replica, mapWanted);
+    this.#sweeper = new Sweeper(ports, this.membership, this.lease, this.replica);
+  }
+
+  // --- messages ------------------------------------------------------------------------------------------------
+
+  /** A message on a connection that somebody dialled to this node. @throws ProtocolError if it is not a request. */
+  onRequest(link: Link, message: Message): void {
+    switch (message.type) {
+      case MessageType.write:
+        this.replica.onWrite(link, message);
+        return;
+      case MessageType.get:
+        this.replica.onGet(link, message);
+        return;
+      case MessageType.validate:
+        this.replica.onValidate(message);
+        return;
+      case MessageType.condition:
+        this.#conditions.onCondition(link, message);
+        return;
+      case MessageType.copy:
+        this.#walks.onCopy(link, message);
+        return;
+      case MessageType.scan:
+        this.#walks.onScan(link, message);
+        return;
+      case MessageType.promiseAsk:
+        this.lease.onPromiseAsk(link, message, this.#deferred !== null);
+        if (message.epoch > this.membership.epoch) this.mapWanted(message.nodeId);
+        return;
+      case MessageType.getMap:
+        this.#answerGetMap(link, message.rid, message.newerThan);
+        return;
+      default:
+        throw new ProtocolError(`message type ${message.type} is not a request to a node`);
+    }
+  }
+
+  /** A message on a connection that this node dialled to a member. */
+  onPeerMessage(nodeId: number, message: Message): void {
+    const { peerWrites } = this.replica;
+    switch (message.type) {
+      case MessageType.ack:
+        peerWrites.onAck(nodeId, message.rid);
+        return;
+      case MessageType.stale:
+        peerWrites.onStale(nodeId, message);
+        return;
+      case MessageType.fenced:
+        if (message.epoch > this.membership.epoch) this.mapWanted(nodeId);
+        peerWrites.onFenced(message.rid);
+        this.#learner.onRefused(message.rid);
+        return;
+      case MessageType.refused:
+        peerWrites.onFenced(message.rid);
+        this.#learner.onRefused(message.rid);
+        return;
+      case MessageType.copyBatch:
+        this.#learner.onBatch(message);
+        return;
+      case MessageType.promise:
+        if (message.epoch > this.membership.epoch) this.mapWanted(nodeId);
+        this.lease.onPromise(message);
+        return;
+      case MessageType.map:
+        if (message.map !== null) this.#onMap(message.map);
+        return;
+      default:
+        throw new ProtocolError(`message type ${message.type} is not an answer of a node`);
+    }
+  }
+
+  /** A message of the manager. */
+  onManagerMessage(message: Message): void {
+    switch (message.type) {
+      case MessageType.lease:
+        this.lease.onLease(message);
+        return;
+      case MessageType.map:
+        if (message.map !== null) this.#onMap(message.map);
+        return;
+      case MessageType.registered:
+        this.#onRegistered(message);
+        return;
+      case MessageType.fence:
+        this.#onFence(message);
+        return;
+      case MessageType.removed:
+        this.#onRemoved(message);
+        return;
+      case MessageType.reportAck:
+        if (message.epoch > this.membership.epoch) this.mapWanted();
+        return;
+      case MessageType.probe:
+        this.#ports.manager()?.send({ type: MessageType.probeAck, rid: message.rid });
+        return;
+      case MessageType.stop:
+        this.#ports.stopOrdered();
+        return;
+      default:
+        throw new ProtocolError(`message type ${message.type} is not a message of a manager`);
+    }
+  }
+
+  // --- connections -----------------------------------------------------------------------------------------------
+
+  onManagerUp(): void {
+    this.#register();
+  }
+
+  onManagerDown(): void {
+    this.#registerRid = 0;
+    this.lease.onManagerDown();
+  }
+
+  onPeerDown(nodeId: number): void {
+    this.replica.peerWrites.onPeerDown(nodeId);
+    this.#learner.onPeerDown(nodeId);
+    this.unanswered(nodeId);
+  }
+
+  onLinkClosed(link: Link): void {
+    this.#walks.onLinkClosed(link);
+  }
+
+  // --- identity ----------------------------------------------------------------------------------------------------
+
+  #register(): void {
+    const { nodeId, incarnation } = this.membership;
+    this.#registerRid = ++this.#rid;
+    const message = {
+      type: MessageType.register,
+      rid: this.#registerRid,
+      nodeId,
+      incarnation,
+      ...this.#address,
+    };
+    this.#ports.manager()?.send(message);
+  }
+
+  #onRegistered({ rid, nodeId, incarnation, map }: RegisteredMessage): void {
+    if (rid !== this.#registerRid) return;
+    const { membership } = this;
+    const isNew = membership.nodeId !== nodeId || membership.incarnation !== incarnation;
+    membership.nodeId = nodeId;
+    membership.incarnation = incarnation;
+    if (isNew) this.#ports.identityChanged(nodeId, incarnation);
+    const known = membership.map;
+    // The map that admits this incarnation may have come, from a peer, before the incarnation itself.
+    if (isNew && known !== null && known.epoch >= map.epoch) this.#adopt(known);
+    else this.#onMap(map);
+    this.#heartbeat();
+  }
+
+  /** M6: whoever was removed joins anew, and what it holds is gone: it is filled again as a learner. */
+  #onRemoved({ incarnation, epoch }: RemovedMessage): void {
+    const { membership } = this;
+    if (incarnation !== membership.incarnation && incarnation !== 0) return;
+    if (membership.incarnation !== 0) {
+      this.#ports.log(
+        'warn',
+        `removed from the cluster at epoch ${epoch}; dropping all data and joining anew`,
+      );
+      this.#abandonAllSlots();
+      membership.forget();
+      this.lease.forget();
+      this.#ports.identityChanged(membership.nodeId, 0);
+    }
+    this.#register();
+  }
+
+  #abandonAllSlots(): void {
+    for (const before of [Role.full, Role.learner]) {
+      for (const slot of this.membership.slotsOf(before)) {
+        this.replica.onSlotChanged(slot);
+        this.#onRoleChanged({ slot, before, after: Role.none, joinedAnew: false });
+      }
+    }
+  }
+
+  // --- maps ------------------------------------------------------------------------------------------------------
+
+  #onMap(data: ClusterMapData): void {
+    if (data.epoch <= this.membership.epoch) return;
+    if (this.membership.map !== null && data.clusterId !== this.membership.map.clusterId) {
+      throw new ProtocolError(`a map of another cluster, ${data.clusterId}`);
+    }
+    const map = new ClusterMap(data);
+    if (!this.lease.mustDefer()) this.#adopt(map);
+    else if (this.#deferred === null || map.epoch > this.#deferred.epoch) this.#deferred = map;
+  }
+
+  #adopt(map: ClusterMap): void {
+    const previous = this.membership.map;
+    this.#deferred = null;
+    const changes = this.membership.adopt(map);
+    this.lease.onAdopted();
+    map.slots.forEach((assignment, slot) => {
+      if (assignment.changedAt !== previous?.slots[slot]?.changedAt) this.replica.onSlotChanged(slot);
+    });
+    for (const change of changes) this.#onRoleChanged(change);
+    this.#ports.mapAdopted(map);
+    // A lease that waits for this epoch may be stale by now, and the manager waits to see the epoch adopted.
+    this.#heartbeat();
+  }
+
+  #onRoleChanged(change: Parameters<Replica['onRoleChanged']>[0]): void {
+    if (change.before !== Role.none && change.joinedAnew) this.#walks.onRoleLost(change.slot);
+    if (change.after === Role.none) this.#walks.onRoleLost(change.slot);
+    this.replica.onRoleChanged(change);
+    this.#learner.onRoleChanged(change);
+  }
+
+  #answerGetMap(link: Link, rid: number, newerThan: number): void {
+    const map = this.membership.map;
+    const data = map !== null && map.epoch > newerThan ? map.toData() : null;
+    link.send({ type: MessageType.map, rid, map: data });
+  }
+
+  /** W3: asks for a newer map, from that node if given, else from the manager, else from any peer. */
+  mapWanted(fromNode?: number): void {
+    const nowMs = this.#ports.nowMs();
+    if (nowMs - this.#mapWantedAtMs < mapWantedEveryMs) return;
+    const link = (fromNode === undefined ? undefined : this.#ports.peer(fromNode)) ?? this.#ports.manager();
+    if (link === undefined) return;
+    this.#mapWantedAtMs = nowMs;
+    link.send({ type: MessageType.getMap, rid: ++this.#rid, newerThan: this.membership.epoch });
+  }
+
+  /** M4: stop serving these slots, then say so. */
+  #onFence({ rid, epoch, slots }: FenceMessage): void {
+    this.membership.fence(epoch, slots);
+    for (const slot of slots) if (epoch > this.membership.epoch) this.replica.onSlotChanged(slot);
+    this.#ports.manager()?.send({ type: MessageType.fenceAck, rid, epoch });
+  }
+
+  // --- what the replica asks for -----------------------------------------------------------------------------------
+
+  runCondition(condition: Condition, record: KeyRecord | undefined): void {
+    this.#conditions.run(condition, record);
+  }
+
+  conditionCommitted(condition: Condition, write: PeerWrite): void {
+    this.#conditions.committed(condition, write);
+  }
+
+  conditionInterrupted(condition: Condition): void {
+    this.#conditions.interrupted(condition);
+  }
+
+  /** M2: see-tell. */
+  unanswered(nodeId: number): void {
+    const { map, epoch } = this.membership;
+    const member = map?.node(nodeId);
+    const nowMs = this.#ports.nowMs();
+    if (member === undefined) return;
+    if (nowMs - (this.#reportedAtMs.get(nodeId) ?? -Infinity) < this.#timings.reportEveryMs) return;
+    this.#reportedAtMs.set(nodeId, nowMs);
+    const { incarnation } = member;
+    this.#ports.manager()?.send({ type: MessageType.report, rid: ++this.#rid, nodeId, incarnation, epoch });
+  }
+
+  // --- time ------------------------------------------------------------------------------------------------------
+
+  #heartbeat(): void {
+    if (this.membership.incarnation !== 0)
+      this.lease.heartbeat(this.replica.store.keys, this.replica.store.bytes);
+  }
+
+  tick(): void {
+    if (this.#deferred !== null && !this.lease.mustDefer()) this.#adopt(this.#deferred);
+    this.lease.tick(this.replica.store.keys, this.replica.store.bytes);
+    this.replica.tick();
+    this.#learner.tick();
+    this.#sweeper.tick();
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Writes that this replica drives at the other members of a slot: replays (R3) and its own conditional writes
+ * (RMW3). One such write is sent to all other members at once; it is decided when every one of them answered.
+ *
+ * - all ACK (or, for a conditional write, STALE because of a concurrent later plain write): committed.
+ * - a STALE that means our write was displaced: superseded, with the higher entry that came along. *[found]* For a
+ *   replay that is any STALE. For a conditional write it is one by a sibling evaluated on the same version, or by
+ *   something too old to be concurrent.
+ * - fenced, link down, no answer in time, or the slot changed: failed; nothing is known.
+ */
+import type { AppliedList } from '../../protocol/applied-list.js';
+import { MessageType, WriteKind } from '../../protocol/messages.js';
+import type { Link, StaleMessage } from '../../protocol/messages.js';
+import { cloneVersion } from '../../protocol/version.js';
+import type { MutableVersion, Version } from '../../protocol/version.js';
+import type { Condition } from './key-work.js';
+import type { Membership } from './membership.js';
+import type { NodePorts, NodeTimings } from './ports.js';
+import type { KeyRecord } from './store.js';
+
+export interface PeerWrite {
+  readonly rid: number;
+  readonly record: KeyRecord;
+  readonly version: Version;
+  /** `changedAt` of the slot under which it was sent. */
+  readonly changedAt: number;
+  /** The conditional write it serves; null: a replay. */
+  readonly condition: Condition | null;
+  /** Members whose answer is awaited. */
+  readonly awaited: number[];
+  readonly members: readonly number[];
+  readonly sentMs: number;
+}
+
+/** What the replica does with the outcome. `write` is no longer active when these are called. */
+export interface PeerWriteOwner {
+  committed(write: PeerWrite): void;
+  superseded(write: PeerWrite, by: StaleMessage): void;
+  failed(write: PeerWrite): void;
+  /** See-tell: this member did not answer. */
+  unanswered(nodeId: number): void;
+  /** Oldest hlc a plain write may carry and still be accepted (W10). */
+  oldestPlainHlc(): number;
+}
+
+interface ScratchWrite {
+  type: typeof MessageType.write;
+  rid: number;
+  epoch: number;
+  kind: WriteKind;
+  version: MutableVersion;
+  key: string;
+  value: Uint8Array | null;
+  expiresAtMs: number;
+  applied: AppliedList | null;
+}
+
+export class PeerWrites {
+  readonly #ports: NodePorts;
+  readonly #membership: Membership;
+  readonly #timings: NodeTimings;
+  readonly #nextRid: () => number;
+  readonly #owner: PeerWriteOwner;
+  readonly #inFlight = new Map<number, PeerWrite>();
+
+  constructor(
+    ports: NodePorts,
+    membership: Membership,
+    timings: NodeTimings,
+    nextRid: () => number,
+    owner: PeerWriteOwner,
+  ) {
+    this.#ports = ports;
+    this.#membership = membership;
+    this.#timings = timings;
+    this.#nextRid = nextRid;
+    this.#owner = owner;
+  }
+
+  /** Whether every other member of the slot can be reached at this moment. */
+  reachesAll(slot: number): boolean {
+    const { map, nodeId } = this.#membership;
+    return map?.members(slot).every((id) => id === nodeId || this.#ports.peer(id) !== undefined) ?? false;
+  }
+
+  /**
+   * Sends the record as it stands to all other members. Call `reachesAll` before.
+   * @returns the write, or null if it was committed at once, there being no other member.
+   */
+  start(record: KeyRecord, condition: Condition | null): PeerWrite | null {
+    const { map, nodeId } = this.#membership;
+    if (map === null) throw new Error('a write before the first map');
+    const members = map.members(record.slot);
+    const write: PeerWrite = {
+      rid: this.#nextRid(),
+      record,
+      version: cloneVersion(record),
+      changedAt: map.slot(record.slot).changedAt,
+      condition,
+      awaited: members.filter((id) => id !== nodeId),
+      members,
+      sentMs: this.#ports.nowMs(),
+    };
+    if (write.awaited.length === 0) {
+      this.#owner.committed(write);
+      return null;
+    }
+    this.#inFlight.set(write.rid, write);
+    const message: ScratchWrite = {
+      type: MessageType.write,
+      rid: write.rid,
+      epoch: map.epoch,
+      kind: condition === null ? WriteKind.replay : WriteKind.conditional,
+      version: cloneVersion(record),
+      key: record.key,
+      value: record.value,
+      expiresAtMs: record.expiresAtMs,
+      applied: record.applied,
+    };
+    for (const id of write.awaited) this.#ports.peer(id)?.send(message);
+    return write;
+  }
+
+  /** VALIDATE to the other members (W9). */
+  validate(write: PeerWrite): void {
+    for (const id of write.members) {
+      if (id === this.#membership.nodeId) continue;
+      const link: Link | undefined = this.#ports.peer(id);
+      link?.sendLazily({ type: MessageType.validate, version: write.version, key: write.record.key });
+    }
+  }
+
+  onAck(nodeId: number, rid: number): void {
+    const write = this.#inFlight.get(rid);
+    if (write !== undefined) this.#answered(write, nodeId);
+  }
+
+  onStale(nodeId: number, message: StaleMessage): void {
+    const write = this.#inFlight.get(message.rid);
+    if (write === undefined) return;
+    if (write.condition !== null && this.#isConcurrentPlain(write.version, message.version)) {
+      this.#answered(write, nodeId);
+      return;
+    }
+    this.#inFlight.delete(write.rid);
+    this.#owner.superseded(write, message);
+  }
+
+  /** A later plain write that may have come while ours was under way, or something stacked upon one. */
+  #isConcurrentPlain(ours: Version, theirs: Version): boolean {
+    const sameBase = theirs.hlc === ours.hlc && theirs.clientId === ours.clientId;
+    return !sameBase && theirs.hlc > this.#owner.oldestPlainHlc();
+  }
+
+  #answered(write: PeerWrite, nodeId: number): void {
+    const index = write.awaited.indexOf(nodeId);
+    if (index < 0) return;
+    write.awaited.splice(index, 1);
+    if (write.awaited.length > 0) return;
+    this.#inFlight.delete(write.rid);
+    this.#owner.committed(write);
+  }
+
+  onFenced(rid: number): void {
+    const write = this.#inFlight.get(rid);
+    if (write !== undefined) this.#fail(write);
+  }
+
+  #fail(write: PeerWrite): void {
+    this.#inFlight.delete(write.rid);
+    this.#owner.failed(write);
+  }
+
+  onPeerDown(nodeId: number): void {
+    for (const write of this.#inFlight.values()) if (write.awaited.includes(nodeId)) this.#fail(write);
+  }
+
+  /** RMW4: what was sent under another membership of its slot is not decided by these answers. */
+  onSlotChanged(slot: number): void {
+    for (const write of this.#inFlight.values()) if (write.record.slot === slot) this.#fail(write);
+  }
+
+  tick(): void {
+    const before = this.#ports.nowMs() - this.#timings.peerAnswerMsMax;
+    for (const write of this.#inFlight.values()) {
+      // Insertion order is send order: the rest is younger.
+      if (write.sentMs > before) return;
+      for (const id of write.awaited) this.#owner.unanswered(id);
+      this.#fail(write);
+    }
+  }
+}

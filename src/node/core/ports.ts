@@ -1,0 +1,52 @@
+/** What the node core asks of its surroundings: the shell in production, the simulated world in test/sim. */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
+import type { Link } from '../../protocol/messages.js';
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+export interface NodePorts {
+  /**
+   * Milliseconds of this host's monotonic clock, sampled after the bytes being handled were received. One sample
+   * may serve a whole batch: what is read after it was there at it, since nothing else ran in between.
+   */
+  nowMs(): number;
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** The open connection that this node dialled to that member (incarnation of the current map), if any. */
+  peer(nodeId: number): Link | undefined;
+  /** The open connection to the manager, if any. */
+  manager(): Link | undefined;
+  /** A newer map is in force: dial new members, drop connections to old ones. */
+  mapAdopted(map: ClusterMap): void;
+  /** The manager gave this node an identity; 0 as incarnation: it has lost it. */
+  identityChanged(nodeId: number, incarnation: number): void;
+  /** The manager orders the process to end. */
+  stopOrdered(): void;
+  log(level: LogLevel, text: string): void;
+}
+
+/** What this node tells others about itself when it joins. */
+export interface NodeAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly pid: number;
+}
+
+/** Delays of the node core, all in milliseconds. Defaults: see `nodeTimings`. */
+export interface NodeTimings {
+  /** A reader waits this long for a VALIDATE before the replica replays (R2). */
+  readonly replayAfterMs: number;
+  /** A key that nobody asks for is settled after being INVALID for this long (R3). */
+  readonly settleAfterMs: number;
+  /** A peer that leaves a request unanswered for this long is reported (see-tell). */
+  readonly peerAnswerMsMax: number;
+  /** At least this long between two reports on the same node. */
+  readonly reportEveryMs: number;
+}
+
+export const nodeTimings: NodeTimings = {
+  replayAfterMs: 10,
+  settleAfterMs: 1000,
+  peerAnswerMsMax: 250,
+  reportEveryMs: 100,
+};

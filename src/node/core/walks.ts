@@ -1,0 +1,135 @@
+/**
+ * Walks through the keys of a slot in bounded batches: for a learner that copies the slot (M5), and for a client
+ * that lists keys. A walk is an iterator kept per connection; it ends with its last batch or its connection, and a
+ * connection may keep only a few. Between two batches reads and writes go on as ever; keys that come or change
+ * meanwhile reach a learner as WRITEs of their own.
+ */
+import { FencedReason, MessageType, RefusedReason } from '../../protocol/messages.js';
+import type { CopyMessage, Entry, Link, ScanMessage } from '../../protocol/messages.js';
+import { cloneVersion } from '../../protocol/version.js';
+import { Role } from './membership.js';
+import type { Membership } from './membership.js';
+import type { Replica } from './replica.js';
+import type { KeyRecord } from './store.js';
+
+const batchEntriesMax = 512;
+const batchBytesMax = 128 * 1024;
+/** Records looked at per batch, so that a prefix that matches nothing does not hold up the node. */
+const batchStepsMax = 4096;
+const walksPerLinkMax = 64;
+
+interface Walk {
+  readonly slot: number;
+  /** Epoch in which the slot had last changed when the walk began. */
+  readonly changedAt: number;
+  readonly records: IterableIterator<KeyRecord>;
+}
+
+export class Walks {
+  readonly #membership: Membership;
+  readonly #replica: Replica;
+  readonly #mapWanted: () => void;
+  readonly #byLink = new Map<number, Map<string, Walk>>();
+
+  constructor(membership: Membership, replica: Replica, mapWanted: () => void) {
+    this.#membership = membership;
+    this.#replica = replica;
+    this.#mapWanted = mapWanted;
+  }
+
+  /** M5: served by a full replica that has itself adopted the epoch in which the learner joined. */
+  onCopy(link: Link, message: CopyMessage): void {
+    if (message.joinedAt > this.#membership.epoch) {
+      this.#mapWanted();
+      this.#replica.fence(link, message.rid, FencedReason.behind);
+      return;
+    }
+    if (this.#membership.role(message.slot) !== Role.full) {
+      this.#replica.fence(link, message.rid, FencedReason.notReplica);
+      return;
+    }
+    const name = `copy ${message.slot} ${message.joinedAt}`;
+    this.#step(link, message.rid, name, message.slot, message.first, MessageType.copyBatch, '');
+  }
+
+  /** Committed values only; an INVALID key comes without value, and the client asks for it. */
+  onScan(link: Link, message: ScanMessage): void {
+    const fault = this.#replica.serviceFault(message.slot);
+    if (fault !== -1) {
+      this.#replica.fence(link, message.rid, fault);
+      return;
+    }
+    const name = `scan ${message.scanId}`;
+    this.#step(link, message.rid, name, message.slot, message.first, MessageType.scanBatch, message.prefix);
+  }
+
+  #step(
+    link: Link,
+    rid: number,
+    name: string,
+    slot: number,
+    first: boolean,
+    type: typeof MessageType.copyBatch | typeof MessageType.scanBatch,
+    prefix: string,
+  ): void {
+    let walks = this.#byLink.get(link.id);
+    if (walks === undefined) this.#byLink.set(link.id, (walks = new Map<string, Walk>()));
+    if (first) {
+      if (walks.size >= walksPerLinkMax && !walks.has(name)) {
+        this.#replica.refuse(link, rid, RefusedReason.queueFull);
+        return;
+      }
+      const changedAt = this.#membership.map?.slots[slot]?.changedAt ?? 0;
+      walks.set(name, { slot, changedAt, records: this.#replica.store.records(slot) });
+    }
+    const walk = walks.get(name);
+    if (walk?.slot !== slot) {
+      // Unknown here: the connection is a new one, or the slot was lost in between. The asker begins anew.
+      this.#replica.fence(link, rid, FencedReason.notReplica);
+      return;
+    }
+    const entries: Entry[] = [];
+    const done = this.#fill(walk, entries, type === MessageType.scanBatch, prefix);
+    if (done) walks.delete(name);
+    link.send({ type, rid, entries, done });
+  }
+
+  /** @returns whether the walk is at its end. */
+  #fill(walk: Walk, entries: Entry[], isScan: boolean, prefix: string): boolean {
+    let bytes = 0;
+    for (let steps = 0; steps < batchStepsMax; steps++) {
+      const next = walk.records.next();
+      if (next.done === true) return true;
+      const record = next.value;
+      if (isScan && (!record.key.startsWith(prefix) || (record.valid && !this.#replica.isLive(record))))
+        continue;
+      const entry = this.#entryOf(record, isScan);
+      entries.push(entry);
+      bytes += entry.key.length + (entry.value?.length ?? 0) + (entry.applied?.length ?? 0) * 8 + 64;
+      if (entries.length >= batchEntriesMax || bytes >= batchBytesMax) return false;
+    }
+    return false;
+  }
+
+  #entryOf(record: KeyRecord, isScan: boolean): Entry {
+    return {
+      key: record.key,
+      version: cloneVersion(record),
+      valid: record.valid,
+      value: isScan && !record.valid ? null : record.value,
+      expiresAtMs: record.expiresAtMs,
+      applied: isScan ? null : record.applied,
+    };
+  }
+
+  onLinkClosed(link: Link): void {
+    this.#byLink.delete(link.id);
+  }
+
+  /** The slot's records are gone from this node: its walks end. */
+  onRoleLost(slot: number): void {
+    for (const walks of this.#byLink.values()) {
+      for (const [name, walk] of walks) if (walk.slot === slot) walks.delete(name);
+    }
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * A storage node as a process sees it: sockets, a timer and a clock around the pure core. It listens for clients and
+ * fellow nodes, dials the manager and every other member, and hands each message to the core.
+ */
+import type { ClusterMap } from '../protocol/cluster-map.js';
+import type { Logger } from '../protocol/logger.js';
+import { MessageType, PeerRole, protocolVersion } from '../protocol/messages.js';
+import type { ErrorMessage, HelloMessage, Link, Message, WelcomeMessage } from '../protocol/messages.js';
+import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
+import type { Connection } from '../transport/connection.js';
+import { newError, newHello } from '../transport/handshake.js';
+import { listen } from '../transport/listener.js';
+import type { Listener } from '../transport/listener.js';
+import { MemberLinks } from '../transport/member-links.js';
+import { Redialler } from '../transport/redialler.js';
+import { SampledClock } from '../transport/sampled-clock.js';
+import { NodeCore } from './core/node-core.js';
+import { MemoryStore } from './storage/memory-store.js';
+
+/** How often the core looks at its deadlines. */
+const tickMs = 10;
+const managerBackoffMsMax = 250;
+
+export interface NodeOptions {
+  readonly manager: { readonly host: string; readonly port: number };
+  /** Address to listen on, and to dial from. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Where others reach this node; default: where it listens. */
+  readonly advertise?: { readonly host: string; readonly port: number };
+  /** The id the manager forked it with; undefined: the manager assigns one. */
+  readonly nodeId?: number;
+  /** Largest frame accepted; default: enough for the default limits of keys and values. */
+  readonly frameBytesMax?: number;
+  /** Ends by itself when the manager has been away for this long; default: never. */
+  readonly endWithoutManagerMs?: number;
+  readonly log: Logger;
+}
+
+/** Listens, and begins to join the cluster. @throws ListenError if the address cannot be had. */
+export async function startNode(options: NodeOptions): Promise<NodeServer> {
+  const server = new NodeServer(options);
+  await server.start();
+  return server;
+}
+
+export class NodeServer {
+  /** Fulfilled with the reason when the node has ended: stopped, or ordered to. */
+  readonly ended: Promise<string>;
+  readonly #options: NodeOptions;
+  readonly #clock = new SampledClock();
+  readonly #members: MemberLinks;
+  #core: NodeCore | undefined;
+  #listener: Listener | undefined;
+  #manager: Redialler | undefined;
+  #managerLink: Connection | undefined;
+  #managerLostAtMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #stopping: Promise<void> | undefined;
+  #resolveEnded: (reason: string) => void = () => undefined;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.#members = new MemberLinks({
+      localAddress: options.host,
+      hello: () => this.#hello(),
+      onBatchStart: () => {
+        this.#clock.sample();
+      },
+      onMessage: (nodeId, _connection, message) => {
+        this.#core?.onPeerMessage(nodeId, message);
+      },
+      onUp: () => undefined,
+      onDown: (nodeId) => {
+        this.#clock.sample();
+        this.#core?.onPeerDown(nodeId);
+      },
+    });
+  }
+
+  get address(): { host: string; port: number } {
+    if (this.#listener === undefined) throw new Error('the node is not listening');
+    return { host: this.#listener.host, port: this.#listener.port };
+  }
+
+  async start(): Promise<void> {
+    const { host, port, advertise, nodeId } = this.#options;
+    this.#listener = await listen({
+      host,
+      port,
+      frameBytesMax: this.#options.frameBytesMax ?? frameBytesMax(defaultSettings),
+      onHello: (hello) => this.#greet(hello),
+      onRefused: (remote, reason) => {
+        this.#options.log.debug(`${remote} was turned away: ${reason.text}`);
+      },
+      handlers: {
+        onBatchStart: () => {
+          this.#clock.sample();
+        },
+        onMessage: (connection, message) => {
+          this.#core?.onRequest(connection, message);
+        },
+        onClose: (connection, reason) => {
+          if (reason.code !== 'ended') this.#options.log.debug(`connection closed: ${reason.text}`);
+          this.#core?.onLinkClosed(connection);
+        },
+      },
+    });
+    const address = { ...(advertise ?? this.address), pid: process.pid };
+    const identity = nodeId === undefined ? {} : { nodeId };
+    this.#core = new NodeCore({ ports: this.#ports(), store: new MemoryStore(), address, ...identity });
+    this.#dialManager(this.#core);
+    this.#timer = setInterval(() => {
+      this.#tick();
+    }, tickMs);
+  }
+
+  #ports(): ConstructorParameters<typeof NodeCore>[0]['ports'] {
+    const { log } = this.#options;
+    return {
+      nowMs: () => this.#clock.nowMs,
+      random: Math.random,
+      peer: (nodeId): Link | undefined => this.#members.get(nodeId),
+      manager: () => (this.#managerLink?.isOpen === true ? this.#managerLink : undefined),
+      mapAdopted: (map) => {
+        this.#followMap(map);
+      },
+      identityChanged: (nodeId, incarnation) => {
+        log.info(
+          incarnation === 0
+            ? `node ${nodeId} has no place in the cluster`
+            : `node ${nodeId}, incarnation ${incarnation}`,
+        );
+      },
+      stopOrdered: () => {
+        void this.stop('the manager ended the cluster');
+      },
+      log: (level, text) => {
+        log[level](text);
+      },
+    };
+  }
+
+  #followMap(map: ClusterMap): void {
+    const me = this.#core?.membership.nodeId;
+    this.#members.follow(map.nodes.filter((node) => node.id !== me));
+  }
+
+  #hello(): HelloMessage {
+    const { nodeId = 0, incarnation = 0, map } = this.#core?.membership ?? {};
+    return newHello(PeerRole.node, {
+      clusterId: map?.clusterId ?? '',
+      senderId: Math.max(0, nodeId),
+      incarnation,
+    });
+  }
+
+  #greet(hello: HelloMessage): WelcomeMessage | ErrorMessage {
+    const core = this.#core;
+    const clusterId = core?.membership.map?.clusterId ?? '';
+    if (hello.clusterId !== '' && clusterId !== '' && hello.clusterId !== clusterId) {
+      return newError('PROTOCOL', `this node belongs to cluster ${clusterId}, not ${hello.clusterId}`);
+    }
+    this.#clock.sample();
+    return {
+      type: MessageType.welcome,
+      protocolVersion,
+      role: PeerRole.node,
+      clusterId,
+      senderId: Math.max(0, core?.membership.nodeId ?? 0),
+      incarnation: core?.membership.incarnation ?? 0,
+      clockUs: core?.lease.knowsClock === true ? core.lease.clockUs() : 0,
+      frameBytesMax: this.#options.frameBytesMax ?? frameBytesMax(defaultSettings),
+    };
+  }
+
+  #dialManager(core: NodeCore): void {
+    const { manager, host, log } = this.#options;
+    this.#managerLostAtMs = this.#clock.nowMs;
+    this.#manager = new Redialler({
+      ...manager,
+      localAddress: host,
+      hello: () => this.#hello(),
+      backoffMsMax: managerBackoffMsMax,
+      handlers: {
+        onOpen: (connection) => {
+          this.#clock.sample();
+          this.#managerLink = connection;
+          core.onManagerUp();
+        },
+        onBatchStart: () => {
+          this.#clock.sample();
+        },
+        onMessage: (_connection, message: Message) => {
+          core.onManagerMessage(message);
+        },
+        onClose: (_connection, reason) => {
+          this.#clock.sample();
+          this.#managerLink = undefined;
+          this.#managerLostAtMs = this.#clock.nowMs;
+          core.onManagerDown();
+          log.warn(`manager lost: ${reason.text}; serving on while the other nodes agree`);
+        },
+      },
+      onDialFailed: (error, attempts) => {
+        if (attempts === 1) log.debug(error.message);
+        // Another cluster's manager answers at that address: ours is gone for good.
+        if (error.code === 'PROTOCOL' && core.membership.map !== null) void this.stop(error.message);
+      },
+    });
+  }
+
+  #tick(): void {
+    this.#clock.sample();
+    this.#core?.tick();
+    const { endWithoutManagerMs } = this.#options;
+    if (endWithoutManagerMs === undefined || this.#managerLink !== undefined) return;
+    if (this.#clock.nowMs - this.#managerLostAtMs < endWithoutManagerMs) return;
+    void this.stop(`the manager has been away for ${endWithoutManagerMs} ms`);
+  }
+
+  /** Ends all connections and timers. */
+  stop(reason = 'stopped'): Promise<void> {
+    this.#stopping ??= this.#stop(reason);
+    return this.#stopping;
+  }
+
+  async #stop(reason: string): Promise<void> {
+    clearInterval(this.#timer);
+    this.#manager?.stop();
+    this.#members.stop();
+    await this.#listener?.close();
+    this.#resolveEnded(reason);
+  }
+}
