@@ -1,0 +1,75 @@
+/**
+ * The manager's view of its nodes: who has registered, when each was last heard of, until when it may believe to
+ * hold a lease (M1), and what reports and probes say (M2). No decisions on slots here.
+ */
+import type { HeartbeatMessage, Link } from '../../protocol/messages.js';
+import { clockDriftRatio } from '../../protocol/settings.js';
+
+export interface Member {
+  readonly id: number;
+  readonly incarnation: number;
+  readonly host: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Connection it registered on; null: closed since, or not back after a restart of the manager. */
+  link: Link | null;
+  /** In the published map. */
+  admitted: boolean;
+  /** Manager-clock time by which any lease it may hold has surely run out. */
+  leaseEndMs: number;
+  heardAtMs: number;
+  joinedAtMs: number;
+  adoptedEpoch: number;
+  keys: number;
+  bytes: number;
+  /** Probe in flight: its rid and when it was sent; 0: none. */
+  probeRid: number;
+  probeSentMs: number;
+  suspect: boolean;
+  /** Nodes that report it, and when they last did. */
+  readonly reportedBy: Map<number, number>;
+}
+
+export function newMember(
+  identity: Pick<Member, 'id' | 'incarnation' | 'host' | 'port' | 'pid'>,
+  link: Link | null,
+  nowMs: number,
+): Member {
+  return {
+    ...identity,
+    link,
+    admitted: false,
+    leaseEndMs: -Infinity,
+    heardAtMs: nowMs,
+    joinedAtMs: nowMs,
+    adoptedEpoch: 0,
+    keys: 0,
+    bytes: 0,
+    probeRid: 0,
+    probeSentMs: 0,
+    suspect: false,
+    reportedBy: new Map(),
+  };
+}
+
+/** M1: the manager counts from receipt, and a little longer, for clocks may differ in rate. */
+export function extendLease(member: Member, leaseMs: number, nowMs: number): void {
+  member.leaseEndMs = Math.max(member.leaseEndMs, nowMs + leaseMs * (1 + clockDriftRatio));
+}
+
+export function recordHeartbeat(member: Member, message: HeartbeatMessage, nowMs: number): void {
+  member.heardAtMs = nowMs;
+  member.adoptedEpoch = Math.max(member.adoptedEpoch, message.epoch);
+  member.keys = message.keys;
+  member.bytes = message.bytes;
+  member.suspect = false;
+}
+
+/** How long a node's report counts when the manager judges whether its fellows can reach a node. */
+const reportCountsMs = 1000;
+
+/** How many nodes report this one at present. */
+export function reporters(member: Member, nowMs: number): number {
+  for (const [id, atMs] of member.reportedBy) if (nowMs - atMs > reportCountsMs) member.reportedBy.delete(id);
+  return member.reportedBy.size;
+}

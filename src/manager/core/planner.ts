@@ -1,0 +1,176 @@
+/**
+ * Derives the next map from the published one and the manager's notes. Pure: the same notes give the same map.
+ *
+ * Everything that needs no fence is taken into one map at once: members that are gone leave, learners that are done
+ * are promoted, absent homes get substitutes, new members become learners. Only when nothing of that is left are
+ * surplus replicas removed, behind a fence (M4).
+ */
+import { ClusterMap, newSlot } from '../../protocol/cluster-map.js';
+import type { MemberNode, SlotAssignment } from '../../protocol/cluster-map.js';
+import type { ClusterSettings } from '../../protocol/settings.js';
+import type { Departure } from './fencing.js';
+import {
+  desiredReplicas,
+  stepFreely,
+  surplusReplicas,
+  withMembers,
+  withoutNode,
+  withPromoted,
+} from './placement.js';
+import type { Candidates } from './placement.js';
+import type { Roster } from './roster.js';
+
+export interface PlannerOptions {
+  readonly roster: Roster;
+  /** How many nodes the cluster was created with: they are the homes. */
+  readonly nodeCount: number;
+  readonly nowMs: () => number;
+  /** Whether a lost node's place is still kept for it. */
+  readonly isExpectedBack: (nodeId: number) => boolean;
+  /** A slot lost all its full replicas and goes on with what there is (M6). */
+  readonly onSlotLost: (slot: number, content: string, epoch: number) => void;
+}
+
+export class Planner {
+  readonly #options: PlannerOptions;
+
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+  }
+
+  /** Epoch 1, once every node of the new cluster is there; null before. */
+  first(clusterId: string, settings: ClusterSettings): ClusterMap | null {
+    const { nodeCount, roster } = this.#options;
+    const nodes: MemberNode[] = roster.memberNodes().filter((node) => node.id < nodeCount);
+    if (nodes.length < nodeCount) return null;
+    const ids = nodes.map((node) => node.id);
+    const candidates = { ring: ids, usable: new Set(ids), expected: new Set<number>() };
+    const slots = Array.from({ length: settings.slotCount }, (_, slot) =>
+      newSlot(desiredReplicas(slot, nodeCount, settings.replicas, candidates), 1),
+    );
+    return new ClusterMap({ clusterId, epoch: 1, settings, nodes, slots });
+  }
+
+  #candidates(): Candidates {
+    const { roster, nodeCount, isExpectedBack } = this.#options;
+    const later = [...roster.members.keys()].filter((id) => id >= nodeCount).sort((a, b) => a - b);
+    const ring = [...Array(nodeCount).keys(), ...later];
+    const usable = new Set<number>();
+    const expected = new Set<number>();
+    for (const id of ring) {
+      const isPresent = roster.members.has(id) && !roster.lapsed.has(id) && !roster.isolatedUntilMs.has(id);
+      if (isPresent) usable.add(id);
+      else if (isExpectedBack(id)) expected.add(id);
+    }
+    return { ring, usable, expected };
+  }
+
+  #desired(slot: number, map: ClusterMap, candidates: Candidates): number[] {
+    return desiredReplicas(slot, this.#options.nodeCount, map.settings.replicas, candidates);
+  }
+
+  /**
+   * Everything that needs no fence, in one new map; null if there is nothing to change.
+   * Forgets lapsed members that hold nothing any more.
+   */
+  next(map: ClusterMap): ClusterMap | null {
+    const { roster, nowMs } = this.#options;
+    const epoch = map.epoch + 1;
+    const candidates = this.#candidates();
+    const slots = map.slots.map((slot, index) => this.#nextSlot(map, slot, index, epoch, candidates));
+    // A lapsed member stays in the map while it is the last replica of some slot: nobody else has its data.
+    for (const id of roster.lapsed) {
+      const member = roster.members.get(id);
+      if (member === undefined || slots.some((slot) => slot.replicas.includes(id))) continue;
+      roster.forget(member, nowMs());
+    }
+    const nodes = roster.memberNodes();
+    const isSame =
+      slots.every((slot, i) => slot === map.slots[i]) &&
+      nodes.length === map.nodes.length &&
+      nodes.every((node) => map.node(node.id)?.incarnation === node.incarnation);
+    return isSame ? null : new ClusterMap({ ...map.toData(), epoch, nodes, slots });
+  }
+
+  #nextSlot(
+    map: ClusterMap,
+    slot: SlotAssignment,
+    index: number,
+    epoch: number,
+    candidates: Candidates,
+  ): SlotAssignment {
+    const desired = this.#desired(index, map, candidates);
+    let next = this.#withoutTheGone(map, slot, epoch);
+    for (const id of this.#options.roster.copied.get(index) ?? []) {
+      if (next.learners.includes(id)) next = withPromoted(next, id, epoch);
+    }
+    if (next.replicas.length === 0) next = this.#recovered(next, index, desired, candidates, epoch);
+    return stepFreely(next, desired, candidates.usable, epoch);
+  }
+
+  /** M3: without members that are gone, and without lapsed ones where another full replica stands by. */
+  #withoutTheGone(map: ClusterMap, slot: SlotAssignment, epoch: number): SlotAssignment {
+    const { members, lapsed } = this.#options.roster;
+    let next = slot;
+    for (const id of [...slot.replicas, ...slot.learners]) {
+      if (members.get(id)?.incarnation !== map.node(id)?.incarnation) next = withoutNode(next, id, epoch);
+    }
+    const hasSound = next.replicas.some((id) => !lapsed.has(id));
+    for (const id of [...next.replicas, ...next.learners]) {
+      const isLast = next.replicas.includes(id) && !hasSound;
+      if (lapsed.has(id) && !isLast) next = withoutNode(next, id, epoch);
+    }
+    return next;
+  }
+
+  /**
+   * M6, the recovery rule for memory: every full replica of the slot is dead. Its learners hold a part of it, and
+   * every write since they joined; they serve on with that. Without learners the slot begins empty.
+   */
+  #recovered(
+    slot: SlotAssignment,
+    index: number,
+    desired: readonly number[],
+    candidates: Candidates,
+    epoch: number,
+  ): SlotAssignment {
+    const hasLearners = slot.learners.length > 0;
+    const successors = hasLearners ? slot.learners : desired.filter((id) => candidates.usable.has(id));
+    if (successors.length === 0) return slot;
+    this.#options.onSlotLost(index, hasLearners ? 'the part its learners had' : 'nothing', epoch);
+    return withMembers(slot, successors, [], epoch);
+  }
+
+  /** Replicas that shall leave, for good reason: others have taken over, or nobody can reach them. */
+  departures(map: ClusterMap): Departure[] {
+    const { isolatedUntilMs } = this.#options.roster;
+    const candidates = this.#candidates();
+    const departures: Departure[] = [];
+    map.slots.forEach((slot, index) => {
+      const leaving = new Set(surplusReplicas(slot, this.#desired(index, map, candidates)));
+      const hasSound = slot.replicas.some((id) => candidates.usable.has(id));
+      if (hasSound) for (const id of slot.replicas) if (isolatedUntilMs.has(id)) leaving.add(id);
+      for (const nodeId of leaving) departures.push({ slot: index, nodeId });
+    });
+    return departures;
+  }
+
+  /** The map once the leaving nodes are fenced. */
+  after(map: ClusterMap, epoch: number, departures: readonly Departure[]): ClusterMap {
+    const slots = [...map.slots];
+    for (const { slot, nodeId } of departures)
+      slots[slot] = withoutNode(slots[slot] ?? map.slot(slot), nodeId, epoch);
+    return new ClusterMap({ ...map.toData(), epoch, slots });
+  }
+}
+
+/** One line of the failover story. */
+export function describeChange(previous: ClusterMap | null, map: ClusterMap): string {
+  const changed = map.slots.filter((slot) => slot.changedAt === map.epoch).length;
+  const learners = map.slots.reduce((sum, slot) => sum + slot.learners.length, 0);
+  const short = map.slots.filter((slot) => slot.replicas.length < map.settings.replicas).length;
+  const ids = (nodes: readonly MemberNode[]): string => nodes.map((node) => node.id).join(' ');
+  const members =
+    previous !== null && ids(previous.nodes) === ids(map.nodes) ? '' : `; nodes ${ids(map.nodes)}`;
+  return `epoch ${map.epoch}: ${changed} slots changed, ${learners} learners, ${short} slots under-replicated${members}`;
+}

@@ -1,0 +1,37 @@
+/** What the manager core asks of its surroundings: the shell in production, the simulated world in test/sim. */
+import type { ManagerState } from './state.js';
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+export interface ManagerPorts {
+  /** Milliseconds of this host's monotonic clock. */
+  nowMs(): number;
+  /** The cluster's clock: microseconds, roughly wall time, never going back, also not across restarts. */
+  clockUs(): number;
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** Starts a process for this node id. Its end is told through `ManagerCore.onProcessExit`. */
+  spawn(nodeId: number): void;
+  /** Makes the state durable, then calls `ManagerCore.onPersisted(state.serial)`, at once or later, in order. */
+  persist(state: ManagerState): void;
+  log(level: LogLevel, text: string): void;
+}
+
+export interface ManagerTimings {
+  /** A reported node must answer a probe within this, or it is suspected. */
+  readonly probeMsMax: number;
+  /** How long a dead node's place is kept for its next life before others take over its slots. */
+  readonly rejoinGraceMs: number;
+  readonly respawnMsMin: number;
+  readonly respawnMsMax: number;
+  /** A node that has been up for this long begins anew with the shortest back-off. */
+  readonly respawnForgiveMs: number;
+}
+
+export const managerTimings: ManagerTimings = {
+  probeMsMax: 200,
+  rejoinGraceMs: 2000,
+  respawnMsMin: 50,
+  respawnMsMax: 10_000,
+  respawnForgiveMs: 10_000,
+};

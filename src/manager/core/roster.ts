@@ -1,0 +1,51 @@
+/**
+ * What the manager knows of its nodes beyond the published map: members, whom it has lost and when, whose lease has
+ * run out, whom their fellows cannot reach, which copies are done. Events write these notes; the planner derives the
+ * next map from them.
+ */
+import type { MemberNode } from '../../protocol/cluster-map.js';
+import type { Member } from './members.js';
+
+export class Roster {
+  readonly members = new Map<number, Member>();
+  /** Members whose lease has run out: no new lease before the next map is published (M3). */
+  readonly lapsed = new Set<number>();
+  /** When each node that is away was lost: its place is kept for a while. */
+  readonly lostAtMs = new Map<number, number>();
+  /** Nodes that most of their fellows cannot reach: until when they get no slots. */
+  readonly isolatedUntilMs = new Map<number, number>();
+  /** Copies that learners have finished: slot to node ids. */
+  readonly copied = new Map<number, Set<number>>();
+
+  /** This incarnation is over. */
+  forget(member: Member, nowMs: number): void {
+    this.members.delete(member.id);
+    this.lapsed.delete(member.id);
+    for (const copied of this.copied.values()) copied.delete(member.id);
+    this.lostAtMs.set(member.id, nowMs);
+  }
+
+  /** By id: how the map lists them. */
+  memberNodes(): MemberNode[] {
+    const members = [...this.members.values()].sort((a, b) => a.id - b.id);
+    return members.map(({ id, incarnation, host, port }) => ({ id, incarnation, host, port }));
+  }
+
+  byLink(link: object): Member | undefined {
+    for (const member of this.members.values()) if (member.link === link) return member;
+    return undefined;
+  }
+
+  noteCopied(slot: number, nodeId: number): void {
+    const copied = this.copied.get(slot) ?? new Set<number>();
+    this.copied.set(slot, copied.add(nodeId));
+  }
+
+  /** Notes on copies that no longer concern a learner are dropped. */
+  keepCopied(isLearner: (slot: number, nodeId: number) => boolean): void {
+    for (const [slot, copied] of this.copied) {
+      for (const id of copied) if (!isLearner(slot, id)) copied.delete(id);
+      if (copied.size === 0) this.copied.delete(slot);
+    }
+  }
+}

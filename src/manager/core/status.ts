@@ -1,0 +1,61 @@
+/** The status document: `gtstore status --json` and the client's `status()`. */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
+import type { ClusterSettings } from '../../protocol/settings.js';
+import type { ClusterStatus, NodeState, NodeStatus } from '../../protocol/status.js';
+import type { Member } from './members.js';
+import type { KnownNode } from './state.js';
+
+export interface StatusSource {
+  readonly settings: ClusterSettings;
+  readonly map: ClusterMap | null;
+  readonly members: ReadonlyMap<number, Member>;
+  readonly knownNodes: ReadonlyMap<number, KnownNode>;
+  readonly manager: ClusterStatus['manager'];
+  readonly nowMs: number;
+}
+
+export function statusOf(source: StatusSource): ClusterStatus {
+  const { settings, map, members, knownNodes } = source;
+  const ids = new Set([...knownNodes.keys(), ...members.keys()]);
+  const slots = map?.slots ?? [];
+  return {
+    clusterId: map?.clusterId ?? '',
+    epoch: map?.epoch ?? 0,
+    replicas: settings.replicas,
+    slots: settings.slotCount,
+    partitioner: settings.partitioner,
+    manager: source.manager,
+    nodes: [...ids].sort((a, b) => a - b).map((id) => nodeStatus(id, source)),
+    underReplicatedSlots: slots.filter((slot) => slot.replicas.length < settings.replicas).length,
+  };
+}
+
+function nodeStatus(id: number, { map, members, knownNodes, settings, nowMs }: StatusSource): NodeStatus {
+  const member = members.get(id);
+  const slots = map?.slots ?? [];
+  return {
+    id,
+    incarnation: member?.incarnation ?? 0,
+    host: member?.host ?? '',
+    port: member?.port ?? 0,
+    pid: member?.pid ?? knownNodes.get(id)?.pid ?? 0,
+    state: stateOf(member, map, settings.leaseMs, nowMs),
+    primarySlots: slots.filter((slot) => slot.replicas[0] === id).length,
+    replicaSlots: slots.filter((slot) => slot.replicas.includes(id)).length,
+    keys: member?.keys ?? 0,
+    bytes: member?.bytes ?? 0,
+  };
+}
+
+function stateOf(
+  member: Member | undefined,
+  map: ClusterMap | null,
+  leaseMs: number,
+  nowMs: number,
+): NodeState {
+  if (member === undefined) return 'down';
+  const isSilent = member.link === null || nowMs - member.heardAtMs > leaseMs / 2;
+  if (member.suspect || isSilent) return 'suspect';
+  const isFilling = map?.slots.some((slot) => slot.learners.includes(member.id)) ?? false;
+  return member.admitted && !isFilling ? 'up' : 'joining';
+}

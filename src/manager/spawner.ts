@@ -1,0 +1,100 @@
+/**
+ * Forks storage nodes and watches for their end. A node is a process group of its own: Ctrl-C in the terminal
+ * reaches the manager, which ends the nodes in good order, and a manager that is killed leaves them serving.
+ *
+ * Nodes that an earlier manager forked are no children of this one; on the same host their end shows in that the
+ * system knows the process id no more.
+ */
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+
+export interface SpawnerOptions {
+  /** JS file that is a node; its one argument is `argument`, as JSON. */
+  readonly entry: string;
+  readonly argument: (nodeId: number) => object;
+  readonly onExit: (nodeId: number, pid: number) => void;
+}
+
+const pollMs = 50;
+
+/** Whether the system knows the process. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+export class Spawner {
+  readonly #options: SpawnerOptions;
+  readonly #children = new Map<ChildProcess, number>();
+  /** Process id to node id. */
+  readonly #adopted = new Map<number, number>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: SpawnerOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => {
+      this.#pollAdopted();
+    }, pollMs).unref();
+  }
+
+  /** Starts a life of that node. A failure to start is told as its exit. */
+  spawn(nodeId: number): void {
+    const { entry, argument, onExit } = this.#options;
+    const child = fork(entry, [JSON.stringify(argument(nodeId))], {
+      detached: true,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#children.set(child, nodeId);
+    let isOver = false;
+    const ended = (): void => {
+      if (isOver) return;
+      isOver = true;
+      this.#children.delete(child);
+      onExit(nodeId, child.pid ?? 0);
+    };
+    child.once('error', ended);
+    child.once('exit', ended);
+    // Nodes and manager speak over sockets alone.
+    if (child.connected) child.disconnect();
+  }
+
+  /** Watches over a node that an earlier manager forked. */
+  adopt(nodeId: number, pid: number): void {
+    this.#adopted.set(pid, nodeId);
+  }
+
+  #pollAdopted(): void {
+    for (const [pid, nodeId] of this.#adopted) {
+      if (isAlive(pid)) continue;
+      this.#adopted.delete(pid);
+      this.#options.onExit(nodeId, pid);
+    }
+  }
+
+  /** Process ids of all nodes that run. */
+  get pids(): number[] {
+    const children = [...this.#children.keys()].flatMap((child) =>
+      child.pid === undefined ? [] : [child.pid],
+    );
+    return [...children, ...[...this.#adopted.keys()].filter(isAlive)];
+  }
+
+  /** Signals every node that runs. */
+  kill(signal: NodeJS.Signals): void {
+    for (const pid of this.pids) {
+      try {
+        process.kill(pid, signal);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
