@@ -1,0 +1,94 @@
+/** Checks what callers hand in, before anything is sent: one clear error each, naming the argument. */
+import { GTStoreError } from '../protocol/errors.js';
+import type { WriteOutcome } from '../protocol/errors.js';
+import { utf8Length } from '../protocol/msgpack-writer.js';
+import { toKeyBytes } from '../protocol/partition.js';
+import { timeoutMsDefault, timeoutMsMax } from '../protocol/settings.js';
+import type { ClusterSettings } from '../protocol/settings.js';
+import { encodeValue } from '../protocol/value-codec.js';
+import type { StoreValue } from '../protocol/value-codec.js';
+import { ValueError, ValueTooLargeError } from '../protocol/value-error.js';
+
+export interface OperationOptions {
+  /** Deadline of the whole call in milliseconds, at most 120,000; default 10,000. */
+  readonly timeoutMs?: number;
+  /** Gives the call up when aborted. A write that was sent may be applied all the same. */
+  readonly signal?: AbortSignal;
+}
+
+export interface WriteOptions extends OperationOptions {
+  /** The key is absent again after so many milliseconds; default: never. */
+  readonly ttlMs?: number;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+const notApplied: { outcome: WriteOutcome } = { outcome: 'not-applied' };
+
+export function invalidArgument(message: string, cause?: unknown): GTStoreError {
+  return new GTStoreError('INVALID_ARGUMENT', message, { ...notApplied, cause });
+}
+
+/** Key bytes. @throws GTStoreError INVALID_ARGUMENT, KEY_TOO_LARGE */
+export function checkedKey(key: string, { keyBytesMax }: ClusterSettings): string {
+  if (typeof key !== 'string') throw invalidArgument(`the key must be a string, not ${describe(key)}`);
+  if (key.length === 0) throw invalidArgument('the key must not be empty');
+  if (utf8Length(key) < 0)
+    throw invalidArgument('the key has half of a surrogate pair: it is no valid Unicode');
+  const keyBytes = toKeyBytes(key);
+  if (keyBytes.length > keyBytesMax) {
+    const text = `the key has ${keyBytes.length} bytes; this cluster takes at most ${keyBytesMax} (--max-key-bytes)`;
+    throw new GTStoreError('KEY_TOO_LARGE', text, notApplied);
+  }
+  return keyBytes;
+}
+
+/** The bytes of a value. @throws GTStoreError INVALID_ARGUMENT, VALUE_TOO_LARGE */
+export function checkedValue(value: StoreValue, { valueBytesMax }: ClusterSettings): Uint8Array {
+  try {
+    return encodeValue(value, valueBytesMax);
+  } catch (cause) {
+    if (cause instanceof ValueTooLargeError) {
+      const text = `the value needs more than the ${valueBytesMax} bytes this cluster takes (--max-value-bytes)`;
+      throw new GTStoreError('VALUE_TOO_LARGE', text, { ...notApplied, cause });
+    }
+    if (cause instanceof ValueError) throw invalidArgument(cause.message, cause);
+    throw cause;
+  }
+}
+
+/** @returns milliseconds. @throws GTStoreError INVALID_ARGUMENT */
+export function checkedTimeoutMs(timeoutMs: number | undefined, defaultMs = timeoutMsDefault): number {
+  if (timeoutMs === undefined) return defaultMs;
+  if (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= timeoutMsMax) return timeoutMs;
+  throw invalidArgument(
+    `timeoutMs is ${describe(timeoutMs)}; it must be a number above 0, at most ${timeoutMsMax}`,
+  );
+}
+
+const ttlMsMax = 100 * 365 * 24 * 3600 * 1000;
+
+/** @returns manager-clock milliseconds, 0: never. @throws GTStoreError INVALID_ARGUMENT */
+export function checkedExpiry(ttlMs: number | undefined, clockUs: number): number {
+  if (ttlMs === undefined) return 0;
+  if (typeof ttlMs === 'number' && ttlMs > 0 && ttlMs <= ttlMsMax) return Math.ceil(clockUs / 1000 + ttlMs);
+  throw invalidArgument(`ttlMs is ${describe(ttlMs)}; it must be a number above 0, at most ${ttlMsMax}`);
+}
+
+/** `host:port` or `gtstore://host:port`. @throws GTStoreError INVALID_ARGUMENT */
+export function parseAddress(text: string): Address {
+  const match = /^(?:gtstore:\/\/)?(?:\[([^\]]+)\]|([^:/[\]]+)):(\d{1,5})\/?$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || !(port >= 1 && port <= 65535)) {
+    throw invalidArgument(`'${text}' is no manager address; give host:port or gtstore://host:port`);
+  }
+  return { host, port };
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'number' || value === null ? String(value) : `a ${typeof value}`;
+}

@@ -1,0 +1,181 @@
+/** From a caller's promise to the outcome of an operation, and from that to a value or an error. */
+import { channel } from 'node:diagnostics_channel';
+import { GTStoreError } from '../protocol/errors.js';
+import type { WriteOutcome } from '../protocol/errors.js';
+import { RefusedReason } from '../protocol/messages.js';
+import { fromKeyBytes } from '../protocol/partition.js';
+import { decodeValue } from '../protocol/value-codec.js';
+import type { StoreValue } from '../protocol/value-codec.js';
+import { cloneVersion } from '../protocol/version.js';
+import type { Version } from '../protocol/version.js';
+import type { Operation } from './core/operation.js';
+import { OperationKind, Outcome } from './core/operation.js';
+import { diagnosticsChannelNames } from './diagnostics.js';
+import type { OperationEvent } from './diagnostics.js';
+
+export interface Entry {
+  readonly value: StoreValue;
+  readonly version: Version;
+}
+
+export interface ConditionOutcome {
+  readonly applied: boolean;
+  /** Applied: the new version (null after a delete). Not applied: the current one, null if the key is absent. */
+  readonly version: Version | null;
+  /** Not applied, and asked for: the current value. */
+  readonly value: StoreValue | undefined;
+}
+
+const operationChannel = channel(diagnosticsChannelNames.operation);
+
+/** What waits for one operation. Subclasses say what its answer means. */
+export abstract class Call<T> {
+  readonly #resolve: (result: T) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #startedAtMs: number;
+  signal: AbortSignal | undefined;
+  onAbort: (() => void) | undefined;
+
+  constructor(resolve: (result: T) => void, reject: (error: unknown) => void) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#startedAtMs = operationChannel.hasSubscribers ? performance.now() : 0;
+  }
+
+  protected abstract result(operation: Operation): T;
+
+  /** The operation is decided; it and its bytes are reused when this returns. */
+  completed(operation: Operation): void {
+    if (this.onAbort !== undefined) this.signal?.removeEventListener('abort', this.onAbort);
+    if (operationChannel.hasSubscribers) operationChannel.publish(this.#event(operation));
+    if (operation.outcome !== Outcome.done) {
+      this.#reject(errorOf(operation, this.signal));
+      return;
+    }
+    let result: T;
+    try {
+      result = this.result(operation);
+    } catch (cause) {
+      const text = `the value of '${fromKeyBytes(operation.key)}' cannot be read: ${String(cause)}`;
+      this.#reject(new GTStoreError('PROTOCOL', text, { cause }));
+      return;
+    }
+    this.#resolve(result);
+  }
+
+  #event(operation: Operation): OperationEvent {
+    return {
+      operation: kindNames[operation.kind],
+      key: fromKeyBytes(operation.key),
+      attempts: operation.attempts,
+      durationMs: performance.now() - this.#startedAtMs,
+      error: operation.outcome === Outcome.done ? undefined : errorOf(operation, this.signal),
+    };
+  }
+}
+
+const kindNames = {
+  [OperationKind.put]: 'put',
+  [OperationKind.get]: 'get',
+  [OperationKind.condition]: 'condition',
+} as const;
+
+export class GetCall extends Call<StoreValue | undefined> {
+  protected result(operation: Operation): StoreValue | undefined {
+    return operation.value === null ? undefined : decodeValue(operation.value);
+  }
+}
+
+export class EntryCall extends Call<Entry | undefined> {
+  protected result(operation: Operation): Entry | undefined {
+    if (operation.value === null) return undefined;
+    return { value: decodeValue(operation.value), version: cloneVersion(operation.version) };
+  }
+}
+
+export class VersionCall extends Call<Version | undefined> {
+  protected result(operation: Operation): Version | undefined {
+    return operation.present ? cloneVersion(operation.version) : undefined;
+  }
+}
+
+export class PutCall extends Call<{ version: Version }> {
+  protected result(operation: Operation): { version: Version } {
+    return { version: cloneVersion(operation.version) };
+  }
+}
+
+export class ConditionCall extends Call<ConditionOutcome> {
+  protected result({ applied, present, version, value }: Operation): ConditionOutcome {
+    return {
+      applied,
+      version: present ? cloneVersion(version) : null,
+      value: value === null ? undefined : decodeValue(value),
+    };
+  }
+}
+
+function errorOf(operation: Operation, signal: AbortSignal | undefined): GTStoreError {
+  const key = fromKeyBytes(operation.key);
+  const isWrite = operation.kind !== OperationKind.get;
+  const cause = signal?.aborted === true ? (signal.reason as unknown) : undefined;
+  const options = (outcome: WriteOutcome): { cause?: unknown; outcome?: WriteOutcome } =>
+    isWrite ? { cause, outcome } : { cause };
+  const attempts = operation.attempts === 1 ? '1 attempt' : `${operation.attempts} attempts`;
+  switch (operation.outcome) {
+    case Outcome.unknown:
+      return new GTStoreError(
+        'OUTCOME_UNKNOWN',
+        `it is not known whether the write of '${key}' was applied (${attempts}); read the key to find out`,
+        options('unknown'),
+      );
+    case Outcome.refused:
+      return refusal(operation.refused, key, options('not-applied'));
+    case Outcome.closed:
+      return new GTStoreError('CLOSED', 'the client was closed', options('not-applied'));
+    case Outcome.timedOut:
+    case Outcome.pending:
+    case Outcome.done:
+      return timeout(operation, key, attempts, signal, options('not-applied'));
+  }
+}
+
+function timeout(
+  operation: Operation,
+  key: string,
+  attempts: string,
+  signal: AbortSignal | undefined,
+  options: ConstructorParameters<typeof GTStoreError>[2],
+): GTStoreError {
+  if (signal?.aborted === true)
+    return new GTStoreError('TIMEOUT', `the call on '${key}' was aborted`, options);
+  const isUnreached = operation.members.length === 0;
+  return isUnreached
+    ? new GTStoreError(
+        'UNAVAILABLE',
+        `no replica of '${key}' could be reached in time (${attempts})`,
+        options,
+      )
+    : new GTStoreError('TIMEOUT', `the replicas of '${key}' did not serve in time (${attempts})`, options);
+}
+
+function refusal(
+  reason: RefusedReason,
+  key: string,
+  options: ConstructorParameters<typeof GTStoreError>[2],
+): GTStoreError {
+  switch (reason) {
+    case RefusedReason.keyTooLarge:
+      return new GTStoreError('KEY_TOO_LARGE', `the cluster refused the key '${key}' as too large`, options);
+    case RefusedReason.valueTooLarge:
+      return new GTStoreError(
+        'VALUE_TOO_LARGE',
+        `the cluster refused the value of '${key}' as too large`,
+        options,
+      );
+    case RefusedReason.queueFull:
+      return new GTStoreError('QUEUE_FULL', `the node of '${key}' has too many requests waiting`, options);
+    case RefusedReason.tooOld:
+      return new GTStoreError('TIMEOUT', `the write of '${key}' came too late and was refused`, options);
+  }
+}

@@ -1,0 +1,563 @@
+/**
+ * The client without sockets, timers or promises: it routes by a cached cluster map, coordinates plain writes
+ * (PROTOCOL W1-W9), reads from the primary (R1), hands conditional writes to the primary (RMW5), and hides failures:
+ * a request that was fenced, lost or left unanswered is tried again, under the newer map, with the same version or
+ * operation id. Whoever does not answer is reported to the manager (see-tell), and however many operations fail at
+ * once, one request for a map is under way.
+ *
+ * A put is decided when every member of its slot answered and a full replica said ACK, now or in an earlier attempt
+ * (W5). When all members said STALE and nobody can have stored it, it starts again with a raised version (W6);
+ * otherwise its outcome is unknown (W8).
+ */
+import { ClusterMap } from '../../protocol/cluster-map.js';
+import type { ClusterMapData } from '../../protocol/cluster-map.js';
+import { ProtocolError } from '../../protocol/errors.js';
+import { ConditionStatus, MessageType, RefusedReason, WriteKind } from '../../protocol/messages.js';
+import type {
+  ConditionResultMessage,
+  Link,
+  Message,
+  StaleMessage,
+  ValueMessage,
+} from '../../protocol/messages.js';
+import { copyVersion } from '../../protocol/version.js';
+import type { Version } from '../../protocol/version.js';
+import { type Operation, OperationKind, OperationState, Outcome } from './operation.js';
+import { OperationTable, operationsMax } from './operation-table.js';
+import { clientTimings } from './ports.js';
+import type { ClientPorts, ClientTimings } from './ports.js';
+
+export interface ClientCoreOptions {
+  readonly ports: ClientPorts;
+  /** Unique among all clients of the cluster; not 0. */
+  readonly clientId: number;
+  /** Read from the primary, or from the full replicas in turn. */
+  readonly readFrom?: 'primary' | 'any';
+  /** Most operations under way. */
+  readonly inFlightMax?: number;
+  readonly timings?: ClientTimings;
+}
+
+/** What a conditional write expects: a version, or null: the key is absent. */
+export type Expectation = Version | null;
+
+export class ClientCore {
+  readonly clientId: number;
+  readonly #ports: ClientPorts;
+  readonly #timings: ClientTimings;
+  readonly #readFromAny: boolean;
+  readonly #table: OperationTable;
+  #map: ClusterMap | null = null;
+  /** Highest hlc seen or used (W1). */
+  #lastHlc = 0;
+  #opNumber = 0;
+  #turn = 0;
+  #coldRid = 0;
+  #mapWantedAtMs = -Infinity;
+  readonly #reportedAtMs = new Map<number, number>();
+  readonly #links: Link[] = [];
+
+  // Scratch messages, encoded when sent.
+  readonly #write = {
+    type: MessageType.write,
+    rid: 0,
+    epoch: 0,
+    kind: WriteKind.plain,
+    version: { hlc: 0, clientId: 0, seq: 0, epoch: 0 },
+    key: '',
+    value: null as Uint8Array | null,
+    expiresAtMs: 0,
+    applied: null,
+  };
+  readonly #get = { type: MessageType.get, rid: 0, versionOnly: false, key: '' };
+  readonly #validate = {
+    type: MessageType.validate,
+    version: { hlc: 0, clientId: 0, seq: 0, epoch: 0 },
+    key: '',
+  };
+
+  constructor({ ports, clientId, readFrom = 'primary', inFlightMax, timings }: ClientCoreOptions) {
+    this.#ports = ports;
+    this.clientId = clientId;
+    this.#readFromAny = readFrom === 'any';
+    this.#table = new OperationTable(inFlightMax ?? operationsMax);
+    this.#timings = timings ?? clientTimings;
+  }
+
+  get map(): ClusterMap | null {
+    return this.#map;
+  }
+
+  get inFlight(): number {
+    return this.#table.inUse;
+  }
+
+  // --- beginning an operation --------------------------------------------------------------------------------------
+
+  /**
+   * @param key key bytes
+   * @param value encoded; the bytes must stay as they are until the operation is completed
+   * @returns undefined if too many operations are under way
+   */
+  put(
+    key: string,
+    value: Uint8Array | null,
+    expiresAtMs: number,
+    deadlineMs: number,
+    context: unknown,
+  ): Operation | undefined {
+    const operation = this.#take(OperationKind.put, key, deadlineMs, context);
+    if (operation === undefined) return undefined;
+    operation.payload = value;
+    operation.expiresAtMs = expiresAtMs;
+    this.#newVersion(operation);
+    this.#attempt(operation);
+    return operation;
+  }
+
+  get(key: string, versionOnly: boolean, deadlineMs: number, context: unknown): Operation | undefined {
+    const operation = this.#take(OperationKind.get, key, deadlineMs, context);
+    if (operation === undefined) return undefined;
+    operation.versionOnly = versionOnly;
+    this.#attempt(operation);
+    return operation;
+  }
+
+  /** Writes `value` (null deletes) if the key is as expected. `wantValue`: if it is not, tell what it is. */
+  putIf(
+    key: string,
+    expected: Expectation,
+    value: Uint8Array | null,
+    expiresAtMs: number,
+    wantValue: boolean,
+    deadlineMs: number,
+    context: unknown,
+  ): Operation | undefined {
+    const operation = this.#take(OperationKind.condition, key, deadlineMs, context);
+    if (operation === undefined) return undefined;
+    operation.payload = value;
+    operation.expiresAtMs = expiresAtMs;
+    operation.wantValue = wantValue;
+    operation.expectAbsent = expected === null;
+    if (expected !== null) copyVersion(expected, operation.expected);
+    operation.opNumber = ++this.#opNumber;
+    this.#attempt(operation);
+    return operation;
+  }
+
+  #take(kind: OperationKind, key: string, deadlineMs: number, context: unknown): Operation | undefined {
+    const operation = this.#table.take();
+    if (operation === undefined) return undefined;
+    operation.reset(kind, key, this.#map?.slotOf(key) ?? -1, deadlineMs);
+    operation.context = context;
+    return operation;
+  }
+
+  /** W1: one version per put, kept through its retries. */
+  #newVersion({ version }: Operation): void {
+    this.#lastHlc = Math.max(this.#ports.clockUs(), this.#lastHlc + 1);
+    version.hlc = this.#lastHlc;
+    version.clientId = this.clientId;
+    version.seq = 0;
+    version.epoch = 0;
+  }
+
+  // --- one attempt -------------------------------------------------------------------------------------------------
+
+  #attempt(operation: Operation): void {
+    const map = this.#map;
+    operation.attempts++;
+    if (map === null) {
+      this.#wait(operation);
+      return;
+    }
+    if (operation.slot < 0) operation.slot = map.slotOf(operation.key);
+    operation.attemptFailed = false;
+    operation.fullStale = false;
+    operation.learnerAcked = false;
+    operation.awaited = 0;
+    operation.epoch = map.epoch;
+    operation.sentMs = this.#ports.nowMs();
+    const isSent =
+      operation.kind === OperationKind.put
+        ? this.#sendWrite(operation, map)
+        : this.#sendToOne(operation, map);
+    if (isSent) operation.state = OperationState.inFlight;
+    else this.#wait(operation);
+  }
+
+  /** W2: to all members at once; to none unless all can be reached. */
+  #sendWrite(operation: Operation, map: ClusterMap): boolean {
+    const members = map.members(operation.slot);
+    const links = this.#links;
+    links.length = 0;
+    for (const id of members) {
+      const link = this.#ports.node(id);
+      if (link === undefined) {
+        this.report(id);
+        return false;
+      }
+      links.push(link);
+    }
+    const fullCount = map.slot(operation.slot).replicas.length;
+    if (fullCount === 0) return false;
+    operation.members = members;
+    operation.fullCount = fullCount;
+    operation.awaited = (1 << members.length) - 1;
+    const message = this.#write;
+    message.rid = this.#table.number(operation);
+    message.epoch = map.epoch;
+    copyVersion(operation.version, message.version);
+    message.key = operation.key;
+    message.value = operation.payload;
+    message.expiresAtMs = operation.expiresAtMs;
+    this.#ports.broadcast(links, message);
+    return true;
+  }
+
+  #sendToOne(operation: Operation, map: ClusterMap): boolean {
+    const { replicas } = map.slot(operation.slot);
+    const isGet = operation.kind === OperationKind.get;
+    const target = isGet ? this.#readTarget(operation, replicas) : replicas[0];
+    const link = target === undefined ? undefined : this.#ports.node(target);
+    if (target === undefined || link === undefined) {
+      if (target !== undefined) this.report(target);
+      return false;
+    }
+    operation.members = replicas;
+    operation.fullCount = replicas.length;
+    operation.awaited = 1 << replicas.indexOf(target);
+    const rid = this.#table.number(operation);
+    if (isGet) {
+      this.#get.rid = rid;
+      this.#get.versionOnly = operation.versionOnly;
+      this.#get.key = operation.key;
+      link.send(this.#get);
+    } else {
+      this.#sendCondition(operation, rid, map.epoch, link);
+    }
+    return true;
+  }
+
+  /** R1: the primary, or any full replica; the next one that can be reached, and another with every attempt. */
+  #readTarget(operation: Operation, replicas: readonly number[]): number | undefined {
+    const start = (this.#readFromAny ? ++this.#turn : 0) + operation.attempts - 1;
+    for (let i = 0; i < replicas.length; i++) {
+      const id = replicas[(start + i) % replicas.length];
+      if (id !== undefined && this.#ports.node(id) !== undefined) return id;
+    }
+    return undefined;
+  }
+
+  #sendCondition(operation: Operation, rid: number, epoch: number, link: Link): void {
+    link.send({
+      type: MessageType.condition,
+      rid,
+      epoch,
+      opClientId: this.clientId,
+      opNumber: operation.opNumber,
+      retried: operation.maybeStored,
+      wantValue: operation.wantValue,
+      expectAbsent: operation.expectAbsent,
+      expected: operation.expected,
+      key: operation.key,
+      value: operation.payload,
+      expiresAtMs: operation.expiresAtMs,
+    });
+  }
+
+  /** W7: tried again when a newer map comes, or after a pause. */
+  #wait(operation: Operation): void {
+    const { retryMsMin, retryMsMax } = this.#timings;
+    const pauseMs = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(operation.attempts - 1, 16));
+    operation.state = OperationState.waiting;
+    operation.rid = 0;
+    operation.awaited = 0;
+    operation.retryAtMs = this.#ports.nowMs() + pauseMs * (0.5 + this.#ports.random());
+    this.wantMap();
+  }
+
+  // --- answers -----------------------------------------------------------------------------------------------------
+
+  /** A message on the connection to that node. Answers to earlier attempts find nothing and are dropped. */
+  onNodeMessage(nodeId: number, message: Message): void {
+    switch (message.type) {
+      case MessageType.ack:
+        this.#onAck(nodeId, message.rid);
+        return;
+      case MessageType.stale:
+        this.#onStale(nodeId, message);
+        return;
+      case MessageType.value:
+        this.#onValue(message);
+        return;
+      case MessageType.conditionResult:
+        this.#onConditionResult(message);
+        return;
+      case MessageType.fenced:
+        if (message.epoch > (this.#map?.epoch ?? 0)) this.wantMap();
+        this.#onFenced(nodeId, message.rid);
+        return;
+      case MessageType.refused:
+        this.#onRefused(nodeId, message.rid, message.reason);
+        return;
+      case MessageType.map:
+        if (message.map !== null) this.onMap(message.map);
+        return;
+      default:
+        throw new ProtocolError(`message type ${message.type} is not an answer of a node`);
+    }
+  }
+
+  /** A message of the manager. */
+  onManagerMessage(message: Message): void {
+    if (message.type === MessageType.map) {
+      if (message.map !== null) this.onMap(message.map);
+    } else if (message.type === MessageType.reportAck) {
+      if (message.epoch > (this.#map?.epoch ?? 0)) this.wantMap();
+    } else if (message.type !== MessageType.queryResult && message.type !== MessageType.statusResult) {
+      throw new ProtocolError(`message type ${message.type} is not a message of a manager`);
+    }
+  }
+
+  #onAck(nodeId: number, rid: number): void {
+    const operation = this.#table.find(rid);
+    if (operation === undefined) return;
+    const index = operation.members.indexOf(nodeId);
+    if (index < operation.fullCount) operation.fullAcked = true;
+    else operation.learnerAcked = true;
+    this.#answered(operation, index);
+  }
+
+  #onStale(nodeId: number, message: StaleMessage): void {
+    const operation = this.#table.find(message.rid);
+    if (operation === undefined) return;
+    this.#lastHlc = Math.max(this.#lastHlc, message.version.hlc);
+    const index = operation.members.indexOf(nodeId);
+    if (index < operation.fullCount) operation.fullStale = true;
+    this.#answered(operation, index);
+  }
+
+  #onFenced(nodeId: number, rid: number): void {
+    const operation = this.#table.find(rid);
+    if (operation === undefined) return;
+    operation.attemptFailed = true;
+    if (operation.kind === OperationKind.put) this.#answered(operation, operation.members.indexOf(nodeId));
+    else this.#wait(operation);
+  }
+
+  #onRefused(nodeId: number, rid: number, reason: RefusedReason): void {
+    const operation = this.#table.find(rid);
+    if (operation === undefined) return;
+    if (reason === RefusedReason.queueFull) {
+      this.#onFenced(nodeId, rid);
+      return;
+    }
+    operation.refused = reason;
+    this.#complete(operation, this.#mayBeStored(operation) ? Outcome.unknown : Outcome.refused);
+  }
+
+  #answered(operation: Operation, index: number): void {
+    operation.awaited &= ~(1 << index);
+    if (operation.awaited === 0) this.#decidePut(operation);
+  }
+
+  #decidePut(operation: Operation): void {
+    if (operation.attemptFailed) {
+      if (operation.learnerAcked) operation.maybeStored = true;
+      this.#wait(operation);
+    } else if (operation.fullAcked) {
+      this.#commit(operation);
+    } else if (operation.maybeStored) {
+      this.#complete(operation, Outcome.unknown);
+    } else {
+      // W6. A learner that said ACK while every full replica of the same epoch holds something higher gets that
+      // before it is full: it cannot bring ours back.
+      operation.forgetAttempts();
+      this.#newVersion(operation);
+      this.#attempt(operation);
+    }
+  }
+
+  /** W5, W9. */
+  #commit(operation: Operation): void {
+    const message = this.#validate;
+    copyVersion(operation.version, message.version);
+    message.key = operation.key;
+    for (const id of operation.members) this.#ports.node(id)?.sendLazily(message);
+    this.#complete(operation, Outcome.done);
+  }
+
+  #onValue(message: ValueMessage): void {
+    const operation = this.#table.find(message.rid);
+    if (operation?.kind !== OperationKind.get) return;
+    this.#takeAnswer(operation, message);
+    this.#complete(operation, Outcome.done);
+  }
+
+  #takeAnswer(operation: Operation, message: ValueMessage | ConditionResultMessage): void {
+    operation.present = message.present;
+    operation.value = message.value;
+    copyVersion(message.version, operation.version);
+    this.#lastHlc = Math.max(this.#lastHlc, message.version.hlc);
+  }
+
+  #onConditionResult(message: ConditionResultMessage): void {
+    const operation = this.#table.find(message.rid);
+    if (operation?.kind !== OperationKind.condition) return;
+    switch (message.status) {
+      case ConditionStatus.applied:
+      case ConditionStatus.notApplied:
+        operation.applied = message.status === ConditionStatus.applied;
+        this.#takeAnswer(operation, message);
+        this.#complete(operation, Outcome.done);
+        return;
+      case ConditionStatus.interrupted:
+        operation.maybeStored = true;
+        this.#wait(operation);
+        return;
+      case ConditionStatus.unknown:
+        this.#complete(operation, Outcome.unknown);
+        return;
+    }
+  }
+
+  // --- failures and maps ---------------------------------------------------------------------------------------------
+
+  /** The connection to that node is gone: nothing that it had not answered will be. */
+  onNodeDown(nodeId: number): void {
+    this.report(nodeId);
+    this.#table.forEach((operation) => {
+      if (operation.state !== OperationState.inFlight) return;
+      const index = operation.members.indexOf(nodeId);
+      if (index >= 0 && (operation.awaited & (1 << index)) !== 0) this.#unanswered(operation);
+    });
+  }
+
+  /** A connection is open: what waited for it may go on. */
+  onNodeUp(nodeId: number): void {
+    this.#table.forEach((operation) => {
+      if (operation.state !== OperationState.waiting || operation.slot < 0) return;
+      if (this.#map?.members(operation.slot).includes(nodeId) === true) this.#attempt(operation);
+    });
+  }
+
+  /** W7, W8: this attempt's result stays unknown; the next one carries the same version or operation id. */
+  #unanswered(operation: Operation): void {
+    if (operation.kind !== OperationKind.get) operation.maybeStored = true;
+    if (operation.learnerAcked) operation.maybeStored = true;
+    this.#wait(operation);
+  }
+
+  /** M7. */
+  onMap(data: ClusterMapData): void {
+    const previous = this.#map;
+    if (previous !== null && data.epoch <= previous.epoch) return;
+    if (previous !== null && data.clusterId !== previous.clusterId) {
+      throw new ProtocolError(`a map of another cluster, ${data.clusterId}`);
+    }
+    const map = new ClusterMap(data);
+    this.#map = map;
+    this.#ports.mapAdopted(map, previous);
+    this.#table.forEach((operation) => {
+      if (operation.state === OperationState.waiting) this.#attempt(operation);
+      else this.#followMap(operation, map);
+    });
+  }
+
+  /** An operation that waits for a node which is no longer a member of its slot waits in vain. */
+  #followMap(operation: Operation, map: ClusterMap): void {
+    const members = map.members(operation.slot);
+    const waitsInVain = operation.members.some((id, i) => {
+      return (operation.awaited & (1 << i)) !== 0 && !members.includes(id);
+    });
+    if (!waitsInVain) return;
+    this.#unanswered(operation);
+    this.#attempt(operation);
+  }
+
+  /** One request for a map at a time, however many operations wait for it. */
+  wantMap(): void {
+    const nowMs = this.#ports.nowMs();
+    if (nowMs < this.#mapWantedAtMs) return;
+    const link = this.#ports.manager() ?? this.#anyNode();
+    if (link === undefined) return;
+    this.#mapWantedAtMs = nowMs + this.#timings.mapWantedEveryMs * (0.5 + this.#ports.random());
+    link.send({ type: MessageType.getMap, rid: this.#nextColdRid(), newerThan: this.#map?.epoch ?? 0 });
+  }
+
+  #anyNode(): Link | undefined {
+    const nodes = this.#map?.nodes ?? [];
+    const start = Math.floor(this.#ports.random() * nodes.length);
+    for (let i = 0; i < nodes.length; i++) {
+      const link = this.#ports.node(nodes[(start + i) % nodes.length]?.id ?? -1);
+      if (link !== undefined) return link;
+    }
+    return undefined;
+  }
+
+  /** See-tell: the manager is told of a node that did not answer (M2). */
+  report(nodeId: number): void {
+    const member = this.#map?.node(nodeId);
+    const manager = this.#ports.manager();
+    const nowMs = this.#ports.nowMs();
+    if (member === undefined || manager === undefined) return;
+    if (nowMs - (this.#reportedAtMs.get(nodeId) ?? -Infinity) < this.#timings.reportEveryMs) return;
+    this.#reportedAtMs.set(nodeId, nowMs);
+    const { incarnation } = member;
+    const epoch = this.#map?.epoch ?? 0;
+    manager.send({ type: MessageType.report, rid: this.#nextColdRid(), nodeId, incarnation, epoch });
+  }
+
+  #nextColdRid(): number {
+    return ++this.#coldRid;
+  }
+
+  // --- ending ------------------------------------------------------------------------------------------------------
+
+  #mayBeStored(operation: Operation): boolean {
+    if (operation.kind === OperationKind.get) return false;
+    return operation.maybeStored || operation.fullAcked || operation.learnerAcked || operation.awaited !== 0;
+  }
+
+  #complete(operation: Operation, outcome: Outcome): void {
+    operation.outcome = outcome;
+    operation.rid = 0;
+    this.#ports.completed(operation);
+    operation.context = null;
+    operation.payload = null;
+    operation.value = null;
+    this.#table.release(operation);
+  }
+
+  /** The caller gives up, or its deadline has passed. */
+  giveUp(operation: Operation): void {
+    this.#complete(operation, this.#mayBeStored(operation) ? Outcome.unknown : Outcome.timedOut);
+  }
+
+  /** Ends every operation under way. */
+  close(): void {
+    this.#table.forEach((operation) => {
+      this.#complete(operation, this.#mayBeStored(operation) ? Outcome.unknown : Outcome.closed);
+    });
+  }
+
+  /** Call every few milliseconds while operations are under way. */
+  tick(): void {
+    if (this.#table.inUse > 0) this.#table.forEach(this.#tickOne);
+  }
+
+  readonly #tickOne = (operation: Operation): void => {
+    const nowMs = this.#ports.nowMs();
+    if (nowMs >= operation.deadlineMs) {
+      this.giveUp(operation);
+    } else if (operation.state === OperationState.waiting) {
+      if (nowMs >= operation.retryAtMs) this.#attempt(operation);
+    } else if (nowMs - operation.sentMs >= this.#timings.answerMsMax * Math.min(operation.attempts, 8)) {
+      operation.members.forEach((id, i) => {
+        if ((operation.awaited & (1 << i)) !== 0) this.report(id);
+      });
+      this.#unanswered(operation);
+    }
+  };
+}

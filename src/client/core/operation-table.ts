@@ -1,0 +1,63 @@
+/**
+ * Operations in flight, found by request id without a hash table: the low bits of a request id are the operation's
+ * place, the rest counts attempts, so that a late answer to an earlier attempt finds nothing. Bounded: the table is
+ * the client's queue, and a full one refuses further operations.
+ */
+import { Operation, OperationState } from './operation.js';
+
+const indexBits = 14;
+/** Most operations one client may have under way. */
+export const operationsMax = 1 << indexBits;
+/** Request ids stay below 2^32, where msgpack needs five bytes. */
+const turnsMax = 2 ** (32 - indexBits);
+
+export class OperationTable {
+  readonly #operations: Operation[] = [];
+  readonly #free: Operation[] = [];
+  readonly #capacity: number;
+  #turn = 0;
+
+  /** @param capacity at most `operationsMax`. */
+  constructor(capacity: number) {
+    this.#capacity = Math.min(capacity, operationsMax);
+  }
+
+  get inUse(): number {
+    return this.#operations.length - this.#free.length;
+  }
+
+  /** A free operation, or undefined if as many as allowed are under way. */
+  take(): Operation | undefined {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    if (this.#operations.length >= this.#capacity) return undefined;
+    const operation = new Operation(this.#operations.length);
+    this.#operations.push(operation);
+    return operation;
+  }
+
+  release(operation: Operation): void {
+    operation.state = OperationState.free;
+    operation.rid = 0;
+    this.#free.push(operation);
+  }
+
+  /** Gives the operation the request id of a new attempt. */
+  number(operation: Operation): number {
+    this.#turn = (this.#turn % (turnsMax - 1)) + 1;
+    operation.rid = this.#turn * operationsMax + operation.index;
+    return operation.rid;
+  }
+
+  /** The operation whose present attempt has this request id. */
+  find(rid: number): Operation | undefined {
+    const operation = this.#operations[rid & (operationsMax - 1)];
+    return rid !== 0 && operation?.rid === rid ? operation : undefined;
+  }
+
+  /** Calls `visit` for every operation under way; it may release them. */
+  forEach(visit: (operation: Operation) => void): void {
+    if (this.inUse === 0) return;
+    for (const operation of this.#operations) if (operation.state !== OperationState.free) visit(operation);
+  }
+}

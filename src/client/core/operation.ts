@@ -1,0 +1,114 @@
+/**
+ * One operation of a client, from call to outcome. Objects are pooled and reused: after `completed` returns, neither
+ * the operation nor the bytes it points to may be touched.
+ */
+import type { RefusedReason } from '../../protocol/messages.js';
+import type { MutableVersion } from '../../protocol/version.js';
+
+export const OperationKind = { put: 0, get: 1, condition: 2 } as const;
+export type OperationKind = (typeof OperationKind)[keyof typeof OperationKind];
+
+export const OperationState = { free: 0, inFlight: 1, waiting: 2 } as const;
+export type OperationState = (typeof OperationState)[keyof typeof OperationState];
+
+export const Outcome = {
+  pending: 0,
+  /** `version`, `present` and `value` are the answer. */
+  done: 1,
+  /** The deadline passed, or the caller gave up, and the store has not taken it. */
+  timedOut: 2,
+  /** It may or may not have been taken (W8, RMW5). */
+  unknown: 3,
+  /** A node refused it for good: `refused` says why. */
+  refused: 4,
+  /** The client was closed. */
+  closed: 5,
+} as const;
+export type Outcome = (typeof Outcome)[keyof typeof Outcome];
+
+export class Operation {
+  kind: OperationKind = OperationKind.get;
+  state: OperationState = OperationState.free;
+  outcome: Outcome = Outcome.pending;
+  /** Place in the table of operations in flight. */
+  readonly index: number;
+  /** Request id of the present attempt. */
+  rid = 0;
+  key = '';
+  slot = 0;
+  deadlineMs = 0;
+
+  // What is asked.
+  /** Put, condition: the new value; null deletes. */
+  payload: Uint8Array | null = null;
+  expiresAtMs = 0;
+  versionOnly = false;
+  expectAbsent = false;
+  wantValue = false;
+  readonly expected: MutableVersion = { hlc: 0, clientId: 0, seq: 0, epoch: 0 };
+  /** Identity of a conditional write across its retries (RMW5). */
+  opNumber = 0;
+
+  // The present attempt.
+  attempts = 0;
+  epoch = 0;
+  sentMs = 0;
+  retryAtMs = 0;
+  members: readonly number[] = [];
+  fullCount = 0;
+  /** One bit per member whose answer is awaited. */
+  awaited = 0;
+  /** A member was fenced, lost or silent: this attempt decides nothing. */
+  attemptFailed = false;
+  /** A full replica of this attempt said STALE; a learner said ACK. */
+  fullStale = false;
+  learnerAcked = false;
+
+  // All attempts at the present version.
+  /** Put: a full replica said ACK in some attempt. */
+  fullAcked = false;
+  /** Somebody may have stored it without our knowing, or a learner did in an attempt that failed. */
+  maybeStored = false;
+
+  // The answer.
+  /** Put: the version written. Get: the version read. Condition: as in ConditionResultMessage. */
+  readonly version: MutableVersion = { hlc: 0, clientId: 0, seq: 0, epoch: 0 };
+  present = false;
+  applied = false;
+  value: Uint8Array | null = null;
+  refused: RefusedReason = 0;
+
+  /** Whatever the caller keeps with it. */
+  context: unknown = null;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+
+  /** Forgets everything of the previous use. */
+  reset(kind: OperationKind, key: string, slot: number, deadlineMs: number): void {
+    this.kind = kind;
+    this.outcome = Outcome.pending;
+    this.key = key;
+    this.slot = slot;
+    this.deadlineMs = deadlineMs;
+    this.payload = null;
+    this.expiresAtMs = 0;
+    this.versionOnly = false;
+    this.expectAbsent = false;
+    this.wantValue = false;
+    this.opNumber = 0;
+    this.attempts = 0;
+    this.forgetAttempts();
+    this.present = false;
+    this.applied = false;
+    this.value = null;
+    this.context = null;
+  }
+
+  /** W6: starting again with a raised version. */
+  forgetAttempts(): void {
+    this.fullAcked = false;
+    this.maybeStored = false;
+  }
+}

@@ -1,0 +1,43 @@
+/** What the client core asks of its surroundings: the shell in production, the simulated world in test/sim. */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
+import type { Link, WriteMessage } from '../../protocol/messages.js';
+import type { Operation } from './operation.js';
+
+export interface ClientPorts {
+  /** Milliseconds of this host's monotonic clock, sampled at each batch. */
+  nowMs(): number;
+  /** Microseconds of the manager's clock: own monotonic clock plus the offset learnt at `init` (W1). */
+  clockUs(): number;
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** The open connection to that member of the current map, if any. */
+  node(nodeId: number): Link | undefined;
+  /** The open connection to the manager, if any. */
+  manager(): Link | undefined;
+  /** Sends one frame, encoded once, to all of them (W2). */
+  broadcast(links: readonly Link[], message: WriteMessage): void;
+  /** A newer map is in force: dial new members, drop connections to old ones. */
+  mapAdopted(map: ClusterMap, previous: ClusterMap | null): void;
+  /** The operation is decided. It, and the bytes in it, are reused when this returns. */
+  completed(operation: Operation): void;
+}
+
+/** Delays of the client core, all in milliseconds. */
+export interface ClientTimings {
+  /** A node that leaves a request unanswered for this long is reported, and the request is tried anew. */
+  readonly answerMsMax: number;
+  /** Pause before the second attempt; doubled for each further one, with jitter. */
+  readonly retryMsMin: number;
+  readonly retryMsMax: number;
+  /** At least this long between two requests for a map, and between two reports on one node. */
+  readonly mapWantedEveryMs: number;
+  readonly reportEveryMs: number;
+}
+
+export const clientTimings: ClientTimings = {
+  answerMsMax: 300,
+  retryMsMin: 2,
+  retryMsMax: 100,
+  mapWantedEveryMs: 20,
+  reportEveryMs: 100,
+};

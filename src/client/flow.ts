@@ -1,0 +1,31 @@
+/** Small helpers for doing several things at once, or a little later. */
+
+/** Fulfilled after so many milliseconds. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Applies `act` to all items, at most `window` at a time, and gives the results in order. Ends at the first error. */
+export async function mapInWindow<T, R>(
+  items: Iterable<T>,
+  window: number,
+  act: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const iterator = items[Symbol.iterator]();
+  let count = 0;
+  let failed = false;
+  const work = async (): Promise<void> => {
+    for (let next = iterator.next(); next.done !== true && !failed; next = iterator.next()) {
+      const index = count++;
+      try {
+        results[index] = await act(next.value);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: window }, work));
+  return results;
+}

@@ -1,0 +1,428 @@
+/** The public client. */
+import { EventEmitter } from 'node:events';
+import type { ClusterMap } from '../protocol/cluster-map.js';
+import { GTStoreError } from '../protocol/errors.js';
+import { MessageType } from '../protocol/messages.js';
+import { fromKeyBytes, toKeyBytes } from '../protocol/partition.js';
+import type { ClusterSettings } from '../protocol/settings.js';
+import type { ClusterStatus } from '../protocol/status.js';
+import { decodeValue } from '../protocol/value-codec.js';
+import type { StoreValue } from '../protocol/value-codec.js';
+import { isVersion } from '../protocol/version.js';
+import type { Version } from '../protocol/version.js';
+import {
+  checkedExpiry,
+  checkedKey,
+  checkedTimeoutMs,
+  checkedValue,
+  invalidArgument,
+  parseAddress,
+} from './arguments.js';
+import type { OperationOptions, WriteOptions } from './arguments.js';
+import { ConditionCall, EntryCall, GetCall, PutCall, VersionCall } from './calls.js';
+import type { Call, ConditionOutcome, Entry } from './calls.js';
+import type { Operation } from './core/operation.js';
+import { mapInWindow, pause } from './flow.js';
+import { scan } from './scan.js';
+import { Session } from './session.js';
+
+export interface ClientOptions {
+  /** Where the manager is: `gtstore://host:port` or `host:port`, or several of them. */
+  readonly manager: string | readonly string[];
+  /** Whom a `get` asks: the primary (default), or all full replicas in turn. Both are linearizable. */
+  readonly readFrom?: 'primary' | 'any';
+  /** Default deadline of every call in milliseconds, at most 120,000; default 10,000. */
+  readonly timeoutMs?: number;
+  /** Address to dial from; default the system's choice. */
+  readonly localAddress?: string;
+  /** Most operations under way at once, 1 to 16,384 (default); more are refused with QUEUE_FULL. */
+  readonly inFlightMax?: number;
+}
+
+/** Where a key lives. */
+export interface KeyLocation {
+  readonly slot: number;
+  /** Node id, or null while the slot has no replica. */
+  readonly primary: number | null;
+  /** Node ids of all full replicas, primary first. If the primary fails, the next one takes over. */
+  readonly replicas: readonly number[];
+}
+
+export interface ClientEvents {
+  /** A newer cluster map is in force. */
+  map: [map: ClusterMap];
+  'node-down': [nodeId: number];
+  'node-up': [nodeId: number];
+  /** Trouble that no call was told of. Without a listener it is dropped: calls report what concerns them. */
+  error: [error: GTStoreError];
+}
+
+/** How many operations `getMany` and `putMany` keep under way. */
+const windowMax = 512;
+const conflictPauseMsMax = 32;
+
+/**
+ * A client of one cluster. Every key is a linearizable register; every call has a deadline and rejects with a
+ * {@link GTStoreError} whose `code` says what to do. Node failures are handled inside: a call that meets one is late,
+ * not failed.
+ *
+ * @example
+ * ```ts
+ * await using store = new GTStoreClient({ manager: 'gtstore://127.0.0.1:7400' });
+ * await store.init();
+ * await store.put('greeting', 'hello');
+ * console.log(await store.get('greeting'));
+ * ```
+ */
+export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDisposable {
+  readonly #session: Session;
+  readonly #timeoutMs: number;
+  #state: 'new' | 'open' | 'closed' = 'new';
+  #opening: Promise<void> | undefined;
+
+  /** @throws GTStoreError INVALID_ARGUMENT */
+  constructor(options: ClientOptions) {
+    super();
+    const { manager, readFrom = 'primary', localAddress, inFlightMax } = options;
+    const addresses = typeof manager === 'string' ? [manager] : manager;
+    if (!Array.isArray(addresses) || addresses.length === 0) {
+      throw invalidArgument("give the manager's address: { manager: 'gtstore://127.0.0.1:7400' }");
+    }
+    if (
+      inFlightMax !== undefined &&
+      !(Number.isInteger(inFlightMax) && inFlightMax >= 1 && inFlightMax <= 16_384)
+    ) {
+      throw invalidArgument(`inFlightMax is ${inFlightMax}; it must be an integer from 1 to 16384`);
+    }
+    this.#timeoutMs = checkedTimeoutMs(options.timeoutMs);
+    this.#session = new Session(
+      { managers: addresses.map(parseAddress), readFrom, localAddress, inFlightMax },
+      {
+        mapAdopted: (map) => this.emit('map', map),
+        nodeDown: (nodeId) => this.emit('node-down', nodeId),
+        nodeUp: (nodeId) => this.emit('node-up', nodeId),
+        trouble: (error) => {
+          if (this.listenerCount('error') > 0) this.emit('error', error);
+        },
+      },
+    );
+  }
+
+  /**
+   * Begins the session: cluster map, clock offset, limits, connections. Calling it again is the same as once.
+   * @throws GTStoreError UNAVAILABLE if no cluster answers within the deadline, PROTOCOL if something else does
+   */
+  init(options: Pick<OperationOptions, 'timeoutMs'> = {}): Promise<void> {
+    if (this.#state === 'closed') return Promise.reject(new GTStoreError('CLOSED', 'the client was closed'));
+    this.#opening ??= this.#open(options.timeoutMs);
+    return this.#opening;
+  }
+
+  async #open(timeoutMs: number | undefined): Promise<void> {
+    try {
+      await this.#session.open(checkedTimeoutMs(timeoutMs, this.#timeoutMs));
+    } catch (error) {
+      await this.finalize();
+      throw error;
+    }
+    this.#state = 'open';
+  }
+
+  /** Ends the session: calls under way are rejected with CLOSED, or OUTCOME_UNKNOWN for writes already sent. */
+  finalize(): Promise<void> {
+    if (this.#state !== 'closed') this.#session.close();
+    this.#state = 'closed';
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.finalize();
+  }
+
+  /** What the client routes by; undefined before `init`. Immutable: a newer map is a new object. */
+  get clusterMap(): ClusterMap | undefined {
+    return this.#session.core.map ?? undefined;
+  }
+
+  // --- one key -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Stores the value, whatever was there: one round trip to all replicas at once (PROTOCOL W1-W9).
+   * @param key 1 byte up to the cluster's limit (250 by default) in UTF-8
+   * @param value at most 1 MiB encoded by default
+   * @throws GTStoreError KEY_TOO_LARGE, VALUE_TOO_LARGE, INVALID_ARGUMENT (before anything is sent), TIMEOUT,
+   *   UNAVAILABLE, QUEUE_FULL, CLOSED (not applied), OUTCOME_UNKNOWN (perhaps applied)
+   */
+  put(key: string, value: StoreValue, options: WriteOptions = {}): Promise<{ version: Version }> {
+    return this.#call(PutCall, options, (settings, deadlineMs, call) => {
+      const keyBytes = checkedKey(key, settings);
+      const bytes = checkedValue(value, settings);
+      const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.clockUs());
+      return this.#session.core.put(keyBytes, bytes, expiresAtMs, deadlineMs, call);
+    });
+  }
+
+  /**
+   * The value, or undefined if the key is absent: one round trip to the primary (PROTOCOL R1).
+   * @throws GTStoreError KEY_TOO_LARGE, INVALID_ARGUMENT, TIMEOUT, UNAVAILABLE, QUEUE_FULL, CLOSED
+   */
+  get(key: string, options: OperationOptions = {}): Promise<StoreValue | undefined> {
+    return this.#call(GetCall, options, (settings, deadlineMs, call) =>
+      this.#session.core.get(checkedKey(key, settings), false, deadlineMs, call),
+    );
+  }
+
+  /** The value with its version, for `compareAndSet`. Errors as `get`. */
+  getEntry(key: string, options: OperationOptions = {}): Promise<Entry | undefined> {
+    return this.#call(EntryCall, options, (settings, deadlineMs, call) =>
+      this.#session.core.get(checkedKey(key, settings), false, deadlineMs, call),
+    );
+  }
+
+  /**
+   * Stores the value if the key is still at `expectedVersion`; null: if it is absent (PROTOCOL RMW1-RMW5).
+   * @returns whether it was applied, and the key's version now: the new one, or the one that was in the way (null:
+   *   the key is absent)
+   * @throws GTStoreError as `put`
+   */
+  async compareAndSet(
+    key: string,
+    expectedVersion: Version | null,
+    value: StoreValue,
+    options: WriteOptions = {},
+  ): Promise<{ applied: boolean; version: Version | null }> {
+    const { applied, version } = await this.#putIf(key, expectedVersion, value, false, options);
+    return { applied, version };
+  }
+
+  /** @param value undefined deletes */
+  #putIf(
+    key: string,
+    expected: Version | null,
+    value: StoreValue | undefined,
+    wantValue: boolean,
+    options: WriteOptions,
+  ): Promise<ConditionOutcome> {
+    return this.#call(ConditionCall, options, (settings, deadlineMs, call) => {
+      const keyBytes = checkedKey(key, settings);
+      if (expected !== null && !isVersion(expected)) {
+        throw invalidArgument(
+          'expectedVersion must be a version from getEntry or put, or null for an absent key',
+        );
+      }
+      const bytes = value === undefined ? null : checkedValue(value, settings);
+      const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.clockUs());
+      return this.#session.core.putIf(keyBytes, expected, bytes, expiresAtMs, wantValue, deadlineMs, call);
+    });
+  }
+
+  /**
+   * Deletes the key.
+   * @returns true if it existed: exactly one of several concurrent deletes of one value gets true
+   * @throws GTStoreError as `put`
+   */
+  async delete(key: string, options: OperationOptions = {}): Promise<boolean> {
+    const remaining = this.#deadline(options);
+    for (let conflicts = 0; ; conflicts++) {
+      const version = await this.#call(VersionCall, remaining(), (settings, deadlineMs, call) =>
+        this.#session.core.get(checkedKey(key, settings), true, deadlineMs, call),
+      );
+      if (version === undefined) return false;
+      const { applied } = await this.#putIf(key, version, undefined, false, remaining());
+      if (applied) return true;
+      await pause(conflictPauseMs(conflicts));
+    }
+  }
+
+  /**
+   * Read, mutate, store, until no concurrent write came between. `mutate` gets the current value (undefined: absent)
+   * and gives the next (undefined: delete); it is called once per attempt and must not depend on being called once.
+   * @returns what was stored, with its version; undefined after a delete
+   * @throws GTStoreError as `put`; or whatever `mutate` throws, with nothing stored
+   */
+  async update(
+    key: string,
+    mutate: (value: StoreValue | undefined) => StoreValue | undefined | Promise<StoreValue | undefined>,
+    options: WriteOptions = {},
+  ): Promise<Entry | undefined> {
+    const remaining = this.#deadline(options);
+    let current = await this.getEntry(key, remaining());
+    for (let conflicts = 0; ; conflicts++) {
+      const next = await mutate(current?.value);
+      if (next === undefined && current === undefined) return undefined;
+      const outcome = await this.#putIf(key, current?.version ?? null, next, true, {
+        ...options,
+        ...remaining(),
+      });
+      if (outcome.applied) {
+        return next === undefined || outcome.version === null
+          ? undefined
+          : { value: next, version: outcome.version };
+      }
+      if (conflicts > 1) {
+        await pause(conflictPauseMs(conflicts));
+        current = await this.getEntry(key, remaining());
+      } else {
+        const { version, value } = outcome;
+        current = version === null || value === undefined ? undefined : { version, value };
+      }
+    }
+  }
+
+  /**
+   * Adds `by` to the number at the key; an absent key counts as 0.
+   * @returns the new number
+   * @throws GTStoreError as `put`; INVALID_ARGUMENT if there is something else than a number
+   */
+  async increment(key: string, by = 1, options: WriteOptions = {}): Promise<number> {
+    if (typeof by !== 'number' || !Number.isFinite(by))
+      throw invalidArgument('increment needs a finite number');
+    let sum = by;
+    const add = (value: StoreValue | undefined): StoreValue => {
+      if (value !== undefined && typeof value !== 'number') throw invalidArgument(`'${key}' holds no number`);
+      return (sum = (value ?? 0) + by);
+    };
+    await this.update(key, add, options);
+    return sum;
+  }
+
+  // --- many keys ---------------------------------------------------------------------------------------------------
+
+  /** The values in the order of the keys, undefined where absent; each is read by itself. Errors as `get`. */
+  getMany(keys: Iterable<string>, options: OperationOptions = {}): Promise<(StoreValue | undefined)[]> {
+    const remaining = this.#deadline(options);
+    return mapInWindow(keys, windowMax, (key) => this.get(key, remaining()));
+  }
+
+  /** Stores the entries, each by itself, and gives their versions in the same order. Errors as `put`. */
+  putMany(
+    entries: Iterable<readonly [key: string, value: StoreValue]> | Readonly<Record<string, StoreValue>>,
+    options: WriteOptions = {},
+  ): Promise<{ version: Version }[]> {
+    const remaining = this.#deadline(options);
+    const pairs = Symbol.iterator in entries ? entries : Object.entries(entries);
+    return mapInWindow(pairs as Iterable<readonly [string, StoreValue]>, windowMax, ([key, value]) =>
+      this.put(key, value, { ...options, ...remaining() }),
+    );
+  }
+
+  /**
+   * All keys of the cluster that begin with `prefix`, in no order, each once. Every value is one that was committed
+   * at some moment of the walk; keys that come or go meanwhile may be met or not.
+   * @throws GTStoreError UNAVAILABLE if a slot cannot be read within the deadline, which counts anew for each batch
+   */
+  async *entries(
+    options: { readonly prefix?: string; readonly timeoutMs?: number } = {},
+  ): AsyncGenerator<[key: string, value: StoreValue]> {
+    this.#assertOpen();
+    const timeoutMs = checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
+    for await (const entry of scan(this.#session, toKeyBytes(options.prefix ?? ''), timeoutMs)) {
+      const key = fromKeyBytes(entry.key);
+      const isKnown = entry.valid && entry.value !== null;
+      const value = isKnown ? decodeValue(entry.value) : await this.get(key, { timeoutMs });
+      if (value !== undefined) yield [key, value];
+    }
+  }
+
+  // --- the cluster -------------------------------------------------------------------------------------------------
+
+  /**
+   * Tells the manager that a node does not answer (see-tell). The manager looks for itself: a healthy node stays.
+   * @throws GTStoreError INVALID_ARGUMENT if there is no such node, UNAVAILABLE, TIMEOUT
+   */
+  async reportNodeFailure(nodeId: number): Promise<void> {
+    this.#assertOpen();
+    const map = this.#session.core.map;
+    const member = map?.node(nodeId);
+    if (map === null || member === undefined)
+      throw invalidArgument(`there is no node ${nodeId} in the cluster map`);
+    const { incarnation } = member;
+    const type = MessageType.report;
+    await this.#session.askManager(
+      (rid) => ({ type, rid, nodeId, incarnation, epoch: map.epoch }),
+      this.#timeoutMs,
+    );
+  }
+
+  /** What `gtstore status --json` prints. @throws GTStoreError UNAVAILABLE, TIMEOUT */
+  async status(): Promise<ClusterStatus> {
+    this.#assertOpen();
+    const answer = await this.#session.askManager(
+      (rid) => ({ type: MessageType.status, rid }),
+      this.#timeoutMs,
+    );
+    if (answer.type !== MessageType.statusResult) throw new GTStoreError('PROTOCOL', 'no status came back');
+    return JSON.parse(answer.json) as ClusterStatus;
+  }
+
+  /** Asks the manager where a key lives. @throws GTStoreError as `get` */
+  async locate(key: string): Promise<KeyLocation> {
+    const keyBytes = checkedKey(key, this.#assertOpen());
+    const build = (rid: number) => ({ type: MessageType.query, rid, key: keyBytes });
+    const answer = await this.#session.askManager(build, this.#timeoutMs);
+    if (answer.type !== MessageType.queryResult) throw new GTStoreError('PROTOCOL', 'no location came back');
+    const { slot, replicas } = answer;
+    return { slot, primary: replicas[0] ?? null, replicas };
+  }
+
+  // --- one call ----------------------------------------------------------------------------------------------------
+
+  /** @throws GTStoreError CLOSED */
+  #assertOpen(): ClusterSettings {
+    const settings = this.#session.core.map?.settings;
+    if (this.#state === 'open' && settings !== undefined) return settings;
+    throw new GTStoreError(
+      'CLOSED',
+      this.#state === 'closed' ? 'the client was closed' : 'call init() first',
+      {
+        outcome: 'not-applied',
+      },
+    );
+  }
+
+  #call<T>(
+    CallType: new (resolve: (result: T) => void, reject: (error: unknown) => void) => Call<T>,
+    { timeoutMs, signal }: OperationOptions,
+    start: (settings: ClusterSettings, deadlineMs: number, call: Call<T>) => Operation | undefined,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const settings = this.#assertOpen();
+      const deadlineMs = this.#session.now() + checkedTimeoutMs(timeoutMs, this.#timeoutMs);
+      if (signal?.aborted === true) {
+        const options = { cause: signal.reason as unknown, outcome: 'not-applied' } as const;
+        throw new GTStoreError('TIMEOUT', 'the call was aborted before it began', options);
+      }
+      const call = new CallType(resolve, reject);
+      const operation = start(settings, deadlineMs, call);
+      if (operation === undefined) {
+        throw new GTStoreError('QUEUE_FULL', 'too many operations are under way; wait for some to end', {
+          outcome: 'not-applied',
+        });
+      }
+      this.#session.watch();
+      if (signal !== undefined) this.#giveUpWhenAborted(operation, call, signal);
+    });
+  }
+
+  #giveUpWhenAborted<T>(operation: Operation, call: Call<T>, signal: AbortSignal): void {
+    call.signal = signal;
+    call.onAbort = (): void => {
+      // The object may serve another call by now.
+      if (operation.context === call) this.#session.core.giveUp(operation);
+    };
+    signal.addEventListener('abort', call.onAbort, { once: true });
+  }
+
+  /** Options of the steps of one call: what is left of its deadline. */
+  #deadline({ timeoutMs, signal }: OperationOptions): () => OperationOptions {
+    const untilMs = performance.now() + checkedTimeoutMs(timeoutMs, this.#timeoutMs);
+    return () => {
+      const leftMs = Math.max(1, untilMs - performance.now());
+      return signal === undefined ? { timeoutMs: leftMs } : { timeoutMs: leftMs, signal };
+    };
+  }
+}
+
+function conflictPauseMs(conflicts: number): number {
+  return Math.random() * Math.min(conflictPauseMsMax, 2 ** conflicts);
+}

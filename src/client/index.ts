@@ -1,0 +1,15 @@
+/** The public client library: `import { GTStoreClient } from 'gtstore'`. */
+export type { OperationOptions, WriteOptions } from './arguments.js';
+export type { Entry } from './calls.js';
+export { diagnosticsChannelNames } from './diagnostics.js';
+export type { MapEvent, OperationEvent } from './diagnostics.js';
+export { GTStoreClient } from './gtstore-client.js';
+export type { ClientEvents, ClientOptions, KeyLocation } from './gtstore-client.js';
+export type { ClusterMap, MemberNode, SlotAssignment } from '../protocol/cluster-map.js';
+export { GTStoreError } from '../protocol/errors.js';
+export type { ErrorCode, WriteOutcome } from '../protocol/errors.js';
+export type { ClusterSettings } from '../protocol/settings.js';
+export type { ClusterStatus, NodeState, NodeStatus } from '../protocol/status.js';
+export type { StoreValue } from '../protocol/value-codec.js';
+export { compareVersions } from '../protocol/version.js';
+export type { Version } from '../protocol/version.js';

@@ -1,0 +1,81 @@
+/** Walks through all keys of the cluster, slot by slot, in bounded batches from a full replica of each. */
+import { GTStoreError } from '../protocol/errors.js';
+import { MessageType } from '../protocol/messages.js';
+import type { EntriesMessage, Entry, Message } from '../protocol/messages.js';
+import type { Connection } from '../transport/connection.js';
+import type { Session } from './session.js';
+
+const retryMs = 20;
+
+let lastScanId = 0;
+
+/**
+ * Committed entries whose key bytes begin with `prefix`; one whose value is undecided comes with `valid` false.
+ * A slot whose replica fails is walked again at another; its keys come once all the same.
+ * @throws GTStoreError UNAVAILABLE if a slot cannot be read for `timeoutMs`
+ */
+export async function* scan(session: Session, prefix: string, timeoutMs: number): AsyncGenerator<Entry> {
+  const slotCount = session.core.map?.slots.length ?? 0;
+  for (let slot = 0; slot < slotCount; slot++) {
+    const seen = new Set<string>();
+    let giveUpAtMs = session.now() + timeoutMs;
+    for (let attempt = 0; ; attempt++) {
+      const walk = walkSlot(session, slot, prefix, attempt, timeoutMs);
+      let step = await walk.next();
+      while (step.done !== true) {
+        giveUpAtMs = session.now() + timeoutMs;
+        for (const entry of step.value) {
+          if (seen.has(entry.key)) continue;
+          seen.add(entry.key);
+          yield entry;
+        }
+        step = await walk.next();
+      }
+      if (step.value) break;
+      if (session.now() >= giveUpAtMs) {
+        throw new GTStoreError('UNAVAILABLE', `slot ${slot} cannot be read: none of its replicas serves`);
+      }
+      session.core.wantMap();
+      await new Promise((resolve) => setTimeout(resolve, retryMs * (0.5 + Math.random())));
+    }
+  }
+}
+
+/** Batches of one slot from one replica. @returns whether it came to the end. */
+async function* walkSlot(
+  session: Session,
+  slot: number,
+  prefix: string,
+  attempt: number,
+  timeoutMs: number,
+): AsyncGenerator<readonly Entry[], boolean> {
+  const replicas = session.core.map?.slot(slot).replicas ?? [];
+  const connection = session.node(replicas[attempt % Math.max(1, replicas.length)] ?? -1);
+  if (connection === undefined) return false;
+  const scanId = ++lastScanId;
+  for (let first = true; ; first = false) {
+    const build = (rid: number): Message => ({ type: MessageType.scan, rid, slot, scanId, first, prefix });
+    const batch = await ask(session, connection, build, timeoutMs);
+    if (batch === null) return false;
+    yield batch.entries;
+    if (batch.done) return true;
+  }
+}
+
+/** The next batch, or null if this replica does not serve (any more). */
+async function ask(
+  session: Session,
+  connection: Connection,
+  build: (rid: number) => Message,
+  timeoutMs: number,
+): Promise<EntriesMessage | null> {
+  let answer: Message;
+  try {
+    answer = await session.requests.request(connection, build, timeoutMs);
+  } catch (error) {
+    // The connection broke, or the node is silent: the next replica is asked.
+    if (error instanceof GTStoreError && error.code !== 'CLOSED') return null;
+    throw error;
+  }
+  return answer.type === MessageType.scanBatch ? answer : null;
+}

@@ -1,0 +1,294 @@
+/**
+ * The client's connections and clock around the pure core: one connection to the manager (to each of its addresses,
+ * if several were given), one to every member of the map.
+ */
+import { channel } from 'node:diagnostics_channel';
+import { randomBytes } from 'node:crypto';
+import type { ClusterMap } from '../protocol/cluster-map.js';
+import { GTStoreError } from '../protocol/errors.js';
+import { MessageType, PeerRole } from '../protocol/messages.js';
+import type { Link, Message } from '../protocol/messages.js';
+import { Connection } from '../transport/connection.js';
+import { newHello } from '../transport/handshake.js';
+import { MemberLinks } from '../transport/member-links.js';
+import { Redialler } from '../transport/redialler.js';
+import { RequestTable } from '../transport/requests.js';
+import { SampledClock } from '../transport/sampled-clock.js';
+import type { Address } from './arguments.js';
+import type { Call } from './calls.js';
+import { ClientCore } from './core/client-core.js';
+import { diagnosticsChannelNames } from './diagnostics.js';
+import type { MapEvent } from './diagnostics.js';
+
+export interface SessionOptions {
+  readonly managers: readonly Address[];
+  readonly readFrom: 'primary' | 'any';
+  readonly localAddress: string | undefined;
+  readonly inFlightMax: number | undefined;
+}
+
+export interface SessionListener {
+  mapAdopted(map: ClusterMap): void;
+  nodeDown(nodeId: number): void;
+  nodeUp(nodeId: number): void;
+  trouble(error: GTStoreError): void;
+}
+
+/** How often deadlines and retries are looked at while operations are under way. */
+const tickMs = 5;
+const managerBackoffMsMax = 500;
+/** `init` waits for the connections to the nodes this long; operations wait for them by themselves. */
+const nodesUpMsMax = 1000;
+
+const mapChannel = channel(diagnosticsChannelNames.map);
+
+export class Session {
+  readonly core: ClientCore;
+  readonly requests = new RequestTable();
+  readonly #options: SessionOptions;
+  readonly #listener: SessionListener;
+  readonly #clock = new SampledClock();
+  readonly #members: MemberLinks;
+  readonly #managers: Redialler[] = [];
+  readonly #down = new Set<number>();
+  #clockOffsetUs: number | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  /** Why the manager could not be reached last. */
+  #lastTrouble: GTStoreError | undefined;
+  /** Told of every step towards being connected. */
+  #onProgress: (() => void) | undefined;
+
+  constructor(options: SessionOptions, listener: SessionListener) {
+    this.#options = options;
+    this.#listener = listener;
+    const { localAddress } = options;
+    // 48 bits, and never 0.
+    const clientId = randomBytes(6).readUIntBE(0, 6) || 1;
+    this.core = new ClientCore({
+      ports: this.#ports(),
+      clientId,
+      readFrom: options.readFrom,
+      ...(options.inFlightMax === undefined ? {} : { inFlightMax: options.inFlightMax }),
+    });
+    this.#members = new MemberLinks({
+      ...(localAddress === undefined ? {} : { localAddress }),
+      hello: () =>
+        newHello(PeerRole.client, { clusterId: this.core.map?.clusterId ?? '', senderId: clientId }),
+      onBatchStart: () => {
+        this.#clock.sample();
+      },
+      onMessage: (nodeId, connection, message) => {
+        if (!this.requests.settle(connection, message)) this.core.onNodeMessage(nodeId, message);
+      },
+      onUp: (nodeId) => {
+        this.#nodeUp(nodeId);
+      },
+      onDown: (nodeId) => {
+        this.#nodeDown(nodeId);
+      },
+    });
+  }
+
+  #ports(): ConstructorParameters<typeof ClientCore>[0]['ports'] {
+    return {
+      nowMs: () => this.#clock.nowMs,
+      clockUs: () => Math.floor(this.#clock.nowMs * 1000 + (this.#clockOffsetUs ?? 0)),
+      random: Math.random,
+      node: (nodeId): Link | undefined => this.#members.get(nodeId),
+      manager: (): Link | undefined => this.manager,
+      broadcast: (links, message) => {
+        // `node` above gives out connections, and the core passes on what it got there.
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- see above
+        Connection.broadcast(message, links as readonly Connection[]);
+      },
+      mapAdopted: (map, previous) => {
+        this.#mapAdopted(map, previous);
+      },
+      completed: (operation) => {
+        (operation.context as Call<unknown>).completed(operation);
+      },
+    };
+  }
+
+  /** Milliseconds of the own clock, now; deadlines are counted on it. */
+  now(): number {
+    this.#clock.sample();
+    return this.#clock.nowMs;
+  }
+
+  clockUs(): number {
+    return Math.floor(this.#clock.nowMs * 1000 + (this.#clockOffsetUs ?? 0));
+  }
+
+  get manager(): Connection | undefined {
+    for (const { connection } of this.#managers) if (connection !== undefined) return connection;
+    return undefined;
+  }
+
+  node(nodeId: number): Connection | undefined {
+    return this.#members.get(nodeId);
+  }
+
+  /** Operations are under way: their deadlines are watched until there are none. */
+  watch(): void {
+    this.#timer ??= setInterval(() => {
+      this.#clock.sample();
+      this.core.tick();
+      if (this.core.inFlight > 0) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }, tickMs);
+  }
+
+  // --- connecting --------------------------------------------------------------------------------------------------
+
+  /**
+   * Fulfilled when map and clock are known and the nodes are connected, or have had time to be.
+   * @throws GTStoreError (rejects) UNAVAILABLE, PROTOCOL
+   */
+  open(timeoutMs: number): Promise<void> {
+    for (const address of this.#options.managers) this.#dial(address);
+    return new Promise((resolve, reject) => {
+      const startedAtMs = performance.now();
+      const check = (): void => {
+        const elapsedMs = performance.now() - startedAtMs;
+        const isOver = elapsedMs >= timeoutMs || this.#lastTrouble?.code === 'PROTOCOL' || this.#closed;
+        if (!this.#isConnected(elapsedMs) && !isOver) return;
+        clearInterval(timer);
+        this.#onProgress = undefined;
+        if (this.#isConnected(Infinity)) resolve();
+        else reject(this.#openError(timeoutMs));
+      };
+      const timer = setInterval(check, 2 * tickMs);
+      this.#onProgress = check;
+    });
+  }
+
+  #isConnected(elapsedMs: number): boolean {
+    const map = this.core.map;
+    if (map === null || this.#clockOffsetUs === null) return false;
+    return elapsedMs > nodesUpMsMax || map.nodes.every((node) => this.#members.get(node.id) !== undefined);
+  }
+
+  #openError(timeoutMs: number): GTStoreError {
+    const where = this.#options.managers.map(({ host, port }) => `${host}:${port}`).join(', ');
+    const cause = this.#lastTrouble;
+    if (this.#closed) return new GTStoreError('CLOSED', 'the client was closed');
+    if (cause?.code === 'PROTOCOL') return new GTStoreError('PROTOCOL', cause.message, { cause });
+    const reason =
+      this.manager === undefined ? (cause?.message ?? 'no answer') : 'the cluster is still starting';
+    const text = `no cluster at ${where} within ${timeoutMs} ms: ${reason}`;
+    return new GTStoreError('UNAVAILABLE', text, { cause });
+  }
+
+  #dial({ host, port }: Address): void {
+    const { localAddress } = this.#options;
+    const redialler = new Redialler({
+      host,
+      port,
+      ...(localAddress === undefined ? {} : { localAddress }),
+      hello: () =>
+        newHello(PeerRole.client, {
+          clusterId: this.core.map?.clusterId ?? '',
+          senderId: this.core.clientId,
+        }),
+      backoffMsMax: managerBackoffMsMax,
+      handlers: {
+        onOpen: (connection) => {
+          this.#managerUp(connection);
+        },
+        onBatchStart: () => {
+          this.#clock.sample();
+        },
+        onMessage: (connection, message) => {
+          this.#onManagerMessage(connection, message);
+        },
+        onClose: (_connection, reason) => {
+          if (!this.#closed)
+            this.#listener.trouble(new GTStoreError('UNAVAILABLE', `manager lost: ${reason.text}`));
+        },
+      },
+      onDialFailed: (error) => {
+        this.#lastTrouble = error;
+        if (error.code === 'PROTOCOL' && this.core.map !== null) this.#listener.trouble(error);
+        this.#onProgress?.();
+      },
+    });
+    this.#managers.push(redialler);
+  }
+
+  #managerUp(connection: Connection): void {
+    this.#clock.sample();
+    const { peer } = connection;
+    if (peer.type !== MessageType.welcome || peer.role !== PeerRole.manager) {
+      this.#lastTrouble = new GTStoreError(
+        'PROTOCOL',
+        `${connection.remote} is a node; give the manager's address`,
+      );
+      connection.close('not a manager');
+      return;
+    }
+    this.#clockOffsetUs = peer.clockUs - this.#clock.nowMs * 1000;
+    const newerThan = this.core.map?.epoch ?? 0;
+    connection.send({ type: MessageType.getMap, rid: 0, newerThan });
+  }
+
+  #onManagerMessage(connection: Connection, message: Message): void {
+    if (!this.requests.settle(connection, message)) this.core.onManagerMessage(message);
+  }
+
+  #mapAdopted(map: ClusterMap, previous: ClusterMap | null): void {
+    this.#members.follow(map.nodes);
+    for (const { id } of previous?.nodes ?? []) if (map.node(id) === undefined) this.#noteDown(id);
+    if (mapChannel.hasSubscribers) {
+      const event: MapEvent = { epoch: map.epoch, previousEpoch: previous?.epoch ?? 0 };
+      mapChannel.publish(event);
+    }
+    this.#listener.mapAdopted(map);
+    this.#onProgress?.();
+  }
+
+  #nodeUp(nodeId: number): void {
+    this.#clock.sample();
+    if (this.#down.delete(nodeId)) this.#listener.nodeUp(nodeId);
+    this.core.onNodeUp(nodeId);
+    this.#onProgress?.();
+  }
+
+  #nodeDown(nodeId: number): void {
+    this.#clock.sample();
+    this.core.onNodeDown(nodeId);
+    this.#noteDown(nodeId);
+  }
+
+  #noteDown(nodeId: number): void {
+    if (this.#down.has(nodeId)) return;
+    this.#down.add(nodeId);
+    this.#listener.nodeDown(nodeId);
+  }
+
+  // --- requests now and then ---------------------------------------------------------------------------------------
+
+  /** @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT */
+  askManager(build: (rid: number) => Message, timeoutMs: number): Promise<Message> {
+    const manager = this.manager;
+    if (manager === undefined) {
+      return Promise.reject(
+        new GTStoreError('UNAVAILABLE', 'the manager is away; reads and writes go on without it'),
+      );
+    }
+    return this.requests.request(manager, build, timeoutMs);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#onProgress?.();
+    this.core.close();
+    this.requests.close();
+    for (const manager of this.#managers) manager.stop();
+    this.#members.stop();
+  }
+}
