@@ -1,0 +1,37 @@
+/** One line on a terminal that says how far it is. Into a pipe or a file it writes nothing. */
+
+/** Where it is drawn: `process.stderr` is one. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+export interface ProgressBar {
+  show(done: number): void;
+  /** Takes the line away. */
+  clear(): void;
+}
+
+const redrawMs = 100;
+const eraseLine = '\r\u001b[K';
+
+export function progressBar(screen: Screen, label: string, total: number): ProgressBar {
+  if (screen.isTTY !== true) return { show: () => undefined, clear: () => undefined };
+  let drawnAt = -Infinity;
+  return {
+    show(done) {
+      const now = performance.now();
+      if (now - drawnAt < redrawMs && done < total) return;
+      drawnAt = now;
+      // Some terminals do not know their width, or say 0.
+      const columns = screen.columns === undefined || screen.columns === 0 ? 80 : screen.columns;
+      const width = Math.max(0, Math.min(40, columns - label.length - 30));
+      const filled = Math.round((width * done) / Math.max(1, total));
+      const percent = Math.floor((100 * done) / Math.max(1, total));
+      const bar = `${'#'.repeat(filled)}${'-'.repeat(width - filled)}`;
+      screen.write(`${eraseLine}${label} [${bar}] ${percent} % ${done}/${total}`);
+    },
+    clear: () => void screen.write(eraseLine),
+  };
+}
