@@ -1,0 +1,107 @@
+/**
+ * Frames: a u32 big-endian payload length, then the payload, one msgpack array `[type, ...fields]`. Any msgpack
+ * decoder can read a payload; this one takes only what the messages of messages.ts may be, and nothing after them.
+ *
+ * Types below `firstColdType` are hot (hot-codec.ts, hot-decoder.ts: by hand, into scratch objects), the others cold
+ * (cold-codec.ts: a table, fresh objects).
+ */
+import { type Buffer } from 'node:buffer';
+import { decodeCold, encodeCold } from './cold-codec.js';
+import { ProtocolError } from './errors.js';
+import { encodeHot, firstColdType, isHot } from './hot-codec.js';
+import { HotDecoder } from './hot-decoder.js';
+import { MessageType } from './messages.js';
+import type { Message } from './messages.js';
+import { MsgpackReader } from './msgpack-reader.js';
+import type { MsgpackWriter } from './msgpack-writer.js';
+import { cloneVersion } from './version.js';
+
+/** Bytes of the length before each payload. */
+export const frameHeaderBytes = 4;
+
+/**
+ * Appends one frame to `writer`.
+ *
+ * @throws TypeError if a field of `message` is out of its bounds, a mistake of the caller's and not a ProtocolError;
+ *   nothing has been appended then
+ */
+export function encodeMessage(writer: MsgpackWriter, message: Message): void {
+  const start = writer.pos;
+  writer.ensure(frameHeaderBytes);
+  writer.pos = start + frameHeaderBytes;
+  try {
+    if (isHot(message)) encodeHot(writer, message);
+    else encodeCold(writer, message);
+  } catch (error) {
+    writer.pos = start;
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new TypeError(`message type ${message.type} cannot be encoded: ${error.message}`, { cause: error });
+  }
+  const { buf } = writer;
+  const length = writer.pos - start - frameHeaderBytes;
+  buf[start] = length >>> 24;
+  buf[start + 1] = length >>> 16;
+  buf[start + 2] = length >>> 8;
+  buf[start + 3] = length;
+}
+
+/** Reads payloads, each a frame without its length. */
+export class MessageDecoder {
+  private readonly frameBytesMax: number;
+  private readonly reader = new MsgpackReader();
+  private readonly hot = new HotDecoder();
+
+  /** @param limits - `frameBytesMax`: longest payload, in bytes */
+  constructor(limits: { readonly frameBytesMax: number }) {
+    this.frameBytesMax = limits.frameBytesMax;
+  }
+
+  /**
+   * Decodes [start, end) of `buffer`. A hot message is good until the next message of its type is decoded here, and
+   * the values in it as long as the bytes of `buffer` stay as they are: see {@link keepMessage}.
+   *
+   * @throws ProtocolError if it is not exactly one message
+   */
+  decode(buffer: Buffer, start: number, end: number): Message {
+    if (end - start > this.frameBytesMax) {
+      throw new ProtocolError(`a frame of ${end - start} bytes; the limit is ${this.frameBytesMax}`);
+    }
+    const { reader } = this;
+    reader.reset(buffer, start, end);
+    const count = reader.array();
+    if (count === 0) throw new ProtocolError('a message without a type');
+    const type = reader.uint();
+    const message =
+      type < firstColdType ? this.hot.decode(reader, type, count) : decodeCold(reader, type, count);
+    reader.done();
+    return message;
+  }
+}
+
+/** A copy of a decoded message that shares nothing with scratch objects and read buffers. */
+export function keepMessage(message: Message): Message {
+  if (!isHot(message)) return message;
+  switch (message.type) {
+    case MessageType.write:
+    case MessageType.stale:
+    case MessageType.value:
+    case MessageType.conditionResult:
+      return { ...message, version: cloneVersion(message.version), value: keepBytes(message.value) };
+    case MessageType.condition:
+      return { ...message, expected: cloneVersion(message.expected), value: keepBytes(message.value) };
+    case MessageType.validate:
+      return { ...message, version: cloneVersion(message.version) };
+    case MessageType.copyBatch:
+    case MessageType.scanBatch:
+      return {
+        ...message,
+        entries: message.entries.map((entry) => ({ ...entry, value: keepBytes(entry.value) })),
+      };
+    default:
+      return { ...message };
+  }
+}
+
+function keepBytes(bytes: Uint8Array | null): Uint8Array | null {
+  return bytes === null ? null : Uint8Array.from(bytes);
+}

@@ -1,0 +1,238 @@
+/**
+ * Layout of all messages that are not sent per operation. A message is a msgpack array `[type, ...fields]`; the
+ * table below names the fields in the order of their interface and says of each what may stand there. The same
+ * table writes and reads, so that the two cannot drift apart, and the compiler holds it against the interfaces.
+ *
+ * Invariants:
+ *  - What is decoded is a fresh plain object within the bounds of the table: no wrong type, no number out of range,
+ *    no missing or surplus element. Fields are told apart by place: no property name comes from the peer.
+ *  - A cluster map is sound in itself (see `checkMap`): cores need not look again.
+ *  - HELLO and WELCOME of another protocol version are read as far as that version, so that the peer can be told
+ *    what is wrong. Their first field, and the whole of ERROR, therefore stay as they are in all versions.
+ */
+import type { ClusterMapData, MemberNode, SlotAssignment } from './cluster-map.js';
+import {
+  bool,
+  enumeration,
+  keyBytes,
+  listOf,
+  nullable,
+  pairOf,
+  RecordBody,
+  recordOf,
+  text,
+  uint,
+  uintOrMinusOne,
+} from './cold-fields.js';
+import type { FieldsOf } from './cold-fields.js';
+import { ProtocolError } from './errors.js';
+import { wireKeyBytesMax } from './hot-codec.js';
+import { MessageType, PeerRole, protocolVersion } from './messages.js';
+import type { ColdMessage, HelloMessage, WelcomeMessage } from './messages.js';
+import type { MsgpackReader } from './msgpack-reader.js';
+import type { MsgpackWriter } from './msgpack-writer.js';
+import type { ClusterSettings } from './settings.js';
+
+/** What a peer may say at most: more than any cluster needs, less than could hurt. */
+export const wireLimits = {
+  nodeIdMax: 2 ** 31,
+  /** Client ids have 48 bits. */
+  clientIdMax: 2 ** 48 - 1,
+  nodesMax: 4096,
+  slotsMax: 65_536,
+  /** Full replicas of one slot; as many learners. */
+  replicasMax: 64,
+  hostBytesMax: 255,
+  nameBytesMax: 255,
+  /** Text of an ERROR. */
+  textBytesMax: 2048,
+  jsonBytesMax: 2 ** 24,
+  valueBytesMax: 2 ** 29,
+  frameBytesMax: 2 ** 30,
+} as const;
+
+const anyUint = uint();
+const rid = anyUint;
+const epoch = anyUint;
+const incarnation = anyUint;
+const nodeId = uint(wireLimits.nodeIdMax);
+const senderId = uint(wireLimits.clientIdMax);
+const slot = uint(wireLimits.slotsMax - 1);
+const port = uint(65_535, 1);
+const host = text(wireLimits.hostBytesMax);
+const name = text(wireLimits.nameBytesMax);
+const key = keyBytes(wireKeyBytesMax);
+const role = enumeration<PeerRole>(PeerRole.manager);
+const nodeIds = listOf(nodeId, wireLimits.replicasMax);
+/** A month: longer, and a number meant as something else has slipped in. */
+const ms = uint(31 * 24 * 3600 * 1000, 1);
+
+const settings = recordOf<ClusterSettings>(
+  {
+    replicas: uint(wireLimits.replicasMax, 1),
+    slotCount: uint(wireLimits.slotsMax, 1),
+    partitioner: name,
+    keyBytesMax: uint(wireKeyBytesMax, 1),
+    valueBytesMax: uint(wireLimits.valueBytesMax, 1),
+    leaseMs: ms,
+    writeAgeMsMax: ms,
+    tombstoneMs: ms,
+  },
+  ({ writeAgeMsMax, tombstoneMs }) => {
+    if (tombstoneMs < writeAgeMsMax) {
+      throw new ProtocolError(`tombstoneMs ${tombstoneMs} is below writeAgeMsMax ${writeAgeMsMax}`);
+    }
+  },
+);
+const node = recordOf<MemberNode>({ id: nodeId, incarnation, host, port });
+const slotAssignment = recordOf<SlotAssignment>({
+  changedAt: epoch,
+  replicas: nodeIds,
+  learners: nodeIds,
+  joinedAt: listOf(epoch, 2 * wireLimits.replicasMax),
+});
+const map = recordOf<ClusterMapData>(
+  {
+    clusterId: name,
+    epoch,
+    settings,
+    nodes: listOf(node, wireLimits.nodesMax),
+    slots: listOf(slotAssignment, wireLimits.slotsMax),
+  },
+  checkMap,
+);
+
+type LayoutOf<M> = FieldsOf<Omit<M, 'type'>>;
+
+const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
+  [MessageType.hello]: { protocolVersion: anyUint, role, clusterId: name, senderId, incarnation },
+  [MessageType.welcome]: {
+    protocolVersion: anyUint,
+    role,
+    clusterId: name,
+    senderId,
+    incarnation,
+    clockUs: anyUint,
+    frameBytesMax: uint(wireLimits.frameBytesMax, 1024),
+  },
+  [MessageType.error]: { code: name, text: text(wireLimits.textBytesMax) },
+  [MessageType.getMap]: { rid, newerThan: epoch },
+  [MessageType.map]: { rid, map: nullable(map) },
+  [MessageType.heartbeat]: { rid, nodeId, incarnation, epoch, keys: anyUint, bytes: anyUint },
+  [MessageType.lease]: { rid, epoch, leaseMs: ms, clockUs: anyUint },
+  [MessageType.register]: {
+    rid,
+    nodeId: uintOrMinusOne(wireLimits.nodeIdMax),
+    incarnation,
+    host,
+    port,
+    pid: anyUint,
+  },
+  [MessageType.registered]: { rid, nodeId, incarnation, map },
+  [MessageType.fence]: { rid, epoch, slots: listOf(slot, wireLimits.slotsMax) },
+  [MessageType.fenceAck]: { rid, epoch },
+  [MessageType.copy]: { rid, slot, joinedAt: epoch, first: bool },
+  [MessageType.copyDone]: { nodeId, incarnation, slots: listOf(pairOf(slot, epoch), wireLimits.slotsMax) },
+  [MessageType.report]: { rid, nodeId, incarnation, epoch },
+  [MessageType.reportAck]: { rid, epoch },
+  [MessageType.promiseAsk]: { rid, nodeId, incarnation, epoch },
+  [MessageType.promise]: { rid, epoch, granted: bool },
+  [MessageType.query]: { rid, key },
+  [MessageType.queryResult]: { rid, epoch, slot, replicas: nodeIds },
+  [MessageType.status]: { rid },
+  [MessageType.statusResult]: { rid, json: text(wireLimits.jsonBytesMax) },
+  [MessageType.scan]: { rid, slot, scanId: anyUint, first: bool, prefix: key },
+  [MessageType.removed]: { incarnation, epoch },
+  [MessageType.stop]: {},
+  [MessageType.probe]: { rid },
+  [MessageType.probeAck]: { rid },
+};
+
+/** The table by type. What the compiler knew of each row it has checked above; here they are all alike. */
+const bodies = new Map<number, RecordBody<object>>(
+  Object.entries(layouts).map(([type, fields]) => [Number(type), new RecordBody<object>(fields)]),
+);
+
+/** @throws ProtocolError if a field is out of its bounds */
+export function encodeCold(writer: MsgpackWriter, message: ColdMessage): void {
+  const body = bodyOf(message.type);
+  writer.array(1 + body.length);
+  writer.uint(message.type);
+  body.write(writer, message);
+}
+
+/**
+ * Reads what follows the type of a message of `count` array elements.
+ *
+ * @throws ProtocolError if it is no message of that type, or there is no such type
+ */
+export function decodeCold(reader: MsgpackReader, type: number, count: number): ColdMessage {
+  if (type === MessageType.hello || type === MessageType.welcome) {
+    const foreign = foreignGreeting(reader, type, count);
+    if (foreign !== undefined) return foreign;
+  }
+  const body = bodyOf(type);
+  if (count !== 1 + body.length) {
+    throw new ProtocolError(`message type ${type} has ${1 + body.length} elements, this one ${count}`);
+  }
+  const message = { type };
+  body.read(reader, message);
+  return message as ColdMessage;
+}
+
+function bodyOf(type: number): RecordBody<object> {
+  const body = bodies.get(type);
+  if (body === undefined) throw new ProtocolError(`message type ${type}, unknown here`);
+  return body;
+}
+
+/** A greeting of another protocol version, its other fields left empty; undefined if it is of ours. */
+function foreignGreeting(
+  reader: MsgpackReader,
+  type: HelloMessage['type'] | WelcomeMessage['type'],
+  count: number,
+): HelloMessage | WelcomeMessage | undefined {
+  const { pos } = reader;
+  const version = count < 2 ? 0 : reader.uint();
+  if (version === protocolVersion) {
+    reader.pos = pos;
+    return undefined;
+  }
+  reader.pos = reader.end;
+  const fields = {
+    protocolVersion: version,
+    role: PeerRole.client,
+    clusterId: '',
+    senderId: 0,
+    incarnation: 0,
+  };
+  return type === MessageType.hello ? { type, ...fields } : { type, ...fields, clockUs: 0, frameBytesMax: 0 };
+}
+
+/**
+ * Holds the parts of a map against each other: as many slots as the settings say; each node once; members that
+ * exist, none twice in a slot, each with its epoch of joining; and nothing newer than the map.
+ *
+ * @throws ProtocolError naming the first thing that is wrong
+ */
+function checkMap(data: ClusterMapData): void {
+  const { slotCount } = data.settings;
+  if (data.slots.length !== slotCount) {
+    throw new ProtocolError(`a map of ${data.slots.length} slots whose settings say ${slotCount}`);
+  }
+  const ids = new Set(data.nodes.map(({ id }) => id));
+  if (ids.size !== data.nodes.length) throw new ProtocolError('a map that has a node twice');
+  data.slots.forEach(({ changedAt, replicas, learners, joinedAt }, index) => {
+    const members = [...replicas, ...learners];
+    if (joinedAt.length !== members.length) {
+      throw new ProtocolError(`slot ${index} has ${members.length} members and ${joinedAt.length} joinedAt`);
+    }
+    if (new Set(members).size !== members.length) throw new ProtocolError(`slot ${index} has a member twice`);
+    const stranger = members.find((id) => !ids.has(id));
+    if (stranger !== undefined)
+      throw new ProtocolError(`slot ${index} names node ${stranger}, not in the map`);
+    if (changedAt > data.epoch || joinedAt.some((at) => at > data.epoch)) {
+      throw new ProtocolError(`slot ${index} changed after the map's epoch ${data.epoch}`);
+    }
+  });
+}

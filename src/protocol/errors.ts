@@ -1,0 +1,42 @@
+/**
+ * The one error family that users see. Codes are closed: programs branch on `code`, never on the message.
+ * Fencing, redirects and lapsed leases are replies handled inside; they never surface as exceptions.
+ */
+
+export type ErrorCode =
+  | 'KEY_TOO_LARGE'
+  | 'VALUE_TOO_LARGE'
+  | 'INVALID_ARGUMENT'
+  | 'TIMEOUT'
+  | 'OUTCOME_UNKNOWN'
+  | 'UNAVAILABLE'
+  | 'QUEUE_FULL'
+  | 'CLOSED'
+  | 'PROTOCOL'
+  | 'UNAUTHENTICATED';
+
+/** For writes: whether the store may have taken it all the same. */
+export type WriteOutcome = 'not-applied' | 'unknown';
+
+const retryableCodes: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE', 'QUEUE_FULL']);
+
+export class GTStoreError extends Error {
+  override readonly name = 'GTStoreError';
+  readonly code: ErrorCode;
+  /** The same call may succeed later, unchanged, and doing it again is safe. */
+  readonly retryable: boolean;
+  /** Set for writes only. */
+  readonly outcome: WriteOutcome | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; outcome?: WriteOutcome } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryable = retryableCodes.has(code) && options.outcome !== 'unknown';
+    this.outcome = options.outcome;
+  }
+}
+
+/** Protocol trouble on one connection: it gets one ERROR frame with this text and is closed. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}

@@ -1,0 +1,48 @@
+/**
+ * The settings of a cluster. They are chosen once, when it is created, travel in the cluster map, and are
+ * obeyed by nodes and clients alike; nobody needs to configure a client.
+ */
+
+export interface ClusterSettings {
+  /** K: how many full replicas each key has. */
+  readonly replicas: number;
+  /** Number of slots, a multiple of the number of nodes at creation. */
+  readonly slotCount: number;
+  /** Name of the hash that maps keys to slots; see partition.ts. */
+  readonly partitioner: string;
+  /** Longest key, in UTF-8 bytes. */
+  readonly keyBytesMax: number;
+  /** Largest encoded value, in bytes. */
+  readonly valueBytesMax: number;
+  /** How long a node may serve after asking for its lease (M1), on its own clock. */
+  readonly leaseMs: number;
+  /** A plain write older than this is refused (W10). Above every client deadline. */
+  readonly writeAgeMsMax: number;
+  /** A tombstone younger than this is kept (W10). Well above `writeAgeMsMax`. */
+  readonly tombstoneMs: number;
+}
+
+export const defaultSettings: Omit<ClusterSettings, 'slotCount'> = {
+  replicas: 3,
+  partitioner: 'ascii-sum',
+  keyBytesMax: 250,
+  valueBytesMax: 1024 * 1024,
+  leaseMs: 1000,
+  writeAgeMsMax: 5 * 60_000,
+  tombstoneMs: 15 * 60_000,
+};
+
+/** Longest deadline a client may ask for: below `writeAgeMsMax`, so that a late retry is never refused as old. */
+export const timeoutMsMax = 2 * 60_000;
+export const timeoutMsDefault = 10_000;
+
+/** Share of a lease by which two honest clocks may drift apart; the grantor waits that much longer (M1). */
+export const clockDriftRatio = 0.02;
+
+/** What a frame needs beyond key and value: type, ids, version, list of conditional writes. */
+const frameOverheadBytes = 4096;
+
+/** Largest frame a peer of a cluster with these settings may send. Maps and copy batches fit, too. */
+export function frameBytesMax(settings: Pick<ClusterSettings, 'keyBytesMax' | 'valueBytesMax'>): number {
+  return Math.max(4 * 1024 * 1024, settings.valueBytesMax + settings.keyBytesMax + frameOverheadBytes);
+}
