@@ -175,6 +175,12 @@ function refusal(
       );
     case RefusedReason.queueFull:
       return new GTStoreError('QUEUE_FULL', `the node of '${key}' has too many requests waiting`, options);
+    case RefusedReason.fromFuture:
+      return new GTStoreError(
+        'PROTOCOL',
+        `the version of '${key}' is far ahead of the cluster's clock`,
+        options,
+      );
     case RefusedReason.tooOld:
       return new GTStoreError('TIMEOUT', `the write of '${key}' came too late and was refused`, options);
   }

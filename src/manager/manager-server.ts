@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Logger } from '../protocol/logger.js';
 import { MessageType, PeerRole, protocolVersion } from '../protocol/messages.js';
 import type { ErrorMessage, HelloMessage, WelcomeMessage } from '../protocol/messages.js';
-import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
+import { defaultSettings, frameBytesMax, replicasMax } from '../protocol/settings.js';
 import type { ClusterSettings } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import { newError } from '../transport/handshake.js';
@@ -25,6 +25,8 @@ import { isAlive, Spawner } from './spawner.js';
 const tickMs = 10;
 /** Slots per cluster: the multiple of the number of nodes next to this. */
 const slotsAimed = 256;
+/** Nodes that no later manager could find end after so long without theirs. */
+const endWithoutManagerMs = 30_000;
 /** How long nodes may take to end in good order before they are killed. */
 const stopMsMax = 3000;
 /** So many deaths of nodes before the cluster is ready mean that it will not be. */
@@ -54,6 +56,8 @@ export interface NodeArgument {
   readonly host: string;
   readonly nodeId: number;
   readonly frameBytesMax: number;
+  /** Set if no later manager could find the node: it ends when its manager has been away for so long. */
+  readonly endWithoutManagerMs?: number;
 }
 
 /** The options do not fit each other, or what runs already. The message says how to mend it. */
@@ -105,6 +109,7 @@ function checkCounts({ nodes, settings }: ManagerOptions): void {
   if (!Number.isInteger(nodes) || nodes < 1) throw new UsageError(`${nodes} nodes: give at least 1`);
   if (!Number.isInteger(replicas) || replicas < 1)
     throw new UsageError(`${replicas} replicas: give at least 1`);
+  if (replicas > replicasMax) throw new UsageError(`${replicas} replicas: give at most ${replicasMax}`);
   if (replicas > nodes) {
     throw new UsageError(
       `${replicas} replicas need at least ${replicas} nodes, not ${nodes}: give more nodes or fewer replicas`,
@@ -246,6 +251,7 @@ export class ManagerServer {
   #nodeArgument(nodeId: number): NodeArgument & object {
     const { host } = this.#options;
     return {
+      ...(this.#store.outlivesProcess ? {} : { endWithoutManagerMs }),
       ...this.#options.nodeExtras,
       manager: this.address,
       host,

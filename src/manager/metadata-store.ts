@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 import type { ManagerState } from './core/state.js';
 
 export interface MetadataStore {
+  /** Whether another manager process can load what this one saved. */
+  readonly outlivesProcess: boolean;
   /** The last state saved, or null. @throws if there is one that cannot be read. */
   load(): Promise<ManagerState | null>;
   /** Durable when the promise is fulfilled. Calls must not overlap. */
@@ -17,6 +19,7 @@ export interface MetadataStore {
 
 /** For a cluster that shall not outlive its manager. */
 export class MemoryMetadataStore implements MetadataStore {
+  readonly outlivesProcess = false;
   #state: ManagerState | null = null;
 
   load(): Promise<ManagerState | null> {
@@ -43,6 +46,7 @@ interface StateFile {
 }
 
 export class FileMetadataStore implements MetadataStore {
+  readonly outlivesProcess = true;
   readonly path: string;
 
   constructor(directory: string) {

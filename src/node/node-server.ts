@@ -69,14 +69,14 @@ export class NodeServer {
       localAddress: options.host,
       hello: () => this.#hello(),
       onBatchStart: () => {
-        this.#clock.sample();
+        this.#sample();
       },
       onMessage: (nodeId, _connection, message) => {
         this.#core?.onPeerMessage(nodeId, message);
       },
       onUp: () => undefined,
       onDown: (nodeId) => {
-        this.#clock.sample();
+        this.#sample();
         this.#core?.onPeerDown(nodeId);
       },
     });
@@ -99,7 +99,7 @@ export class NodeServer {
       },
       handlers: {
         onBatchStart: () => {
-          this.#clock.sample();
+          this.#sample();
         },
         onMessage: (connection, message) => {
           this.#core?.onRequest(connection, message);
@@ -165,7 +165,7 @@ export class NodeServer {
     if (hello.clusterId !== '' && clusterId !== '' && hello.clusterId !== clusterId) {
       return newError('PROTOCOL', `this node belongs to cluster ${clusterId}, not ${hello.clusterId}`);
     }
-    this.#clock.sample();
+    this.#sample();
     return {
       type: MessageType.welcome,
       protocolVersion,
@@ -188,18 +188,18 @@ export class NodeServer {
       backoffMsMax: managerBackoffMsMax,
       handlers: {
         onOpen: (connection) => {
-          this.#clock.sample();
+          this.#sample();
           this.#managerLink = connection;
           core.onManagerUp();
         },
         onBatchStart: () => {
-          this.#clock.sample();
+          this.#sample();
         },
         onMessage: (_connection, message: Message) => {
           core.onManagerMessage(message);
         },
         onClose: (_connection, reason) => {
-          this.#clock.sample();
+          this.#sample();
           this.#managerLink = undefined;
           this.#managerLostAtMs = this.#clock.nowMs;
           core.onManagerDown();
@@ -214,8 +214,13 @@ export class NodeServer {
     });
   }
 
+  /** Before anything is handled. A lease must not outlast a suspension of this host (R4). */
+  #sample(): void {
+    if (this.#clock.sample()) this.#core?.lease.onSuspended();
+  }
+
   #tick(): void {
-    this.#clock.sample();
+    this.#sample();
     this.#core?.tick();
     const { endWithoutManagerMs } = this.#options;
     if (endWithoutManagerMs === undefined || this.#managerLink !== undefined) return;

@@ -82,7 +82,16 @@ export const FencedReason = {
 export type FencedReason = (typeof FencedReason)[keyof typeof FencedReason];
 
 /** Why a single request was refused, although the connection is in order. */
-export const RefusedReason = { keyTooLarge: 0, valueTooLarge: 1, tooOld: 2, queueFull: 3 } as const;
+export const RefusedReason = {
+  keyTooLarge: 0,
+  valueTooLarge: 1,
+  /** A plain write older than `writeAgeMsMax` (W10). */
+  tooOld: 2,
+  /** Too many requests wait in the node. */
+  queueFull: 3,
+  /** A version far ahead of the cluster's clock: it would outrank every write to come. */
+  fromFuture: 4,
+} as const;
 export type RefusedReason = (typeof RefusedReason)[keyof typeof RefusedReason];
 
 export const ConditionStatus = {

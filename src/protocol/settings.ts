@@ -32,9 +32,15 @@ export const defaultSettings: Omit<ClusterSettings, 'slotCount'> = {
   tombstoneMs: 15 * 60_000,
 };
 
+/** Largest K: while slots move, three times as many members must fit into the client's bit sets of 30. */
+export const replicasMax = 10;
+
 /** Longest deadline a client may ask for: below `writeAgeMsMax`, so that a late retry is never refused as old. */
 export const timeoutMsMax = 2 * 60_000;
 export const timeoutMsDefault = 10_000;
+
+/** A version may be this far ahead of the cluster's clock: hosts' clocks are learnt once, by the manager's. */
+export const clockAheadMsMax = 60 * 60_000;
 
 /** Share of a lease by which two honest clocks may drift apart; the grantor waits that much longer (M1). */
 export const clockDriftRatio = 0.02;

@@ -85,6 +85,8 @@ export class Outgoing implements Flushable {
   private inFlightBytes = 0;
   private flushAfterwards = false;
   private discarded = false;
+  /** Of writes that were under way when this was discarded. */
+  private callbacksMissing = 0;
 
   /** @param bytesMax - bytes that may wait for the peer before it is given up */
   constructor(sink: Sink, bytesMax: number) {
@@ -94,7 +96,7 @@ export class Outgoing implements Flushable {
 
   /** Bytes encoded and not yet known to have left this process. */
   get bufferedBytes(): number {
-    return this.writer.pos + this.waitingBytes + this.inFlightBytes;
+    return this.discarded ? 0 : this.writer.pos + this.waitingBytes + this.inFlightBytes;
   }
 
   /**
@@ -148,14 +150,15 @@ export class Outgoing implements Flushable {
     if (!this.discarded) this.writeAll();
   }
 
-  /** Forgets everything. Chunks in flight are not used again, since the socket may still hold on to them. */
+  /** Forgets everything. What the socket holds returns to the pool when it has called back for all of it. */
   discard(): void {
+    if (this.discarded) return;
     this.discarded = true;
-    this.dropChunk();
-    this.waiting.length = 0;
+    this.setAside();
+    release(this.waiting);
     this.waitingBytes = 0;
-    this.inFlight.length = 0;
     this.inFlightBytes = 0;
+    this.callbacksMissing = this.inFlight.length;
   }
 
   private makeRoom(): void {
@@ -163,7 +166,7 @@ export class Outgoing implements Flushable {
       this.setAside();
       if (this.bufferedBytes > this.bytesMax) this.sink.onOverflow();
     }
-    if (this.chunk !== noChunk) return;
+    if (this.chunk !== noChunk || this.discarded) return;
     this.chunk = takeChunk();
     this.writer.buf = this.chunk.buf;
   }
@@ -176,13 +179,9 @@ export class Outgoing implements Flushable {
     if (buf !== chunk.buf) releaseChunk(chunk);
     this.waiting.push({ buf, bytes, chunk: buf === chunk.buf ? chunk : undefined });
     this.waitingBytes += bytes;
-    this.dropChunk();
-  }
-
-  private dropChunk(): void {
     this.chunk = noChunk;
-    this.writer.buf = noChunk.buf;
-    this.writer.pos = 0;
+    writer.buf = noChunk.buf;
+    writer.pos = 0;
   }
 
   private writeAll(): void {
@@ -198,17 +197,27 @@ export class Outgoing implements Flushable {
     this.waitingBytes = 0;
   }
 
-  /** Writes call back in their order. After an error the socket closes, and the owner hears of it from there. */
+  /** Writes call back in their order, until the socket is destroyed. After an error it closes by itself. */
   private readonly written = (error?: Error | null): void => {
+    if (this.discarded) {
+      if (--this.callbacksMissing === 0) release(this.inFlight);
+      return;
+    }
     const filled = this.inFlight.shift();
-    if (filled === undefined || error) return;
+    if (filled === undefined) return;
     const bufferedBefore = this.bufferedBytes;
     this.inFlightBytes -= filled.bytes;
     if (filled.chunk !== undefined) releaseChunk(filled.chunk);
+    if (error) return;
     if (this.inFlight.length === 0 && this.flushAfterwards) {
       this.flushAfterwards = false;
       this.flush();
     }
     this.sink.onWritten(bufferedBefore);
   };
+}
+
+function release(list: Filled[]): void {
+  for (const { chunk } of list) if (chunk !== undefined) releaseChunk(chunk);
+  list.length = 0;
 }

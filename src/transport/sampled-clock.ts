@@ -1,18 +1,28 @@
 /**
  * The monotonic clock, read once for all that is done on one occasion: a chunk of messages, a tick. Whoever is called
  * by the event loop samples first.
+ *
+ * The monotonic clock stands still while the host is suspended (a laptop's lid, a paused virtual machine), the wall
+ * clock does not: `sample` tells when the latter ran ahead. A step of the wall clock looks the same, so whoever is
+ * told may only give something up, never gain by it.
  */
 import { performance } from 'node:perf_hooks';
 
+const suspensionMsMin = 200;
+
 export class SampledClock {
   #nowMs = performance.now();
+  #wallMs = Date.now();
 
   /** Milliseconds, as of the last `sample`. */
   get nowMs(): number {
     return this.#nowMs;
   }
 
-  sample(): void {
-    this.#nowMs = performance.now();
+  /** @returns whether the host seems to have been suspended since the last call. */
+  sample(): boolean {
+    const elapsedMs = -this.#nowMs + (this.#nowMs = performance.now());
+    const wallElapsedMs = -this.#wallMs + (this.#wallMs = Date.now());
+    return wallElapsedMs - elapsedMs > suspensionMsMin;
   }
 }

@@ -12,20 +12,16 @@
 import { ClusterMap } from '../../protocol/cluster-map.js';
 import type { ClusterMapData } from '../../protocol/cluster-map.js';
 import { ProtocolError } from '../../protocol/errors.js';
-import { ConditionStatus, MessageType, RefusedReason, WriteKind } from '../../protocol/messages.js';
-import type {
-  ConditionResultMessage,
-  Link,
-  Message,
-  StaleMessage,
-  ValueMessage,
-} from '../../protocol/messages.js';
+import { ConditionStatus, MessageType, RefusedReason } from '../../protocol/messages.js';
+import type { ConditionResultMessage, Message, StaleMessage, ValueMessage } from '../../protocol/messages.js';
 import { copyVersion } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
 import { type Operation, OperationKind, OperationState, Outcome } from './operation.js';
 import { OperationTable, operationsMax } from './operation-table.js';
 import { clientTimings } from './ports.js';
 import type { ClientPorts, ClientTimings } from './ports.js';
+import { Scout } from './scout.js';
+import { Sender } from './sender.js';
 
 export interface ClientCoreOptions {
   readonly ports: ClientPorts;
@@ -45,43 +41,35 @@ export class ClientCore {
   readonly clientId: number;
   readonly #ports: ClientPorts;
   readonly #timings: ClientTimings;
-  readonly #readFromAny: boolean;
   readonly #table: OperationTable;
+  readonly #sender: Sender;
+  readonly #scout: Scout;
   #map: ClusterMap | null = null;
   /** Highest hlc seen or used (W1). */
   #lastHlc = 0;
   #opNumber = 0;
-  #turn = 0;
-  #coldRid = 0;
-  #mapWantedAtMs = -Infinity;
-  readonly #reportedAtMs = new Map<number, number>();
-  readonly #links: Link[] = [];
 
-  // Scratch messages, encoded when sent.
-  readonly #write = {
-    type: MessageType.write,
-    rid: 0,
-    epoch: 0,
-    kind: WriteKind.plain,
-    version: { hlc: 0, clientId: 0, seq: 0, epoch: 0 },
-    key: '',
-    value: null as Uint8Array | null,
-    expiresAtMs: 0,
-    applied: null,
-  };
-  readonly #get = { type: MessageType.get, rid: 0, versionOnly: false, key: '' };
-  readonly #validate = {
-    type: MessageType.validate,
-    version: { hlc: 0, clientId: 0, seq: 0, epoch: 0 },
-    key: '',
-  };
-
-  constructor({ ports, clientId, readFrom = 'primary', inFlightMax, timings }: ClientCoreOptions) {
+  constructor({
+    ports,
+    clientId,
+    readFrom = 'primary',
+    inFlightMax,
+    timings = clientTimings,
+  }: ClientCoreOptions) {
     this.#ports = ports;
     this.clientId = clientId;
-    this.#readFromAny = readFrom === 'any';
     this.#table = new OperationTable(inFlightMax ?? operationsMax);
-    this.#timings = timings ?? clientTimings;
+    this.#timings = timings;
+    this.#scout = new Scout(ports, timings);
+    this.#sender = new Sender({
+      ports,
+      table: this.#table,
+      clientId,
+      readFromAny: readFrom === 'any',
+      unreachable: (nodeId) => {
+        this.report(nodeId);
+      },
+    });
   }
 
   get map(): ClusterMap | null {
@@ -178,92 +166,8 @@ export class ClientCore {
     operation.awaited = 0;
     operation.epoch = map.epoch;
     operation.sentMs = this.#ports.nowMs();
-    const isSent =
-      operation.kind === OperationKind.put
-        ? this.#sendWrite(operation, map)
-        : this.#sendToOne(operation, map);
-    if (isSent) operation.state = OperationState.inFlight;
+    if (this.#sender.send(operation, map)) operation.state = OperationState.inFlight;
     else this.#wait(operation);
-  }
-
-  /** W2: to all members at once; to none unless all can be reached. */
-  #sendWrite(operation: Operation, map: ClusterMap): boolean {
-    const members = map.members(operation.slot);
-    const links = this.#links;
-    links.length = 0;
-    for (const id of members) {
-      const link = this.#ports.node(id);
-      if (link === undefined) {
-        this.report(id);
-        return false;
-      }
-      links.push(link);
-    }
-    const fullCount = map.slot(operation.slot).replicas.length;
-    if (fullCount === 0) return false;
-    operation.members = members;
-    operation.fullCount = fullCount;
-    operation.awaited = (1 << members.length) - 1;
-    const message = this.#write;
-    message.rid = this.#table.number(operation);
-    message.epoch = map.epoch;
-    copyVersion(operation.version, message.version);
-    message.key = operation.key;
-    message.value = operation.payload;
-    message.expiresAtMs = operation.expiresAtMs;
-    this.#ports.broadcast(links, message);
-    return true;
-  }
-
-  #sendToOne(operation: Operation, map: ClusterMap): boolean {
-    const { replicas } = map.slot(operation.slot);
-    const isGet = operation.kind === OperationKind.get;
-    const target = isGet ? this.#readTarget(operation, replicas) : replicas[0];
-    const link = target === undefined ? undefined : this.#ports.node(target);
-    if (target === undefined || link === undefined) {
-      if (target !== undefined) this.report(target);
-      return false;
-    }
-    operation.members = replicas;
-    operation.fullCount = replicas.length;
-    operation.awaited = 1 << replicas.indexOf(target);
-    const rid = this.#table.number(operation);
-    if (isGet) {
-      this.#get.rid = rid;
-      this.#get.versionOnly = operation.versionOnly;
-      this.#get.key = operation.key;
-      link.send(this.#get);
-    } else {
-      this.#sendCondition(operation, rid, map.epoch, link);
-    }
-    return true;
-  }
-
-  /** R1: the primary, or any full replica; the next one that can be reached, and another with every attempt. */
-  #readTarget(operation: Operation, replicas: readonly number[]): number | undefined {
-    const start = (this.#readFromAny ? ++this.#turn : 0) + operation.attempts - 1;
-    for (let i = 0; i < replicas.length; i++) {
-      const id = replicas[(start + i) % replicas.length];
-      if (id !== undefined && this.#ports.node(id) !== undefined) return id;
-    }
-    return undefined;
-  }
-
-  #sendCondition(operation: Operation, rid: number, epoch: number, link: Link): void {
-    link.send({
-      type: MessageType.condition,
-      rid,
-      epoch,
-      opClientId: this.clientId,
-      opNumber: operation.opNumber,
-      retried: operation.maybeStored,
-      wantValue: operation.wantValue,
-      expectAbsent: operation.expectAbsent,
-      expected: operation.expected,
-      key: operation.key,
-      value: operation.payload,
-      expiresAtMs: operation.expiresAtMs,
-    });
   }
 
   /** W7: tried again when a newer map comes, or after a pause. */
@@ -368,11 +272,12 @@ export class ClientCore {
       this.#wait(operation);
     } else if (operation.fullAcked) {
       this.#commit(operation);
-    } else if (operation.maybeStored) {
+    } else if (operation.maybeStored || operation.learnerAcked) {
+      // W8. A learner that said ACK counts, too: it may be promoted without the higher version, which so far only a
+      // dying full replica may hold, and bring this one back.
       this.#complete(operation, Outcome.unknown);
     } else {
-      // W6. A learner that said ACK while every full replica of the same epoch holds something higher gets that
-      // before it is full: it cannot bring ours back.
+      // W6: nobody has stored it, and nobody can have.
       operation.forgetAttempts();
       this.#newVersion(operation);
       this.#attempt(operation);
@@ -381,10 +286,7 @@ export class ClientCore {
 
   /** W5, W9. */
   #commit(operation: Operation): void {
-    const message = this.#validate;
-    copyVersion(operation.version, message.version);
-    message.key = operation.key;
-    for (const id of operation.members) this.#ports.node(id)?.sendLazily(message);
+    this.#sender.validate(operation);
     this.#complete(operation, Outcome.done);
   }
 
@@ -476,41 +378,13 @@ export class ClientCore {
     this.#attempt(operation);
   }
 
-  /** One request for a map at a time, however many operations wait for it. */
   wantMap(): void {
-    const nowMs = this.#ports.nowMs();
-    if (nowMs < this.#mapWantedAtMs) return;
-    const link = this.#ports.manager() ?? this.#anyNode();
-    if (link === undefined) return;
-    this.#mapWantedAtMs = nowMs + this.#timings.mapWantedEveryMs * (0.5 + this.#ports.random());
-    link.send({ type: MessageType.getMap, rid: this.#nextColdRid(), newerThan: this.#map?.epoch ?? 0 });
-  }
-
-  #anyNode(): Link | undefined {
-    const nodes = this.#map?.nodes ?? [];
-    const start = Math.floor(this.#ports.random() * nodes.length);
-    for (let i = 0; i < nodes.length; i++) {
-      const link = this.#ports.node(nodes[(start + i) % nodes.length]?.id ?? -1);
-      if (link !== undefined) return link;
-    }
-    return undefined;
+    this.#scout.wantMap(this.#map);
   }
 
   /** See-tell: the manager is told of a node that did not answer (M2). */
   report(nodeId: number): void {
-    const member = this.#map?.node(nodeId);
-    const manager = this.#ports.manager();
-    const nowMs = this.#ports.nowMs();
-    if (member === undefined || manager === undefined) return;
-    if (nowMs - (this.#reportedAtMs.get(nodeId) ?? -Infinity) < this.#timings.reportEveryMs) return;
-    this.#reportedAtMs.set(nodeId, nowMs);
-    const { incarnation } = member;
-    const epoch = this.#map?.epoch ?? 0;
-    manager.send({ type: MessageType.report, rid: this.#nextColdRid(), nodeId, incarnation, epoch });
-  }
-
-  #nextColdRid(): number {
-    return ++this.#coldRid;
+    this.#scout.report(this.#map, nodeId);
   }
 
   // --- ending ------------------------------------------------------------------------------------------------------

@@ -96,10 +96,11 @@ export class ManagerCore {
       nodeCount: this.#nodeCount,
       nowMs: () => this.#ports.nowMs(),
       isExpectedBack: (id) => this.#isExpectedBack(id),
-      onSlotLost: (slot, content, epoch) => {
+      onSlotsLost: (slots, partly, epoch) => {
+        const content = partly ? 'the part their learners had' : 'nothing';
         this.#ports.log(
           'error',
-          `slot ${slot}: all its replicas are dead; it goes on with ${content}, epoch ${epoch}`,
+          `${slots.length} slots lost all their replicas at once and go on with ${content} from epoch ${epoch}: ${slots.join(' ')}`,
         );
       },
     });
@@ -291,8 +292,18 @@ export class ManagerCore {
       return;
     }
     if (this.#stopping) return;
+    if (member !== undefined && !isSameProcess(member, message)) {
+      // M3: nothing says that the process which has this id is dead. The newcomer was forked by a manager that had
+      // lost sight of it, or is a node that was lost sight of; there is no need of both.
+      this.#ports.log(
+        'warn',
+        `node ${id}: is process ${member.pid} already; process ${message.pid} shall end`,
+      );
+      link.send({ type: MessageType.stop });
+      return;
+    }
     if (member !== undefined) {
-      // Whoever comes without an incarnation holds nothing: that node's former life is over.
+      // A process that comes without an incarnation holds nothing: its former life is over.
       this.#ports.log('info', `node ${id}: begins a new life, incarnation ${member.incarnation} is over`);
       this.#forget(member);
     }
@@ -340,7 +351,9 @@ export class ManagerCore {
       this.#ports.log('warn', `node ${nodeId}: process ${pid} has ended`);
       this.#forget(member);
     }
-    if (this.#knownNodes.get(nodeId)?.spawned === true && this.#respawnEnabled) {
+    // A process that was told to end because another one has its id gets no successor.
+    const hasSuccessor = member !== undefined && member.pid !== pid;
+    if (this.#knownNodes.get(nodeId)?.spawned === true && this.#respawnEnabled && !hasSuccessor) {
       const pauseMs = this.#respawner.schedule(nodeId, upMs);
       this.#ports.log('info', `node ${nodeId}: starting again in ${Math.round(pauseMs)} ms`);
     }
@@ -484,4 +497,8 @@ export class ManagerCore {
     this.#suspicion.tick();
     if (hasLapsed || this.#ports.nowMs() - this.#reconciledAtMs >= reconcileEveryMs) this.#reconcile();
   }
+}
+
+function isSameProcess(member: Member, { host, port, pid }: RegisterMessage): boolean {
+  return member.host === host && member.port === port && member.pid === pid;
 }

@@ -27,12 +27,15 @@ export interface PlannerOptions {
   readonly nowMs: () => number;
   /** Whether a lost node's place is still kept for it. */
   readonly isExpectedBack: (nodeId: number) => boolean;
-  /** A slot lost all its full replicas and goes on with what there is (M6). */
-  readonly onSlotLost: (slot: number, content: string, epoch: number) => void;
+  /** Slots lost all their full replicas; `partly`: their learners go on with the part they have (M6). */
+  readonly onSlotsLost: (slots: readonly number[], partly: boolean, epoch: number) => void;
 }
 
 export class Planner {
   readonly #options: PlannerOptions;
+  /** Found while the map at hand is derived. */
+  #lostPartly: number[] = [];
+  #lostWholly: number[] = [];
 
   constructor(options: PlannerOptions) {
     this.#options = options;
@@ -77,7 +80,11 @@ export class Planner {
     const { roster, nowMs } = this.#options;
     const epoch = map.epoch + 1;
     const candidates = this.#candidates();
+    this.#lostPartly = [];
+    this.#lostWholly = [];
     const slots = map.slots.map((slot, index) => this.#nextSlot(map, slot, index, epoch, candidates));
+    if (this.#lostPartly.length > 0) this.#options.onSlotsLost(this.#lostPartly, true, epoch);
+    if (this.#lostWholly.length > 0) this.#options.onSlotsLost(this.#lostWholly, false, epoch);
     // A lapsed member stays in the map while it is the last replica of some slot: nobody else has its data.
     for (const id of roster.lapsed) {
       const member = roster.members.get(id);
@@ -137,7 +144,7 @@ export class Planner {
     const hasLearners = slot.learners.length > 0;
     const successors = hasLearners ? slot.learners : desired.filter((id) => candidates.usable.has(id));
     if (successors.length === 0) return slot;
-    this.#options.onSlotLost(index, hasLearners ? 'the part its learners had' : 'nothing', epoch);
+    (hasLearners ? this.#lostPartly : this.#lostWholly).push(index);
     return withMembers(slot, successors, [], epoch);
   }
 

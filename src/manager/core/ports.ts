@@ -22,6 +22,7 @@ export interface ManagerTimings {
   readonly probeMsMax: number;
   /** How long a dead node's place is kept for its next life before others take over its slots. */
   readonly rejoinGraceMs: number;
+  /** Pause before a dead node is started again; not at once, for starting a process takes what failing over needs. */
   readonly respawnMsMin: number;
   readonly respawnMsMax: number;
   /** A node that has been up for this long begins anew with the shortest back-off. */
@@ -31,7 +32,7 @@ export interface ManagerTimings {
 export const managerTimings: ManagerTimings = {
   probeMsMax: 200,
   rejoinGraceMs: 2000,
-  respawnMsMin: 50,
+  respawnMsMin: 150,
   respawnMsMax: 10_000,
   respawnForgiveMs: 10_000,
 };

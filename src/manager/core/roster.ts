@@ -21,6 +21,8 @@ export class Roster {
   forget(member: Member, nowMs: number): void {
     this.members.delete(member.id);
     this.lapsed.delete(member.id);
+    // Its next life may well be reached.
+    this.isolatedUntilMs.delete(member.id);
     for (const copied of this.copied.values()) copied.delete(member.id);
     this.lostAtMs.set(member.id, nowMs);
   }

@@ -65,6 +65,8 @@ export class Suspicion {
     const { members, isolatedUntilMs } = this.#roster;
     for (const [id, untilMs] of isolatedUntilMs) if (nowMs >= untilMs) isolatedUntilMs.delete(id);
     for (const member of members.values()) {
+      // Whoever does not answer the manager either is no such case: its lease or its end decides (M3).
+      if (member.link === null || member.suspect || member.probeRid !== 0) continue;
       const count = reporters(member, nowMs);
       if (count < 2 || count * 2 < members.size - 1) continue;
       const isKnown = isolatedUntilMs.has(member.id);

@@ -113,6 +113,18 @@ export class Lease {
     this.#heartbeats.clear();
   }
 
+  /**
+   * This host was suspended: its monotonic clock stood still while others counted on. Whatever was granted by time is
+   * void; what this node promised stays, for longer than it need.
+   */
+  onSuspended(): void {
+    this.#leaseUntilMs = -Infinity;
+    this.#pending = null;
+    this.#promises.clear();
+    this.#asks.clear();
+    this.#heartbeats.clear();
+  }
+
   /** Whether a newer map must wait for a promise of this node to run out. */
   mustDefer(): boolean {
     return this.#ports.nowMs() < this.#promisedUntilMs;

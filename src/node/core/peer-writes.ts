@@ -77,6 +77,11 @@ export class PeerWrites {
     this.#owner = owner;
   }
 
+  /** Writes under way; none once the node is at rest. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
   /** Whether every other member of the slot can be reached at this moment. */
   reachesAll(slot: number): boolean {
     const { map, nodeId } = this.#membership;

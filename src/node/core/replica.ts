@@ -22,6 +22,7 @@ import type {
   ValidateMessage,
   WriteMessage,
 } from '../../protocol/messages.js';
+import { clockAheadMsMax } from '../../protocol/settings.js';
 import { compareVersions, copyVersion, versionZero } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
 import type { Condition, KeyWork, Reader } from './key-work.js';
@@ -100,6 +101,11 @@ export class Replica implements PeerWriteOwner {
     this.peerWrites = new PeerWrites(ports, membership, timings, nextRid, this);
   }
 
+  /** Readers and conditional writes that wait at a key; none once the node is at rest. */
+  get waiters(): number {
+    return this.#waiters;
+  }
+
   // --- answers -------------------------------------------------------------------------------------------------
 
   fence(link: Link, rid: number, reason: FencedReason): void {
@@ -172,6 +178,7 @@ export class Replica implements PeerWriteOwner {
     if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
     if (message.value !== null && message.value.length > settings.valueBytesMax)
       return RefusedReason.valueTooLarge;
+    if (message.version.hlc > this.#lease.clockUs() + clockAheadMsMax * 1000) return RefusedReason.fromFuture;
     // A replay may be late without harm: nobody can have committed and forgotten a tombstone without this member.
     if (message.kind === WriteKind.plain && message.version.hlc < this.oldestPlainHlc())
       return RefusedReason.tooOld;

@@ -1,0 +1,160 @@
+/**
+ * Turns an operation into the frames of one attempt: chooses whom to ask, numbers the attempt, sends. Messages are
+ * scratch objects, encoded when sent; nothing is allocated per operation.
+ */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
+import { MessageType, WriteKind } from '../../protocol/messages.js';
+import type { Link } from '../../protocol/messages.js';
+import { copyVersion } from '../../protocol/version.js';
+import { OperationKind } from './operation.js';
+import type { Operation } from './operation.js';
+import type { OperationTable } from './operation-table.js';
+import type { ClientPorts } from './ports.js';
+
+export interface SenderOptions {
+  readonly ports: ClientPorts;
+  readonly table: OperationTable;
+  readonly clientId: number;
+  readonly readFromAny: boolean;
+  /** A member whose connection is missing. */
+  readonly unreachable: (nodeId: number) => void;
+}
+
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #links: Link[] = [];
+  /** Counts reads, to spread them. */
+  #turn = 0;
+
+  readonly #write = {
+    type: MessageType.write,
+    rid: 0,
+    epoch: 0,
+    kind: WriteKind.plain,
+    version: { hlc: 0, clientId: 0, seq: 0, epoch: 0 },
+    key: '',
+    value: null as Uint8Array | null,
+    expiresAtMs: 0,
+    applied: null,
+  };
+  readonly #get = { type: MessageType.get, rid: 0, versionOnly: false, key: '' };
+  readonly #validate = {
+    type: MessageType.validate,
+    version: { hlc: 0, clientId: 0, seq: 0, epoch: 0 },
+    key: '',
+  };
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  /** One attempt under this map. @returns false if nobody was asked, for want of a connection or of replicas. */
+  send(operation: Operation, map: ClusterMap): boolean {
+    switch (operation.kind) {
+      case OperationKind.put:
+        return this.#sendWrite(operation, map);
+      case OperationKind.get:
+        return this.#sendGet(operation, map);
+      case OperationKind.condition:
+        return this.#sendCondition(operation, map);
+    }
+  }
+
+  /** W2: to all members at once; to none unless all can be reached. */
+  #sendWrite(operation: Operation, map: ClusterMap): boolean {
+    const { ports, table, unreachable } = this.#options;
+    const members = map.members(operation.slot);
+    const links = this.#links;
+    links.length = 0;
+    for (const id of members) {
+      const link = ports.node(id);
+      if (link === undefined) {
+        unreachable(id);
+        return false;
+      }
+      links.push(link);
+    }
+    const fullCount = map.slot(operation.slot).replicas.length;
+    if (fullCount === 0) return false;
+    operation.members = members;
+    operation.fullCount = fullCount;
+    operation.awaited = (1 << members.length) - 1;
+    const message = this.#write;
+    message.rid = table.number(operation);
+    message.epoch = map.epoch;
+    copyVersion(operation.version, message.version);
+    message.key = operation.key;
+    message.value = operation.payload;
+    message.expiresAtMs = operation.expiresAtMs;
+    ports.broadcast(links, message);
+    return true;
+  }
+
+  #sendGet(operation: Operation, map: ClusterMap): boolean {
+    const { replicas } = map.slot(operation.slot);
+    const index = this.#readTarget(operation, replicas);
+    const link = this.#askOne(operation, replicas, index);
+    if (link === undefined) return false;
+    this.#get.rid = operation.rid;
+    this.#get.versionOnly = operation.versionOnly;
+    this.#get.key = operation.key;
+    link.send(this.#get);
+    return true;
+  }
+
+  /** R1: the primary, or any full replica; the next one that can be reached, and another with every attempt. */
+  #readTarget(operation: Operation, replicas: readonly number[]): number {
+    const start = (this.#options.readFromAny ? ++this.#turn : 0) + operation.attempts - 1;
+    for (let i = 0; i < replicas.length; i++) {
+      const index = (start + i) % replicas.length;
+      if (this.#options.ports.node(replicas[index] ?? -1) !== undefined) return index;
+    }
+    return 0;
+  }
+
+  /** RMW1: to the primary. */
+  #sendCondition(operation: Operation, map: ClusterMap): boolean {
+    const link = this.#askOne(operation, map.slot(operation.slot).replicas, 0);
+    if (link === undefined) return false;
+    link.send({
+      type: MessageType.condition,
+      rid: operation.rid,
+      epoch: map.epoch,
+      opClientId: this.#options.clientId,
+      opNumber: operation.opNumber,
+      retried: operation.maybeStored,
+      wantValue: operation.wantValue,
+      expectAbsent: operation.expectAbsent,
+      expected: operation.expected,
+      key: operation.key,
+      value: operation.payload,
+      expiresAtMs: operation.expiresAtMs,
+    });
+    return true;
+  }
+
+  /** The connection to that replica, whose answer alone is awaited from now on. */
+  #askOne(operation: Operation, replicas: readonly number[], index: number): Link | undefined {
+    const { ports, table, unreachable } = this.#options;
+    const target = replicas[index];
+    if (target === undefined) return undefined;
+    const link = ports.node(target);
+    if (link === undefined) {
+      unreachable(target);
+      return undefined;
+    }
+    operation.members = replicas;
+    operation.fullCount = replicas.length;
+    operation.awaited = 1 << index;
+    table.number(operation);
+    return link;
+  }
+
+  /** W9: lazily, to all members of the attempt that committed. */
+  validate(operation: Operation): void {
+    const message = this.#validate;
+    copyVersion(operation.version, message.version);
+    message.key = operation.key;
+    for (const id of operation.members) this.#options.ports.node(id)?.sendLazily(message);
+  }
+}
