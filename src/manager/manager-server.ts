@@ -20,7 +20,7 @@ import type { ManagerState } from './core/state.js';
 import { FileMetadataStore, MemoryMetadataStore } from './metadata-store.js';
 import type { MetadataStore } from './metadata-store.js';
 import { StateWriter } from './state-writer.js';
-import { isAlive, Spawner } from './spawner.js';
+import { isNodeAlive, Spawner } from './spawner.js';
 
 const tickMs = 10;
 /** Slots per cluster: the multiple of the number of nodes next to this. */
@@ -130,10 +130,10 @@ function metadataStore({ dataDir, host, port }: ManagerOptions, boundPort: numbe
 /** The state of a cluster whose nodes still run; null if there is none to take over. */
 function usableState(
   state: ManagerState | null,
-  { nodes, settings, log }: ManagerOptions,
+  { nodes, settings, nodeEntry, log }: ManagerOptions,
 ): ManagerState | null {
   if (state === null) return null;
-  const alive = state.knownNodes.filter((node) => node.pid > 0 && isAlive(node.pid));
+  const alive = state.knownNodes.filter((node) => node.pid > 0 && isNodeAlive(node.pid, nodeEntry));
   if (alive.length === 0) {
     log.info('the nodes of the former cluster here are gone, and their data with them; beginning anew');
     return null;

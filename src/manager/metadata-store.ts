@@ -1,8 +1,9 @@
 /**
  * Where the manager keeps what it must know again after a restart. The file store writes the whole state, a few
- * kilobytes, to a new file, syncs it and renames it over the old one: there is always one whole state on disk.
+ * kilobytes, to a new file and renames it over the old one: whenever the manager is killed, one whole state is there.
+ * It does not wait for the disk: a power failure ends the nodes, too, and with them all that the state speaks of.
  */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ManagerState } from './core/state.js';
 
@@ -11,7 +12,7 @@ export interface MetadataStore {
   readonly outlivesProcess: boolean;
   /** The last state saved, or null. @throws if there is one that cannot be read. */
   load(): Promise<ManagerState | null>;
-  /** Durable when the promise is fulfilled. Calls must not overlap. */
+  /** When the promise is fulfilled the state survives this process. Calls must not overlap. */
   save(state: ManagerState): Promise<void>;
   /** The cluster has ended in good order: there is nothing to come back to. */
   clear(): Promise<void>;
@@ -68,13 +69,7 @@ export class FileMetadataStore implements MetadataStore {
     const next = `${this.path}.next`;
     const content: StateFile = { formatVersion, state };
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
-    const file = await open(next, 'w', 0o600);
-    try {
-      await file.writeFile(JSON.stringify(content));
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
+    await writeFile(next, JSON.stringify(content), { mode: 0o600 });
     await rename(next, this.path);
   }
 

@@ -7,6 +7,8 @@
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 export interface SpawnerOptions {
   /** JS file that is a node; its one argument is `argument`, as JSON. */
@@ -17,13 +19,24 @@ export interface SpawnerOptions {
 
 const pollMs = 50;
 
-/** Whether the system knows the process. */
-export function isAlive(pid: number): boolean {
+/**
+ * Whether the process runs and, where the system tells (Linux), is a node forked from `entry`. Its id alone says
+ * little: after a reboot, or in a container that was started again, it is soon another's; and one that has ended is
+ * known as a zombie until its parent asks, which the first process of a container may never do.
+ */
+export function isNodeAlive(pid: number, entry: string): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  if (process.platform !== 'linux') return true;
+  try {
+    // Empty for a zombie. Only the file's name: the package may have moved, or be reached by another path.
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return words.some((word) => basename(word) === basename(entry));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
   }
 }
 
@@ -69,7 +82,7 @@ export class Spawner {
 
   #pollAdopted(): void {
     for (const [pid, nodeId] of this.#adopted) {
-      if (isAlive(pid)) continue;
+      if (this.#isAlive(pid)) continue;
       this.#adopted.delete(pid);
       this.#options.onExit(nodeId, pid);
     }
@@ -80,7 +93,11 @@ export class Spawner {
     const children = [...this.#children.keys()].flatMap((child) =>
       child.pid === undefined ? [] : [child.pid],
     );
-    return [...children, ...[...this.#adopted.keys()].filter(isAlive)];
+    return [...children, ...[...this.#adopted.keys()].filter((pid) => this.#isAlive(pid))];
+  }
+
+  #isAlive(pid: number): boolean {
+    return isNodeAlive(pid, this.#options.entry);
   }
 
   /** Signals every node that runs. */

@@ -21,16 +21,18 @@ import type {
 } from '../../protocol/messages.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus } from '../../protocol/status.js';
-import { FencePlan } from './fencing.js';
-import { extendLease, newMember, recordHeartbeat } from './members.js';
+import type { FencePlan } from './fencing.js';
+import { Leases } from './leases.js';
+import { newMember } from './members.js';
 import type { Member } from './members.js';
-import { describeChange, Planner } from './planner.js';
+import { describeChange, describeLoss, Planner } from './planner.js';
 import { managerTimings } from './ports.js';
 import type { ManagerPorts, ManagerTimings } from './ports.js';
+import { Publisher } from './publisher.js';
 import { Respawner } from './respawner.js';
 import { Roster } from './roster.js';
 import type { KnownNode, ManagerState } from './state.js';
-import { statusOf } from './status.js';
+import { isWhole, statusOf } from './status.js';
 import { Suspicion } from './suspicion.js';
 
 /** A restarted manager skips this many incarnations, in case its last ones were not saved. */
@@ -63,18 +65,11 @@ export class ManagerCore {
   readonly #knownNodes = new Map<number, KnownNode>();
   readonly #respawner: Respawner;
   readonly #suspicion: Suspicion;
+  readonly #leases: Leases;
   readonly #links = new Set<Link>();
   /** Nodes that registered before the cluster was created. */
   readonly #earlyRegistrations = new Map<number, { link: Link; rid: number }>();
-  #published: ClusterMap | null = null;
-  #publishing: ClusterMap | null = null;
-  #publishingSerial = 0;
-  #plan: FencePlan | null = null;
-  #planSerial = 0;
-  /** State says that nodes may be fenced for an epoch nobody has seen. */
-  #fencing = false;
-  #mustPublish = false;
-  #serial = 0;
+  readonly #publisher: Publisher;
   #nextIncarnation = 1;
   #rid = 0;
   #reconciledAtMs = -Infinity;
@@ -91,36 +86,39 @@ export class ManagerCore {
     this.clusterId = restored?.clusterId ?? options.clusterId;
     this.#nodeCount = restored?.nodeCount ?? options.nodeCount;
     this.#suspicion = new Suspicion(options.ports, timings, this.#roster, () => ++this.#rid);
+    this.#leases = new Leases(options.ports, this.#roster, this.settings.leaseMs);
     this.#planner = new Planner({
       roster: this.#roster,
       nodeCount: this.#nodeCount,
       nowMs: () => this.#ports.nowMs(),
       isExpectedBack: (id) => this.#isExpectedBack(id),
       onSlotsLost: (slots, partly, epoch) => {
-        const content = partly ? 'the part their learners had' : 'nothing';
-        this.#ports.log(
-          'error',
-          `${slots.length} slots lost all their replicas at once and go on with ${content} from epoch ${epoch}: ${slots.join(' ')}`,
-        );
+        this.#ports.log('error', describeLoss(slots, partly, epoch));
+      },
+    });
+    this.#publisher = new Publisher({
+      persist: (state) => {
+        this.#persist(state);
+      },
+      published: (map, previous) => {
+        this.#announce(map, previous);
+      },
+      armed: (plan) => {
+        for (const id of plan.nodeIds) this.#sendFence(plan, id);
       },
     });
     if (restored !== null) this.#restore(restored);
   }
 
+  /** The published map; null before the cluster is created. */
   get map(): ClusterMap | null {
-    return this.#published;
+    return this.#publisher.map;
   }
 
   /** All slots served by as many full replicas as asked for, and every member has adopted the present map. */
   get isSettled(): boolean {
-    const map = this.#published;
-    if (map === null || this.#publishing !== null || this.#plan !== null) return false;
-    const wanted = Math.min(this.settings.replicas, map.nodes.length);
-    const isWhole = map.slots.every((slot) => slot.learners.length === 0 && slot.replicas.length >= wanted);
-    return (
-      isWhole &&
-      [...this.#roster.members.values()].every((m) => m.adoptedEpoch === map.epoch && m.link !== null)
-    );
+    const { map, isBusy, plan } = this.#publisher;
+    return map !== null && !isBusy && plan === null && isWhole(map, this.#roster.members);
   }
 
   /** Forks the nodes of a new cluster, or those of a restored one that have no member. */
@@ -142,22 +140,18 @@ export class ManagerCore {
   /** M1: every node may still hold a full lease. */
   #restore(state: ManagerState): void {
     const nowMs = this.#ports.nowMs();
-    this.#serial = state.serial;
+    const map = state.map === null ? null : new ClusterMap(state.map);
+    this.#publisher.restore(state, map);
     this.#nextIncarnation = state.nextIncarnation + incarnationsSkipped;
-    this.#mustPublish = state.fencing;
     for (const known of state.knownNodes) this.#knownNodes.set(known.id, known);
-    if (state.map === null) return;
-    this.#published = new ClusterMap(state.map);
-    for (const node of state.map.nodes) {
+    if (map === null) return;
+    for (const node of map.nodes) {
       const member = newMember({ ...node, pid: this.#knownNodes.get(node.id)?.pid ?? 0 }, null, nowMs);
       member.admitted = true;
-      extendLease(member, this.settings.leaseMs, nowMs);
+      this.#leases.assume(member);
       this.#roster.members.set(node.id, member);
     }
-    this.#ports.log(
-      'info',
-      `restored at epoch ${state.map.epoch}; waiting for ${state.map.nodes.length} nodes`,
-    );
+    this.#ports.log('info', `restored at epoch ${map.epoch}; waiting for ${map.nodes.length} nodes`);
   }
 
   // --- messages ------------------------------------------------------------------------------------------------
@@ -194,11 +188,11 @@ export class ManagerCore {
         this.#suspicion.onProbeAck(message.rid);
         return;
       case MessageType.report:
-        link.send({ type: MessageType.reportAck, rid: message.rid, epoch: this.#published?.epoch ?? 0 });
+        link.send({ type: MessageType.reportAck, rid: message.rid, epoch: this.map?.epoch ?? 0 });
         this.#suspicion.onReport(link, message);
         return;
       case MessageType.getMap: {
-        const map = this.#published;
+        const map = this.map;
         const data = map !== null && map.epoch > message.newerThan ? map.toData() : null;
         link.send({ type: MessageType.map, rid: message.rid, map: data });
         return;
@@ -216,7 +210,7 @@ export class ManagerCore {
 
   /** Key to K replicas, primary first: if the primary fails, the next one takes over. */
   #onQuery(link: Link, rid: number, key: string): void {
-    const map = this.#published;
+    const map = this.map;
     const slot = map?.slotOf(key) ?? 0;
     const replicas = map?.slot(slot).replicas ?? [];
     link.send({ type: MessageType.queryResult, rid, epoch: map?.epoch ?? 0, slot, replicas });
@@ -225,7 +219,7 @@ export class ManagerCore {
   status(): ClusterStatus {
     return statusOf({
       settings: this.settings,
-      map: this.#published,
+      map: this.map,
       members: this.#roster.members,
       knownNodes: this.#knownNodes,
       manager: this.#address,
@@ -238,42 +232,15 @@ export class ManagerCore {
   /** M1. */
   #onHeartbeat(link: Link, message: HeartbeatMessage): void {
     const member = this.#roster.members.get(message.nodeId);
-    const map = this.#published;
+    const map = this.map;
     if (member?.incarnation !== message.incarnation) {
       link.send({ type: MessageType.removed, incarnation: message.incarnation, epoch: map?.epoch ?? 0 });
       return;
     }
-    // A heartbeat from before a reconnection says nothing of the connection in use.
-    if (member.link !== link || map === null) return;
-    const nowMs = this.#ports.nowMs();
-    recordHeartbeat(member, message, nowMs);
-    // Being taken off some slots at this very moment: its next lease comes with the map that does so.
-    if (this.#roster.lapsed.has(member.id) && this.#publishing !== null) return;
-    this.#roster.lapsed.delete(member.id);
-    extendLease(member, this.settings.leaseMs, nowMs);
-    link.send({
-      type: MessageType.lease,
-      rid: message.rid,
-      epoch: map.epoch,
-      leaseMs: this.settings.leaseMs,
-      clockUs: this.#ports.clockUs(),
-    });
+    if (map === null) return;
+    if (!this.#leases.onHeartbeat(member, link, message, map.epoch, this.#publisher.isBusy)) return;
     if (message.epoch < map.epoch) link.send({ type: MessageType.map, rid: 0, map: map.toData() });
-    this.#plan?.sendTo(member.id, link, ++this.#rid);
-  }
-
-  /** @returns whether a lease has run out just now. */
-  #checkLeases(): boolean {
-    const nowMs = this.#ports.nowMs();
-    const countBefore = this.#roster.lapsed.size;
-    for (const member of this.#roster.members.values()) {
-      if (!member.admitted || nowMs < member.leaseEndMs || this.#roster.lapsed.has(member.id)) continue;
-      // M3: from now on it can hold no lease, and gets none before the map without it is out.
-      this.#roster.lapsed.add(member.id);
-      this.#roster.lostAtMs.set(member.id, nowMs);
-      this.#ports.log('warn', `node ${member.id}: silent, its lease has run out`);
-    }
-    return this.#roster.lapsed.size > countBefore;
+    if (this.#publisher.plan !== null) this.#sendFence(this.#publisher.plan, member.id);
   }
 
   // --- joining and leaving ---------------------------------------------------------------------------------------
@@ -287,7 +254,7 @@ export class ManagerCore {
         link.send({
           type: MessageType.removed,
           incarnation: message.incarnation,
-          epoch: this.#published?.epoch ?? 0,
+          epoch: this.map?.epoch ?? 0,
         });
       return;
     }
@@ -316,8 +283,8 @@ export class ManagerCore {
       'info',
       `node ${id}: joins as incarnation ${identity.incarnation}, ${host}:${port}, pid ${pid}`,
     );
-    if (this.#published === null) this.#earlyRegistrations.set(id, { link, rid: message.rid });
-    else this.#welcome(id, link, message.rid, this.#published);
+    if (this.map === null) this.#earlyRegistrations.set(id, { link, rid: message.rid });
+    else this.#welcome(id, link, message.rid, this.map);
     this.#reconcile();
   }
 
@@ -338,7 +305,7 @@ export class ManagerCore {
     member.link = link;
     member.heardAtMs = this.#ports.nowMs();
     this.#ports.log('info', `node ${member.id}: connected again, incarnation ${member.incarnation}`);
-    if (this.#published !== null) this.#welcome(member.id, link, message.rid, this.#published);
+    if (this.map !== null) this.#welcome(member.id, link, message.rid, this.map);
   }
 
   /** M3: its process is known to be dead. */
@@ -380,7 +347,7 @@ export class ManagerCore {
   /** M5: counts only for the same joining. */
   #onCopyDone(message: CopyDoneMessage): void {
     const member = this.#roster.members.get(message.nodeId);
-    const map = this.#published;
+    const map = this.map;
     if (map === null || member?.incarnation !== message.incarnation) return;
     for (const [slot, joinedAt] of message.slots) {
       if (slot >= map.slots.length || !map.slot(slot).learners.includes(member.id)) continue;
@@ -390,84 +357,61 @@ export class ManagerCore {
     this.#reconcile();
   }
 
+  #sendFence(plan: FencePlan, nodeId: number): void {
+    const link = this.#roster.members.get(nodeId)?.link ?? null;
+    if (link !== null) plan.sendTo(nodeId, link, ++this.#rid);
+  }
+
   #onFenceAck(link: Link, epoch: number): void {
-    const plan = this.#plan;
-    if (plan === null) return;
+    const { plan } = this.#publisher;
     const member = this.#roster.byLink(link);
-    if (member !== undefined) plan.onAck(member.id, epoch);
+    if (plan === null || member === undefined) return;
+    plan.onAck(member.id, epoch);
     if (plan.isComplete) this.#reconcile();
   }
 
   // --- the next map ------------------------------------------------------------------------------------------------
 
   #reconcile(): void {
-    if (this.#publishing !== null || this.#stopping) return;
-    const map = this.#published;
+    if (this.#publisher.isBusy || this.#stopping) return;
+    const { map, mustPublish } = this.#publisher;
     this.#reconciledAtMs = this.#ports.nowMs();
     const next = map === null ? this.#planner.first(this.clusterId, this.settings) : this.#planner.next(map);
-    if (next !== null) this.#publish(next);
-    else if (map !== null && this.#mustPublish) this.#publish(this.#planner.after(map, map.epoch + 1, []));
+    if (next !== null) this.#publisher.publish(next);
+    else if (map !== null && mustPublish)
+      this.#publisher.publish(this.#planner.after(map, map.epoch + 1, []));
     else if (map !== null) this.#moveOn(map);
   }
 
   /** Removals that need a fence first (M4): one plan at a time. */
   #moveOn(map: ClusterMap): void {
-    if (this.#plan !== null) {
-      const { isComplete, epoch, departures } = this.#plan;
-      if (isComplete) this.#publish(this.#planner.after(map, epoch, departures));
-      return;
+    const { plan } = this.#publisher;
+    if (plan === null) {
+      const departures = this.#planner.departures(map);
+      if (departures.length > 0) this.#publisher.beginRemoval(map, departures);
+    } else if (plan.isComplete) {
+      this.#publisher.publish(this.#planner.after(map, plan.epoch, plan.departures));
     }
-    const departures = this.#planner.departures(map);
-    if (departures.length === 0) return;
-    this.#plan = new FencePlan(map.epoch + 1, departures);
-    this.#fencing = true;
-    this.#planSerial = this.#persist(map);
   }
 
-  #persist(map: ClusterMap): number {
-    const serial = ++this.#serial;
+  #persist(state: Pick<ManagerState, 'serial' | 'map' | 'fencing'>): void {
     this.#ports.persist({
-      serial,
+      ...state,
       clusterId: this.clusterId,
       settings: this.settings,
       nodeCount: this.#nodeCount,
       nextIncarnation: this.#nextIncarnation,
       knownNodes: [...this.#knownNodes.values()],
-      map: map.toData(),
-      fencing: this.#fencing,
     });
-    return serial;
   }
 
-  #publish(map: ClusterMap): void {
-    this.#plan = null;
-    this.#fencing = false;
-    this.#mustPublish = false;
-    this.#publishing = map;
-    this.#publishingSerial = this.#serial + 1;
-    this.#persist(map);
-  }
-
-  /** The state of that serial is durable: what waited for it goes out. */
+  /** The state of that serial survives this process. */
   onPersisted(serial: number): void {
-    const map = this.#publishing;
-    if (map !== null && serial >= this.#publishingSerial) {
-      this.#publishing = null;
-      this.#announce(map);
-    }
-    if (this.#plan !== null && !this.#plan.armed && serial >= this.#planSerial) {
-      this.#plan.armed = true;
-      for (const id of this.#plan.nodeIds) {
-        const link = this.#roster.members.get(id)?.link;
-        if (link !== undefined && link !== null) this.#plan.sendTo(id, link, ++this.#rid);
-      }
-    }
+    this.#publisher.onPersisted(serial);
   }
 
   /** M7: to every node and client that is connected. */
-  #announce(map: ClusterMap): void {
-    const previous = this.#published;
-    this.#published = map;
+  #announce(map: ClusterMap, previous: ClusterMap | null): void {
     for (const node of map.nodes) {
       const member = this.#roster.members.get(node.id);
       if (member?.incarnation === node.incarnation) this.#admit(member);
@@ -486,14 +430,14 @@ export class ManagerCore {
     member.admitted = true;
     this.#roster.lostAtMs.delete(member.id);
     // Admitted without ever having asked: it gets a lease's time to do so.
-    extendLease(member, this.settings.leaseMs, this.#ports.nowMs());
+    this.#leases.assume(member);
   }
 
   tick(): void {
     if (this.#stopping) return;
     this.#respawner.tick();
-    if (this.#published === null) return;
-    const hasLapsed = this.#checkLeases();
+    if (this.map === null) return;
+    const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();
     if (hasLapsed || this.#ports.nowMs() - this.#reconciledAtMs >= reconcileEveryMs) this.#reconcile();
   }

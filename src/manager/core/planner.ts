@@ -181,3 +181,8 @@ export function describeChange(previous: ClusterMap | null, map: ClusterMap): st
     previous !== null && ids(previous.nodes) === ids(map.nodes) ? '' : `; nodes ${ids(map.nodes)}`;
   return `epoch ${map.epoch}: ${changed} slots changed, ${learners} learners, ${short} slots under-replicated${members}`;
 }
+
+export function describeLoss(slots: readonly number[], partly: boolean, epoch: number): string {
+  const content = partly ? 'the part their learners had' : 'nothing';
+  return `${slots.length} slots lost all their replicas and go on with ${content} from epoch ${epoch}: ${slots.join(' ')}`;
+}

@@ -59,3 +59,10 @@ function stateOf(
   const isFilling = map?.slots.some((slot) => slot.learners.includes(member.id)) ?? false;
   return member.admitted && !isFilling ? 'up' : 'joining';
 }
+
+/** All slots are served by as many full replicas as asked for, and every member has adopted the map. */
+export function isWhole(map: ClusterMap, members: ReadonlyMap<number, Member>): boolean {
+  const wanted = Math.min(map.settings.replicas, map.nodes.length);
+  if (map.slots.some((slot) => slot.learners.length > 0 || slot.replicas.length < wanted)) return false;
+  return [...members.values()].every((member) => member.adoptedEpoch === map.epoch && member.link !== null);
+}

@@ -1,0 +1,66 @@
+/**
+ * Grants leases, and knows when one has surely run out (PROTOCOL M1, M3). The manager counts from the receipt of a
+ * heartbeat, and a little longer, while the node counts from when it sent it: so a lease always ends later here.
+ */
+import { MessageType } from '../../protocol/messages.js';
+import type { HeartbeatMessage, Link } from '../../protocol/messages.js';
+import { extendLease, recordHeartbeat } from './members.js';
+import type { Member } from './members.js';
+import type { ManagerPorts } from './ports.js';
+import type { Roster } from './roster.js';
+
+export class Leases {
+  readonly #ports: ManagerPorts;
+  readonly #roster: Roster;
+  readonly #leaseMs: number;
+
+  constructor(ports: ManagerPorts, roster: Roster, leaseMs: number) {
+    this.#ports = ports;
+    this.#roster = roster;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** From now on it may believe to hold a full lease. */
+  assume(member: Member): void {
+    extendLease(member, this.#leaseMs, this.#ports.nowMs());
+  }
+
+  /**
+   * Answers a heartbeat with a lease for the published epoch.
+   * @param isBusy a further map is being saved
+   * @returns false if the node gets none now
+   */
+  onHeartbeat(
+    member: Member,
+    link: Link,
+    message: HeartbeatMessage,
+    epoch: number,
+    isBusy: boolean,
+  ): boolean {
+    // A heartbeat from before a reconnection says nothing of the connection in use.
+    if (member.link !== link) return false;
+    recordHeartbeat(member, message, this.#ports.nowMs());
+    // Being taken off some slots at this very moment: its next lease comes with the map that does so.
+    if (this.#roster.lapsed.has(member.id) && isBusy) return false;
+    this.#roster.lapsed.delete(member.id);
+    this.assume(member);
+    const clockUs = this.#ports.clockUs();
+    link.send({ type: MessageType.lease, rid: message.rid, epoch, leaseMs: this.#leaseMs, clockUs });
+    return true;
+  }
+
+  /** @returns whether a lease has run out just now. */
+  tick(): boolean {
+    const nowMs = this.#ports.nowMs();
+    const { members, lapsed, lostAtMs } = this.#roster;
+    const countBefore = lapsed.size;
+    for (const member of members.values()) {
+      if (!member.admitted || nowMs < member.leaseEndMs || lapsed.has(member.id)) continue;
+      // M3: from now on it can hold no lease, and gets none before the map without it is out.
+      lapsed.add(member.id);
+      lostAtMs.set(member.id, nowMs);
+      this.#ports.log('warn', `node ${member.id}: silent, its lease has run out`);
+    }
+    return lapsed.size > countBefore;
+  }
+}

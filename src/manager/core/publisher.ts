@@ -1,0 +1,90 @@
+/**
+ * Brings maps out, one at a time: first the state that holds the map is saved, then the map is shown to anybody. So a
+ * manager that is killed at any moment comes back with the newest map that any node or client has seen, or a newer one.
+ *
+ * The same goes for fences (M4): that nodes may be fenced for an epoch nobody has seen is saved before the first FENCE
+ * is sent; a manager restored from such a state publishes that epoch, which lifts them.
+ */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
+import { FencePlan } from './fencing.js';
+import type { Departure } from './fencing.js';
+import type { ManagerState } from './state.js';
+
+export interface PublisherOptions {
+  /** Saves a state and calls `onPersisted(serial)` when that is done, at once or later, in order. */
+  readonly persist: (state: Pick<ManagerState, 'serial' | 'map' | 'fencing'>) => void;
+  readonly published: (map: ClusterMap, previous: ClusterMap | null) => void;
+  /** The fences of this plan may be sent. */
+  readonly armed: (plan: FencePlan) => void;
+}
+
+export class Publisher {
+  readonly #options: PublisherOptions;
+  #map: ClusterMap | null = null;
+  #next: ClusterMap | null = null;
+  #nextSerial = 0;
+  #plan: FencePlan | null = null;
+  #planSerial = 0;
+  #serial = 0;
+  #mustPublish = false;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  restore({ serial, fencing }: ManagerState, map: ClusterMap | null): void {
+    this.#serial = serial;
+    this.#map = map;
+    this.#mustPublish = fencing;
+  }
+
+  /** The map that is out. */
+  get map(): ClusterMap | null {
+    return this.#map;
+  }
+
+  /** Another map is being saved; it will be out before any further one is made. */
+  get isBusy(): boolean {
+    return this.#next !== null;
+  }
+
+  /** Nodes may still be fenced by the plan of a manager that is gone. */
+  get mustPublish(): boolean {
+    return this.#mustPublish;
+  }
+
+  /** The removal under way. Publishing anything ends it. */
+  get plan(): FencePlan | null {
+    return this.#plan;
+  }
+
+  publish(map: ClusterMap): void {
+    this.#plan = null;
+    this.#mustPublish = false;
+    this.#next = map;
+    this.#nextSerial = ++this.#serial;
+    this.#options.persist({ serial: this.#serial, map: map.toData(), fencing: false });
+  }
+
+  /** M4: the map without these replicas will follow once they are fenced. */
+  beginRemoval(map: ClusterMap, departures: readonly Departure[]): void {
+    this.#plan = new FencePlan(map.epoch + 1, departures);
+    this.#planSerial = ++this.#serial;
+    this.#options.persist({ serial: this.#serial, map: map.toData(), fencing: true });
+  }
+
+  /** The state of that serial is saved: what waited for it goes out. */
+  onPersisted(serial: number): void {
+    const map = this.#next;
+    if (map !== null && serial >= this.#nextSerial) {
+      const previous = this.#map;
+      this.#next = null;
+      this.#map = map;
+      this.#options.published(map, previous);
+    }
+    const plan = this.#plan;
+    if (plan === null || plan.armed || serial < this.#planSerial) return;
+    plan.armed = true;
+    this.#options.armed(plan);
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * Messages that pass now and then: greetings, maps, leases, membership, copies, reports, status. Encoded through the
+ * table in cold-codec.ts, their fields in the order in which they stand here.
+ */
+import type { ClusterMapData } from './cluster-map.js';
+import type { MessageType } from './message-type.js';
+
+export const PeerRole = { client: 0, node: 1, manager: 2 } as const;
+export type PeerRole = (typeof PeerRole)[keyof typeof PeerRole];
+
+/** First frame of whoever dials. */
+export interface HelloMessage {
+  readonly type: typeof MessageType.hello;
+  readonly protocolVersion: number;
+  readonly role: PeerRole;
+  /** '' if not known yet. */
+  readonly clusterId: string;
+  /** Node id or client id; 0 if not known yet. */
+  readonly senderId: number;
+  readonly incarnation: number;
+}
+
+/** First frame of whoever listens. */
+export interface WelcomeMessage {
+  readonly type: typeof MessageType.welcome;
+  readonly protocolVersion: number;
+  readonly role: PeerRole;
+  readonly clusterId: string;
+  readonly senderId: number;
+  readonly incarnation: number;
+  /** The listener's estimate of the manager's clock, microseconds; 0: it has none. */
+  readonly clockUs: number;
+  readonly frameBytesMax: number;
+}
+
+/** Last frame before a connection is closed for a reason. */
+export interface ErrorMessage {
+  readonly type: typeof MessageType.error;
+  readonly code: string;
+  readonly text: string;
+}
+
+/** Asks manager or node for its map if that is newer. */
+export interface GetMapMessage {
+  readonly type: typeof MessageType.getMap;
+  readonly rid: number;
+  readonly newerThan: number;
+}
+
+/** Answer to GET_MAP, or pushed with rid 0. `map` is null if there is no newer one. */
+export interface MapMessage {
+  readonly type: typeof MessageType.map;
+  readonly rid: number;
+  readonly map: ClusterMapData | null;
+}
+
+/** Node to manager: asks for a lease (M1). */
+export interface HeartbeatMessage {
+  readonly type: typeof MessageType.heartbeat;
+  readonly rid: number;
+  readonly nodeId: number;
+  readonly incarnation: number;
+  /** Epoch the node has adopted. */
+  readonly epoch: number;
+  readonly keys: number;
+  readonly bytes: number;
+}
+
+export interface LeaseMessage {
+  readonly type: typeof MessageType.lease;
+  readonly rid: number;
+  /** Counts only once a map of at least this epoch is adopted (M1). */
+  readonly epoch: number;
+  readonly leaseMs: number;
+  readonly clockUs: number;
+}
+
+/** A node asks to become a member. */
+export interface RegisterMessage {
+  readonly type: typeof MessageType.register;
+  readonly rid: number;
+  /** The id it was started with, or -1: any. */
+  readonly nodeId: number;
+  /** Its incarnation if it believes to be a member still (a manager came back); 0: a new life. */
+  readonly incarnation: number;
+  readonly host: string;
+  readonly port: number;
+  readonly pid: number;
+}
+
+export interface RegisteredMessage {
+  readonly type: typeof MessageType.registered;
+  readonly rid: number;
+  readonly nodeId: number;
+  readonly incarnation: number;
+  readonly map: ClusterMapData;
+}
+
+/** Manager to a node that is about to leave slots: stop serving them (M4). */
+export interface FenceMessage {
+  readonly type: typeof MessageType.fence;
+  readonly rid: number;
+  /** The epoch that will take the slots away; a map of that epoch lifts the fence. */
+  readonly epoch: number;
+  readonly slots: readonly number[];
+}
+
+export interface FenceAckMessage {
+  readonly type: typeof MessageType.fenceAck;
+  readonly rid: number;
+  readonly epoch: number;
+}
+
+/** A learner asks a full replica for the next batch of a slot (M5). */
+export interface CopyMessage {
+  readonly type: typeof MessageType.copy;
+  readonly rid: number;
+  readonly slot: number;
+  /** Epoch in which the learner joined the slot. */
+  readonly joinedAt: number;
+  /** True: begin anew. */
+  readonly first: boolean;
+}
+
+/** A learner has all of these slots: pairs of slot and epoch of joining. */
+export interface CopyDoneMessage {
+  readonly type: typeof MessageType.copyDone;
+  readonly nodeId: number;
+  readonly incarnation: number;
+  readonly slots: readonly (readonly [slot: number, joinedAt: number])[];
+}
+
+/** See-tell: the sender got no answer from this node (M2). */
+export interface ReportMessage {
+  readonly type: typeof MessageType.report;
+  readonly rid: number;
+  readonly nodeId: number;
+  readonly incarnation: number;
+  readonly epoch: number;
+}
+
+export interface ReportAckMessage {
+  readonly type: typeof MessageType.reportAck;
+  readonly rid: number;
+  /** Epoch of the manager's map. */
+  readonly epoch: number;
+}
+
+/** The manager is away: a node asks another not to adopt a newer epoch for a lease's time (M8). */
+export interface PromiseAskMessage {
+  readonly type: typeof MessageType.promiseAsk;
+  readonly rid: number;
+  readonly nodeId: number;
+  readonly incarnation: number;
+  readonly epoch: number;
+}
+
+export interface PromiseMessage {
+  readonly type: typeof MessageType.promise;
+  readonly rid: number;
+  readonly epoch: number;
+  readonly granted: boolean;
+}
+
+export interface QueryMessage {
+  readonly type: typeof MessageType.query;
+  readonly rid: number;
+  readonly key: string;
+}
+
+export interface QueryResultMessage {
+  readonly type: typeof MessageType.queryResult;
+  readonly rid: number;
+  readonly epoch: number;
+  readonly slot: number;
+  /** Primary first; empty if the slot has none just now. */
+  readonly replicas: readonly number[];
+}
+
+export interface StatusMessage {
+  readonly type: typeof MessageType.status;
+  readonly rid: number;
+}
+
+/** The status document of CLI and client, as JSON text. */
+export interface StatusResultMessage {
+  readonly type: typeof MessageType.statusResult;
+  readonly rid: number;
+  readonly json: string;
+}
+
+/** A client walks through the keys of a slot. */
+export interface ScanMessage {
+  readonly type: typeof MessageType.scan;
+  readonly rid: number;
+  readonly slot: number;
+  /** Names the walk on this connection. */
+  readonly scanId: number;
+  readonly first: boolean;
+  readonly prefix: string;
+}
+
+/** Manager to node: this incarnation is no longer a member; join anew (M6). */
+export interface RemovedMessage {
+  readonly type: typeof MessageType.removed;
+  readonly incarnation: number;
+  readonly epoch: number;
+}
+
+/** Manager to node: the cluster is ending; exit. */
+export interface StopMessage {
+  readonly type: typeof MessageType.stop;
+}
+
+/** Manager to a node that was reported: are you there? (M2) */
+export interface ProbeMessage {
+  readonly type: typeof MessageType.probe;
+  readonly rid: number;
+}
+
+export interface ProbeAckMessage {
+  readonly type: typeof MessageType.probeAck;
+  readonly rid: number;
+}
+
+export type ColdMessage =
+  | HelloMessage
+  | WelcomeMessage
+  | ErrorMessage
+  | GetMapMessage
+  | MapMessage
+  | HeartbeatMessage
+  | LeaseMessage
+  | RegisterMessage
+  | RegisteredMessage
+  | FenceMessage
+  | FenceAckMessage
+  | CopyMessage
+  | CopyDoneMessage
+  | ReportMessage
+  | ReportAckMessage
+  | PromiseAskMessage
+  | PromiseMessage
+  | QueryMessage
+  | QueryResultMessage
+  | StatusMessage
+  | StatusResultMessage
+  | ScanMessage
+  | RemovedMessage
+  | StopMessage
+  | ProbeMessage
+  | ProbeAckMessage;
