@@ -57,7 +57,7 @@ export interface ClientEvents {
   error: [error: GTStoreError];
 }
 
-/** How many operations `getMany` and `putMany` keep under way. */
+/** How many operations `getMany` and `putMany` keep under way, or as many as the client may. */
 const windowMax = 512;
 const conflictPauseMsMax = 32;
 
@@ -77,6 +77,8 @@ const conflictPauseMsMax = 32;
 export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDisposable {
   readonly #session: Session;
   readonly #timeoutMs: number;
+  /** How many of its operations a call with many keys keeps under way. */
+  readonly #window: number;
   #state: 'new' | 'open' | 'closed' = 'new';
   #opening: Promise<void> | undefined;
 
@@ -95,6 +97,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       throw invalidArgument(`inFlightMax is ${inFlightMax}; it must be an integer from 1 to 16384`);
     }
     this.#timeoutMs = checkedTimeoutMs(options.timeoutMs);
+    this.#window = Math.min(windowMax, inFlightMax ?? windowMax);
     this.#session = new Session(
       { managers: addresses.map(parseAddress), readFrom, localAddress, inFlightMax },
       {
@@ -291,7 +294,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   /** The values in the order of the keys, undefined where absent; each is read by itself. Errors as `get`. */
   getMany(keys: Iterable<string>, options: OperationOptions = {}): Promise<(StoreValue | undefined)[]> {
     const remaining = this.#deadline(options);
-    return mapInWindow(keys, windowMax, (key) => this.get(key, remaining()));
+    return mapInWindow(keys, this.#window, (key) => this.get(key, remaining()));
   }
 
   /** Stores the entries, each by itself, and gives their versions in the same order. Errors as `put`. */
@@ -301,7 +304,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   ): Promise<{ version: Version }[]> {
     const remaining = this.#deadline(options);
     const pairs = Symbol.iterator in entries ? entries : Object.entries(entries);
-    return mapInWindow(pairs as Iterable<readonly [string, StoreValue]>, windowMax, ([key, value]) =>
+    return mapInWindow(pairs as Iterable<readonly [string, StoreValue]>, this.#window, ([key, value]) =>
       this.put(key, value, { ...options, ...remaining() }),
     );
   }

@@ -76,7 +76,6 @@ export async function startManager(options: ManagerOptions): Promise<ManagerServ
   const listener = await listen({
     host: options.host,
     port: options.port,
-    frameBytesMax: frameBytesMax({ ...defaultSettings, ...options.settings }),
     onHello: (hello) =>
       listening.server?.greet(hello) ?? newError('UNAVAILABLE', 'the manager is still starting'),
     onRefused: (remote, reason) => {

@@ -92,7 +92,6 @@ export class NodeServer {
     this.#listener = await listen({
       host,
       port,
-      frameBytesMax: this.#options.frameBytesMax ?? frameBytesMax(defaultSettings),
       onHello: (hello) => this.#greet(hello),
       onRefused: (remote, reason) => {
         this.#options.log.debug(`${remote} was turned away: ${reason.text}`);
@@ -130,7 +129,8 @@ export class NodeServer {
         this.#followMap(map);
       },
       identityChanged: (nodeId, incarnation) => {
-        log.info(
+        // The manager tells of those it forked.
+        log[this.#options.nodeId === undefined || incarnation === 0 ? 'info' : 'debug'](
           incarnation === 0
             ? `node ${nodeId} has no place in the cluster`
             : `node ${nodeId}, incarnation ${incarnation}`,
@@ -174,8 +174,16 @@ export class NodeServer {
       senderId: Math.max(0, core?.membership.nodeId ?? 0),
       incarnation: core?.membership.incarnation ?? 0,
       clockUs: core?.lease.knowsClock === true ? core.lease.clockUs() : 0,
-      frameBytesMax: this.#options.frameBytesMax ?? frameBytesMax(defaultSettings),
+      frameBytesMax: this.#frameBytesMax(),
     };
+  }
+
+  /** Before the first map: what the manager said when it forked this node. */
+  #frameBytesMax(): number {
+    const settings = this.#core?.membership.map?.settings;
+    return settings === undefined
+      ? (this.#options.frameBytesMax ?? frameBytesMax(defaultSettings))
+      : frameBytesMax(settings);
   }
 
   #dialManager(core: NodeCore): void {
@@ -203,11 +211,14 @@ export class NodeServer {
           this.#managerLink = undefined;
           this.#managerLostAtMs = this.#clock.nowMs;
           core.onManagerDown();
+          if (this.#stopping !== undefined) return;
           log.warn(`manager lost: ${reason.text}; serving on while the other nodes agree`);
         },
       },
       onDialFailed: (error, attempts) => {
-        if (attempts === 1) log.debug(error.message);
+        // Worth a word to whoever gave the address; later, the loss of the manager has been told.
+        if (attempts === 1)
+          log[core.membership.incarnation === 0 ? 'warn' : 'debug'](`${error.message}; trying on`);
         // Another cluster's manager answers at that address: ours is gone for good.
         if (error.code === 'PROTOCOL' && core.membership.map !== null) void this.stop(error.message);
       },

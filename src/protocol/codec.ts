@@ -3,7 +3,7 @@
  * decoder can read a payload; this one takes only what the messages of messages.ts may be, and nothing after them.
  *
  * Types below `firstColdType` are hot (hot-codec.ts, hot-decoder.ts: by hand, into scratch objects), the others cold
- * (cold-codec.ts: a table, fresh objects).
+ * (cold-codec.ts: a table around msgpackr, fresh objects).
  */
 import { type Buffer } from 'node:buffer';
 import { decodeCold, encodeCold } from './cold-codec.js';
@@ -71,8 +71,8 @@ export class MessageDecoder {
     const count = reader.array();
     if (count === 0) throw new ProtocolError('a message without a type');
     const type = reader.uint();
-    const message =
-      type < firstColdType ? this.hot.decode(reader, type, count) : decodeCold(reader, type, count);
+    if (type >= firstColdType) return decodeCold(buffer, start, end);
+    const message = this.hot.decode(reader, type, count);
     reader.done();
     return message;
   }

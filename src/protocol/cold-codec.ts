@@ -1,7 +1,8 @@
 /**
  * Layout of all messages that are not sent per operation. A message is a msgpack array `[type, ...fields]`; the
  * table below names the fields in the order of their interface and says of each what may stand there. The same
- * table writes and reads, so that the two cannot drift apart, and the compiler holds it against the interfaces.
+ * table serves both ways, so that the two cannot drift apart, and the compiler holds it against the interfaces.
+ * msgpackr does the writing and reading, of plain data that was scanned before.
  *
  * Invariants:
  *  - What is decoded is a fresh plain object within the bounds of the table: no wrong type, no number out of range,
@@ -10,8 +11,11 @@
  *  - HELLO and WELCOME of another protocol version are read as far as that version, so that the peer can be told
  *    what is wrong. Their first field, and the whole of ERROR, therefore stay as they are in all versions.
  */
+import { type Buffer } from 'node:buffer';
+import { Packr } from 'msgpackr';
 import type { ClusterMapData, MemberNode, SlotAssignment } from './cluster-map.js';
 import {
+  arrayOf,
   bool,
   enumeration,
   keyBytes,
@@ -29,7 +33,7 @@ import { ProtocolError } from './errors.js';
 import { wireKeyBytesMax } from './hot-codec.js';
 import { MessageType, PeerRole, protocolVersion } from './messages.js';
 import type { ColdMessage, HelloMessage, WelcomeMessage } from './messages.js';
-import type { MsgpackReader } from './msgpack-reader.js';
+import { scanMsgpack } from './msgpack-scan.js';
 import type { MsgpackWriter } from './msgpack-writer.js';
 import type { ClusterSettings } from './settings.js';
 
@@ -153,30 +157,37 @@ const bodies = new Map<number, RecordBody<object>>(
   Object.entries(layouts).map(([type, fields]) => [Number(type), new RecordBody<object>(fields)]),
 );
 
-/** @throws ProtocolError if a field is out of its bounds */
+/** Plain msgpack: no records, no extension types; numbers beyond 32 bits as doubles, which hold ours exactly. */
+const msgpackr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
+
+/** Appends the message as one msgpack array. @throws ProtocolError if a field is out of its bounds */
 export function encodeCold(writer: MsgpackWriter, message: ColdMessage): void {
-  const body = bodyOf(message.type);
-  writer.array(1 + body.length);
-  writer.uint(message.type);
-  body.write(writer, message);
+  const payload = msgpackr.pack([message.type, ...bodyOf(message.type).toWire(message)]);
+  writer.ensure(payload.length);
+  writer.buf.set(payload, writer.pos);
+  writer.pos += payload.length;
 }
 
 /**
- * Reads what follows the type of a message of `count` array elements.
+ * Reads one message that fills [start, end).
  *
- * @throws ProtocolError if it is no message of that type, or there is no such type
+ * @throws ProtocolError if it is no message of a cold type; MsgpackError, one of those, if it is no plain msgpack
  */
-export function decodeCold(reader: MsgpackReader, type: number, count: number): ColdMessage {
+export function decodeCold(buffer: Buffer, start: number, end: number): ColdMessage {
+  // Before anything is built of it: hostile counts, nesting, names and extension types end here.
+  scanMsgpack(buffer, start, end);
+  const wire = arrayOf(msgpackr.unpack(buffer.subarray(start, end)), 'message');
+  const type = wire[0];
+  if (typeof type !== 'number') throw new ProtocolError('a message without a type');
   if (type === MessageType.hello || type === MessageType.welcome) {
-    const foreign = foreignGreeting(reader, type, count);
-    if (foreign !== undefined) return foreign;
+    if (wire[1] !== protocolVersion) return foreignGreeting(type, wire[1]);
   }
   const body = bodyOf(type);
-  if (count !== 1 + body.length) {
-    throw new ProtocolError(`message type ${type} has ${1 + body.length} elements, this one ${count}`);
+  if (wire.length !== 1 + body.length) {
+    throw new ProtocolError(`message type ${type} has ${1 + body.length} elements, this one ${wire.length}`);
   }
   const message = { type };
-  body.read(reader, message);
+  body.fromWire(wire, 1, message);
   return message as ColdMessage;
 }
 
@@ -186,21 +197,13 @@ function bodyOf(type: number): RecordBody<object> {
   return body;
 }
 
-/** A greeting of another protocol version, its other fields left empty; undefined if it is of ours. */
+/** A greeting of another protocol version, its other fields left empty. */
 function foreignGreeting(
-  reader: MsgpackReader,
   type: HelloMessage['type'] | WelcomeMessage['type'],
-  count: number,
-): HelloMessage | WelcomeMessage | undefined {
-  const { pos } = reader;
-  const version = count < 2 ? 0 : reader.uint();
-  if (version === protocolVersion) {
-    reader.pos = pos;
-    return undefined;
-  }
-  reader.pos = reader.end;
+  version: unknown,
+): HelloMessage | WelcomeMessage {
   const fields = {
-    protocolVersion: version,
+    protocolVersion: anyUint.fromWire(version, 'protocolVersion'),
     role: PeerRole.client,
     clusterId: '',
     senderId: 0,

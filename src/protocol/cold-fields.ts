@@ -1,53 +1,42 @@
 /**
- * Kinds of fields that the table of cold-codec.ts is made of. Each can write a value and read it back, and refuses,
- * on both ways, what is out of its bounds: going out it is a mistake of ours, coming in one of the peer's.
+ * Kinds of fields that the table of cold-codec.ts is made of. Each turns a value into what msgpackr writes and what
+ * msgpackr has read into a value, and refuses, on both ways, what is out of its bounds: going out it is a mistake of
+ * ours, coming in one of the peer's.
  *
  * Records and lists nest as msgpack arrays, to the fixed depth of the table: hostile nesting cannot go deeper.
  */
 import { ProtocolError } from './errors.js';
-import type { MsgpackReader } from './msgpack-reader.js';
-import type { MsgpackWriter } from './msgpack-writer.js';
+import { utf8Length } from './msgpack-writer.js';
 import { fromKeyBytes, toKeyBytes } from './partition.js';
 
 export interface Field<T> {
   /** @throws ProtocolError if `value` is out of bounds */
-  write(writer: MsgpackWriter, value: T, name: string): void;
-  /** @throws ProtocolError naming the field, if what comes next does not fit */
-  read(reader: MsgpackReader, name: string): T;
+  toWire(value: T, name: string): unknown;
+  /** @throws ProtocolError naming the field, if `wire` does not fit */
+  fromWire(wire: unknown, name: string): T;
 }
 
 /** A field for every property of `T`, in the order in which they travel. */
 export type FieldsOf<T> = { readonly [K in keyof T]-?: Field<T[K]> };
 
+/** A field that travels as it is. */
+function asIs<T>(check: (value: unknown, name: string) => T): Field<T> {
+  return { toWire: check, fromWire: check };
+}
+
 /** An integer from `min` to `max`. */
 export function uint(max: number = Number.MAX_SAFE_INTEGER, min = 0): Field<number> {
-  const check = (value: number, name: string): number => {
+  return asIs((value, name) => {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value))
+      throw new ProtocolError(`${name} is no integer`);
     if (value > max || value < min) throw new ProtocolError(`${name} ${value}, not ${min} to ${max}`);
     return value;
-  };
-  return {
-    write: (writer, value, name) => {
-      writer.uint(check(value, name));
-    },
-    read: (reader, name) => check(reader.uint(), name),
-  };
+  });
 }
 
 /** An id from 0 to `max`, or -1 for none. */
 export function uintOrMinusOne(max: number): Field<number> {
-  const id = uint(max);
-  const minusOne = 0xff;
-  return {
-    write: (writer, value, name) => {
-      if (value === -1) writer.number(value);
-      else id.write(writer, value, name);
-    },
-    read: (reader, name) => {
-      if (reader.pos >= reader.end || reader.buf[reader.pos] !== minusOne) return id.read(reader, name);
-      reader.pos++;
-      return -1;
-    },
-  };
+  return uint(max, -1);
 }
 
 /** One of the numbers 0 to `max`, which are all the members of `E`. */
@@ -55,81 +44,56 @@ export function enumeration<E extends number>(max: E): Field<E> {
   return uint(max) as Field<E>;
 }
 
-export const bool: Field<boolean> = {
-  write: (writer, value) => {
-    writer.bool(value);
-  },
-  read: (reader) => reader.bool(),
-};
+export const bool: Field<boolean> = asIs((value, name) => {
+  if (typeof value !== 'boolean') throw new ProtocolError(`${name} is no boolean`);
+  return value;
+});
 
 /** Text of up to `bytesMax` bytes of UTF-8. */
 export function text(bytesMax: number): Field<string> {
-  return {
-    write: (writer, value, name) => {
-      const { pos } = writer;
-      if (!writer.tryStr(value)) throw new ProtocolError(`${name} with a lone surrogate`);
-      // 5: the longest head of a string.
-      if (writer.pos - pos > bytesMax + 5) throw new ProtocolError(`${name} of more than ${bytesMax} bytes`);
-    },
-    read: (reader, name) => {
-      const bytes = reader.latin1Str(bytesMax);
-      const value = fromKeyBytes(bytes);
-      if (toKeyBytes(value) !== bytes) throw new ProtocolError(`${name} is not UTF-8`);
-      return value;
-    },
-  };
+  return asIs((value, name) => {
+    if (typeof value !== 'string') throw new ProtocolError(`${name} is no string`);
+    const bytes = utf8Length(value);
+    if (bytes < 0) throw new ProtocolError(`${name} with a lone surrogate`);
+    if (bytes > bytesMax) throw new ProtocolError(`${name} of ${bytes} bytes; the limit is ${bytesMax}`);
+    return value;
+  });
 }
 
-/** Key bytes (partition.ts) of up to `bytesMax` bytes. */
+/** Key bytes (partition.ts) of up to `bytesMax` bytes; on the wire the key itself. */
 export function keyBytes(bytesMax: number): Field<string> {
+  const key = text(bytesMax);
   return {
-    write: (writer, value) => {
-      writer.latin1Str(value);
-    },
-    read: (reader) => reader.latin1Str(bytesMax),
+    toWire: (value, name) => key.toWire(fromKeyBytes(value), name),
+    fromWire: (wire, name) => toKeyBytes(key.fromWire(wire, name)),
   };
 }
 
 export function nullable<T>(field: Field<T>): Field<T | null> {
   return {
-    write: (writer, value, name) => {
-      if (value === null) writer.nil();
-      else field.write(writer, value, name);
-    },
-    read: (reader, name) => (reader.tryNil() ? null : field.read(reader, name)),
+    toWire: (value, name) => (value === null ? null : field.toWire(value, name)),
+    fromWire: (wire, name) => (wire === null ? null : field.fromWire(wire, name)),
   };
 }
 
 export function listOf<T>(field: Field<T>, lengthMax: number): Field<readonly T[]> {
-  const check = (length: number, name: string): void => {
-    if (length > lengthMax) throw new ProtocolError(`${length} ${name}; the limit is ${lengthMax}`);
+  const checked = <V>(values: readonly V[], name: string): readonly V[] => {
+    if (values.length > lengthMax)
+      throw new ProtocolError(`${values.length} ${name}; the limit is ${lengthMax}`);
+    return values;
   };
   return {
-    write: (writer, values, name) => {
-      check(values.length, name);
-      writer.array(values.length);
-      for (const value of values) field.write(writer, value, name);
-    },
-    read: (reader, name) => {
-      const length = reader.array();
-      check(length, name);
-      const values: T[] = [];
-      for (let i = 0; i < length; i++) values.push(field.read(reader, name));
-      return values;
-    },
+    toWire: (values, name) => checked(values, name).map((value) => field.toWire(value, name)),
+    fromWire: (wire, name) => checked(arrayOf(wire, name), name).map((item) => field.fromWire(item, name)),
   };
 }
 
 export function pairOf<A, B>(first: Field<A>, second: Field<B>): Field<readonly [A, B]> {
   return {
-    write: (writer, [a, b], name) => {
-      writer.array(2);
-      first.write(writer, a, name);
-      second.write(writer, b, name);
-    },
-    read: (reader, name) => {
-      expectLength(reader.array(), 2, name);
-      return [first.read(reader, name), second.read(reader, name)];
+    toWire: ([a, b], name) => [first.toWire(a, name), second.toWire(b, name)],
+    fromWire: (wire, name) => {
+      const items = arrayOf(wire, name, 2);
+      return [first.fromWire(items[0], name), second.fromWire(items[1], name)];
     },
   };
 }
@@ -138,21 +102,17 @@ export function pairOf<A, B>(first: Field<A>, second: Field<B>): Field<readonly 
 export function recordOf<T extends object>(fields: FieldsOf<T>, check?: (value: T) => void): Field<T> {
   const body = new RecordBody(fields);
   return {
-    write: (writer, value) => {
-      writer.array(body.length);
-      body.write(writer, value);
-    },
-    read: (reader, name) => {
-      expectLength(reader.array(), body.length, name);
+    toWire: (value) => body.toWire(value),
+    fromWire: (wire, name) => {
       const value = {} as T;
-      body.read(reader, value);
+      body.fromWire(arrayOf(wire, name, body.length), 0, value);
       check?.(value);
       return value;
     },
   };
 }
 
-/** The fields of a record, one after the other, without the head of an array around them. */
+/** The fields of a record, one after the other. */
 export class RecordBody<T extends object> {
   readonly length: number;
   private readonly fields: readonly (readonly [keyof T & string, Field<T[keyof T & string]>])[];
@@ -163,16 +123,24 @@ export class RecordBody<T extends object> {
     this.length = this.fields.length;
   }
 
-  write(writer: MsgpackWriter, value: T): void {
-    for (const [name, field] of this.fields) field.write(writer, value[name], name);
+  toWire(value: T): unknown[] {
+    return this.fields.map(([name, field]) => field.toWire(value[name], name));
   }
 
-  /** Reads all fields into `into`, which has the properties of `T` when this returns. */
-  read(reader: MsgpackReader, into: T): void {
-    for (const [name, field] of this.fields) into[name] = field.read(reader, name);
+  /** Reads all fields, beginning at element `start`, into `into`, which has the properties of `T` afterwards. */
+  fromWire(wire: readonly unknown[], start: number, into: T): void {
+    this.fields.forEach(([name, field], i) => {
+      into[name] = field.fromWire(wire[start + i], name);
+    });
   }
 }
 
-function expectLength(length: number, expected: number, name: string): void {
-  if (length !== expected) throw new ProtocolError(`${name} of ${length} elements, not ${expected}`);
+/** @throws ProtocolError unless `wire` is an array, of that length if one is given */
+export function arrayOf(wire: unknown, name: string, length?: number): readonly unknown[] {
+  if (!Array.isArray(wire)) throw new ProtocolError(`${name} is no array`);
+  const items = wire as readonly unknown[];
+  if (length !== undefined && items.length !== length) {
+    throw new ProtocolError(`${name} of ${items.length} elements, not ${length}`);
+  }
+  return items;
 }

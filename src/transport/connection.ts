@@ -28,6 +28,7 @@ import { flushLater, flushSoon } from './flusher.js';
 import type { Greeter, Handlers } from './handlers.js';
 import { Incoming } from './incoming.js';
 import type { Receiver } from './incoming.js';
+import { outgoingFramesMax } from './options.js';
 import type { ResolvedOptions } from './options.js';
 import { Outgoing } from './outgoing.js';
 import type { Sink } from './outgoing.js';
@@ -62,13 +63,13 @@ export class Connection implements Link, Sink, Receiver, Watched {
   private readonly greeter: Greeter;
   private readonly options: ResolvedOptions;
   private readonly accepted: boolean;
-  private readonly out: Outgoing;
+  private readonly out = new Outgoing(this);
   private readonly incoming = new Incoming(this);
   private state: 'greeting' | 'open' | 'closing' | 'gone' = 'greeting';
   private greeting: HelloMessage | WelcomeMessage | undefined;
   private reason: CloseReason | undefined;
   private closeListeners: ((reason: CloseReason) => void)[] = [];
-  /** There was a sign of life since the last scan. */
+  /** There was a sign of life since the last scan: a byte came, or the peer made room for one of ours. */
   private alive = false;
   /** Time without a sign of life; while greeting and closing, time in that state. */
   private silentMs = 0;
@@ -83,7 +84,6 @@ export class Connection implements Link, Sink, Receiver, Watched {
     this.greeter = greeter;
     this.options = options;
     this.accepted = hello === undefined;
-    this.out = new Outgoing(this, options.outgoingBytesMax);
     socket.setNoDelay(true);
     socket.on('end', () => {
       this.finish({ code: 'ended', text: `${remote} hung up` });
@@ -221,19 +221,22 @@ export class Connection implements Link, Sink, Receiver, Watched {
     this.greeting = verdict.peer;
     this.state = 'open';
     this.silentMs = 0;
+    const { frameBytesMax } = 'reply' in verdict ? verdict.reply : verdict.peer;
+    this.out.bytesMax = this.options.outgoingBytesMax ?? outgoingFramesMax * frameBytesMax;
     if ('reply' in verdict) this.send(verdict.reply);
+    this.handlers.onBatchStart?.(this);
     this.handlers.onOpen?.(this);
-    return 'reply' in verdict ? this.options.frameBytesMax : verdict.peer.frameBytesMax;
+    return this.options.frameBytesMax ?? frameBytesMax;
   }
 
   onMessage(message: Message): void {
     switch (message.type) {
       case MessageType.ping:
         this.send({ type: MessageType.pong, rid: message.rid });
-        return;
+        break;
       case MessageType.pong:
         if (message.rid !== heartbeatRid) this.handlers.onMessage(this, message);
-        return;
+        break;
       case MessageType.error:
         this.told(message);
         return;
@@ -242,19 +245,19 @@ export class Connection implements Link, Sink, Receiver, Watched {
         throw new ProtocolError('a second greeting');
       default:
         this.handlers.onMessage(this, message);
-        if (this.accepted && this.congested) this.holdRequests();
     }
+    if (this.accepted && this.congested) this.holdRequests();
   }
 
-  write(bytes: Buffer, written: (error?: Error | null) => void): void {
+  write(bytes: Buffer, written: (error?: Error | null) => void): boolean {
     this.socket.write(bytes, written);
+    return this.socket.writableLength === 0;
   }
 
-  onWritten(bufferedBefore: number): void {
+  onWritten(bufferedBefore: number, progress: boolean): void {
+    if (progress) this.alive = true;
     if (bufferedBefore > this.options.congestedBytes) this.wasCongested = true;
     if (!this.wasCongested) return;
-    // Only while the socket's own buffer is full does this say something about the peer.
-    if (this.incoming.isHeld) this.alive = true;
     if (this.out.bufferedBytes > this.options.congestedBytes / 2 || this.state !== 'open') return;
     this.wasCongested = false;
     this.releaseRequests();
@@ -262,7 +265,7 @@ export class Connection implements Link, Sink, Receiver, Watched {
   }
 
   onOverflow(): void {
-    const text = `${this.remote} does not read: more than ${this.options.outgoingBytesMax} bytes wait for it`;
+    const text = `${this.remote} does not read: more than ${this.out.bytesMax} bytes wait for it`;
     this.destroy(text, 'overflow');
   }
 
@@ -306,7 +309,8 @@ export class Connection implements Link, Sink, Receiver, Watched {
   }
 
   private told({ code, text }: ErrorMessage): void {
-    this.finish({ code: 'peer-error', text: `${this.remote}: ${text}`, peerCode: code });
+    const line = text.replace(/\p{Cc}+/gu, ' ');
+    this.finish({ code: 'peer-error', text: `${this.remote}: ${line}`, peerCode: code });
     this.hangUp();
   }
 

@@ -80,6 +80,7 @@ export class Listener implements Greeter {
   private readonly accepted = new Set<Connection>();
   private readonly refused = new Set<Socket>();
   private closing: Promise<void> | undefined;
+  private onGone: (() => void) | undefined;
 
   /** @param server - listening already, without listeners of its own */
   constructor(server: Server, options: ListenOptions) {
@@ -106,9 +107,12 @@ export class Listener implements Greeter {
   /** Accepts no more, ends all connections in good order, and resolves when the last has gone. */
   close(text = 'closed on this side'): Promise<void> {
     this.closing ??= new Promise((resolve) => {
-      this.server.close(() => {
-        resolve();
-      });
+      // The server may be done a moment before its last socket has said so.
+      const settle = (): void => {
+        if (this.accepted.size === 0 && !this.server.listening) resolve();
+      };
+      this.onGone = settle;
+      this.server.close(settle);
       for (const connection of this.accepted) connection.close(text);
       for (const socket of this.refused) socket.destroy();
     });
@@ -141,6 +145,7 @@ export class Listener implements Greeter {
     });
     socket.on('close', () => {
       this.accepted.delete(connection);
+      this.onGone?.();
     });
   }
 

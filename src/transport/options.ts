@@ -1,12 +1,9 @@
 /** What can be set on a connection, with defaults. Durations are in milliseconds, sizes in bytes. */
 
 export interface ConnectionOptions {
-  /**
-   * Longest frame accepted from the peer; default 4 MiB. A dialler takes the limit that the WELCOME announces
-   * instead.
-   */
+  /** Longest frame accepted from the peer; default what the WELCOME announces, which binds both sides. */
   readonly frameBytesMax?: number;
-  /** A peer for which more than this waits is cut off; default 16 times `frameBytesMax`. */
+  /** A peer for which more than this waits is cut off; default 16 times what the WELCOME announces. */
   readonly outgoingBytesMax?: number;
   /** A connection for which more than this waits is `congested`; default 1 MiB. */
   readonly congestedBytes?: number;
@@ -18,13 +15,15 @@ export interface ConnectionOptions {
   readonly handshakeMsMax?: number;
 }
 
-export type ResolvedOptions = Required<ConnectionOptions>;
+type WithDefault = 'congestedBytes' | 'heartbeatMs' | 'silenceMsMax' | 'handshakeMsMax';
+export type ResolvedOptions = ConnectionOptions & Required<Pick<ConnectionOptions, WithDefault>>;
+
+/** Longest outgoing queue, in the longest frames. */
+export const outgoingFramesMax = 16;
 
 export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
-  const frameBytesMax = options.frameBytesMax ?? 4 * 1024 * 1024;
   return {
-    frameBytesMax,
-    outgoingBytesMax: options.outgoingBytesMax ?? 16 * frameBytesMax,
+    ...options,
     congestedBytes: options.congestedBytes ?? 1024 * 1024,
     heartbeatMs: options.heartbeatMs ?? 1000,
     silenceMsMax: options.silenceMsMax ?? 3000,

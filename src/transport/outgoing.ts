@@ -6,6 +6,8 @@
  *  - A chunk given to the socket is not touched until its write has called back, and then returns to the pool.
  *  - While a write is under way nothing more is given to the socket: what comes meanwhile fills chunks here. So a
  *    peer that does not read costs the bytes that wait for it, at most twice over, not a chunk per flush.
+ *  - Of what waits, at most `burstBytes` are given to the socket at a time. So the end of a write says that the peer
+ *    takes bytes, even in the middle of a message that a slow line needs many seconds for.
  *  - A connection with nothing to send holds no chunk.
  *
  * The chunks of the first `slabChunks` lie side by side in one slab, so that a frame for several connections can be
@@ -20,6 +22,7 @@ import type { Flushable } from './flusher.js';
 const chunkBytes = 64 * 1024;
 /** From here on a chunk is full. What is left has room for most messages, so that only large ones make it grow. */
 const chunkFullBytes = chunkBytes / 2;
+const burstBytes = 4 * chunkBytes;
 const slabChunks = 64;
 /** Chunks kept for later use; above that they are left to the garbage collector. */
 const freeChunksMax = 4 * slabChunks;
@@ -49,10 +52,16 @@ const noChunk: Chunk = { buf: Buffer.alloc(0), offset: -1 };
 
 /** Where bytes go, and who is told about it. */
 export interface Sink {
-  /** Writes now; `written` is called once, later, when the bytes are out of our hands. */
-  write(bytes: Buffer, written: (error?: Error | null) => void): void;
-  /** A write was finished; `bufferedBefore` bytes waited until then. */
-  onWritten(bufferedBefore: number): void;
+  /**
+   * Writes; `written` is called once, later, when the bytes are out of our hands.
+   * @returns whether the system took them at once
+   */
+  write(bytes: Buffer, written: (error?: Error | null) => void): boolean;
+  /**
+   * A write was finished; `bufferedBefore` bytes waited until then. `progress`: the system had not taken them at
+   * once, so that the peer's must have made room.
+   */
+  onWritten(bufferedBefore: number, progress: boolean): void;
   /** More than `bytesMax` wait. The sink ends the connection. */
   onOverflow(): void;
 }
@@ -60,6 +69,14 @@ export interface Sink {
 /** `bytes` of `buf` are to be sent; `chunk` is its chunk, unless a large message made it grow out of that. */
 interface Filled {
   readonly buf: Buffer;
+  readonly bytes: number;
+  readonly chunk: Chunk | undefined;
+  /** How many of them the socket has. */
+  given: number;
+}
+
+/** What the socket has; `chunk` is free when it has written this. */
+interface Piece {
   readonly bytes: number;
   readonly chunk: Chunk | undefined;
 }
@@ -71,8 +88,9 @@ export class Outgoing implements Flushable {
   writes = 0;
   /** Bytes given to `Sink.write` so far. */
   bytesWritten = 0;
+  /** How many bytes may wait for the peer before it is given up. */
+  bytesMax = burstBytes;
   private readonly sink: Sink;
-  private readonly bytesMax: number;
   /** Its buffer is that of the current chunk, unless a large message made it grow. */
   private readonly writer = new MsgpackWriter(0);
   /** `noChunk` while there is nothing to send. */
@@ -80,18 +98,18 @@ export class Outgoing implements Flushable {
   /** Chunks that were filled since the last flush. */
   private readonly waiting: Filled[] = [];
   private waitingBytes = 0;
-  /** Chunks that the socket has, oldest first. */
-  private readonly inFlight: Filled[] = [];
+  /** What the socket has, oldest first. */
+  private readonly inFlight: Piece[] = [];
   private inFlightBytes = 0;
+  /** Some of it waits in this process for the system to take it. */
+  private blocked = false;
   private flushAfterwards = false;
   private discarded = false;
   /** Of writes that were under way when this was discarded. */
   private callbacksMissing = 0;
 
-  /** @param bytesMax - bytes that may wait for the peer before it is given up */
-  constructor(sink: Sink, bytesMax: number) {
+  constructor(sink: Sink) {
     this.sink = sink;
-    this.bytesMax = bytesMax;
   }
 
   /** Bytes encoded and not yet known to have left this process. */
@@ -142,12 +160,12 @@ export class Outgoing implements Flushable {
       if (this.bufferedBytes > this.bytesMax) this.sink.onOverflow();
       return;
     }
-    this.writeAll();
+    this.writeUpTo(burstBytes);
   }
 
   /** Gives the socket everything, for the last time. */
   flushFinally(): void {
-    if (!this.discarded) this.writeAll();
+    if (!this.discarded) this.writeUpTo(Infinity);
   }
 
   /** Forgets everything. What the socket holds returns to the pool when it has called back for all of it. */
@@ -177,24 +195,33 @@ export class Outgoing implements Flushable {
     if (writer.pos === 0) return;
     const { buf, pos: bytes } = writer;
     if (buf !== chunk.buf) releaseChunk(chunk);
-    this.waiting.push({ buf, bytes, chunk: buf === chunk.buf ? chunk : undefined });
+    this.waiting.push({ buf, bytes, chunk: buf === chunk.buf ? chunk : undefined, given: 0 });
     this.waitingBytes += bytes;
     this.chunk = noChunk;
     writer.buf = noChunk.buf;
     writer.pos = 0;
   }
 
-  private writeAll(): void {
-    this.setAside();
-    for (const filled of this.waiting) {
-      this.inFlight.push(filled);
-      this.inFlightBytes += filled.bytes;
+  private writeUpTo(bytesMax: number): void {
+    let room = bytesMax;
+    while (room > 0) {
+      if (this.waiting.length === 0) this.setAside();
+      const [filled] = this.waiting;
+      if (filled === undefined) return;
+      const { buf, bytes, chunk, given } = filled;
+      const end = Math.min(bytes, given + room);
+      const piece = { bytes: end - given, chunk: end === bytes ? chunk : undefined };
+      if (end === bytes) this.waiting.shift();
+      else filled.given = end;
+      room -= piece.bytes;
+      this.waitingBytes -= piece.bytes;
+      this.inFlightBytes += piece.bytes;
+      this.inFlight.push(piece);
       this.writes++;
-      this.bytesWritten += filled.bytes;
-      this.sink.write(filled.buf.subarray(0, filled.bytes), this.written);
+      this.bytesWritten += piece.bytes;
+      if (!this.sink.write(buf.subarray(given, end), this.written)) this.blocked = true;
     }
-    this.waiting.length = 0;
-    this.waitingBytes = 0;
+    this.flushAfterwards = true;
   }
 
   /** Writes call back in their order, until the socket is destroyed. After an error it closes by itself. */
@@ -203,21 +230,26 @@ export class Outgoing implements Flushable {
       if (--this.callbacksMissing === 0) release(this.inFlight);
       return;
     }
-    const filled = this.inFlight.shift();
-    if (filled === undefined) return;
+    const piece = this.inFlight.shift();
+    if (piece === undefined) return;
     const bufferedBefore = this.bufferedBytes;
-    this.inFlightBytes -= filled.bytes;
-    if (filled.chunk !== undefined) releaseChunk(filled.chunk);
+    this.inFlightBytes -= piece.bytes;
+    if (piece.chunk !== undefined) releaseChunk(piece.chunk);
     if (error) return;
-    if (this.inFlight.length === 0 && this.flushAfterwards) {
-      this.flushAfterwards = false;
-      this.flush();
+    const done = this.inFlight.length === 0;
+    const progress = done && this.blocked;
+    if (done) {
+      this.blocked = false;
+      if (this.flushAfterwards) {
+        this.flushAfterwards = false;
+        this.flush();
+      }
     }
-    this.sink.onWritten(bufferedBefore);
+    this.sink.onWritten(bufferedBefore, progress);
   };
 }
 
-function release(list: Filled[]): void {
+function release(list: { readonly chunk: Chunk | undefined }[]): void {
   for (const { chunk } of list) if (chunk !== undefined) releaseChunk(chunk);
   list.length = 0;
 }

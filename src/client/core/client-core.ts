@@ -258,12 +258,17 @@ export class ClientCore {
       return;
     }
     operation.refused = reason;
-    this.#complete(operation, this.#mayBeStored(operation) ? Outcome.unknown : Outcome.refused);
+    operation.isRefused = true;
+    // Decided like everything when all have answered: what others have stored, if anything, must be known.
+    this.#answered(operation, operation.members.indexOf(nodeId));
   }
 
   #answered(operation: Operation, index: number): void {
     operation.awaited &= ~(1 << index);
-    if (operation.awaited === 0) this.#decidePut(operation);
+    if (operation.awaited !== 0) return;
+    if (operation.isRefused)
+      this.#complete(operation, this.#mayBeStored(operation) ? Outcome.unknown : Outcome.refused);
+    else this.#decidePut(operation);
   }
 
   #decidePut(operation: Operation): void {

@@ -77,6 +77,8 @@ export class Operation {
   applied = false;
   value: Uint8Array | null = null;
   refused: RefusedReason = 0;
+  /** Somebody refused it, for the reason in `refused`. */
+  isRefused = false;
 
   /** Whatever the caller keeps with it. */
   context: unknown = null;
@@ -102,6 +104,7 @@ export class Operation {
     this.forgetAttempts();
     this.present = false;
     this.applied = false;
+    this.isRefused = false;
     this.value = null;
     this.context = null;
   }

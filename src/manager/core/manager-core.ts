@@ -22,6 +22,7 @@ import type {
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus } from '../../protocol/status.js';
 import type { FencePlan } from './fencing.js';
+import { Heirs, isSameProcess } from './heirs.js';
 import { Leases } from './leases.js';
 import { newMember } from './members.js';
 import type { Member } from './members.js';
@@ -70,6 +71,7 @@ export class ManagerCore {
   /** Nodes that registered before the cluster was created. */
   readonly #earlyRegistrations = new Map<number, { link: Link; rid: number }>();
   readonly #publisher: Publisher;
+  readonly #heirs: Heirs;
   #nextIncarnation = 1;
   #rid = 0;
   #reconciledAtMs = -Infinity;
@@ -86,6 +88,9 @@ export class ManagerCore {
     this.clusterId = restored?.clusterId ?? options.clusterId;
     this.#nodeCount = restored?.nodeCount ?? options.nodeCount;
     this.#suspicion = new Suspicion(options.ports, timings, this.#roster, () => ++this.#rid);
+    this.#heirs = new Heirs(this.#roster, (link, message) => {
+      this.#onRegister(link, message);
+    });
     this.#leases = new Leases(options.ports, this.#roster, this.settings.leaseMs);
     this.#planner = new Planner({
       roster: this.#roster,
@@ -162,9 +167,12 @@ export class ManagerCore {
 
   onLinkClosed(link: Link): void {
     this.#links.delete(link);
+    this.#heirs.onLinkClosed(link);
     for (const member of this.#roster.members.values()) {
       if (member.link !== link) continue;
       member.link = null;
+      // In no map and without a lease: if it lives, it registers anew.
+      if (!member.admitted) this.#forget(member);
       if (!this.#stopping) this.#ports.log('warn', `node ${member.id}: connection lost`);
     }
   }
@@ -260,13 +268,10 @@ export class ManagerCore {
     }
     if (this.#stopping) return;
     if (member !== undefined && !isSameProcess(member, message)) {
-      // M3: nothing says that the process which has this id is dead. The newcomer was forked by a manager that had
-      // lost sight of it, or is a node that was lost sight of; there is no need of both.
-      this.#ports.log(
-        'warn',
-        `node ${id}: is process ${member.pid} already; process ${message.pid} shall end`,
-      );
-      link.send({ type: MessageType.stop });
+      // M3: nothing says that the process which has this id is dead.
+      const mustEnd = this.#heirs.onRival(member, link, message);
+      const what = mustEnd ? 'shall end' : 'waits for its id';
+      this.#ports.log('warn', `node ${id}: is process ${member.pid} already; process ${message.pid} ${what}`);
       return;
     }
     if (member !== undefined) {
@@ -318,9 +323,9 @@ export class ManagerCore {
       this.#ports.log('warn', `node ${nodeId}: process ${pid} has ended`);
       this.#forget(member);
     }
-    // A process that was told to end because another one has its id gets no successor.
-    const hasSuccessor = member !== undefined && member.pid !== pid;
-    if (this.#knownNodes.get(nodeId)?.spawned === true && this.#respawnEnabled && !hasSuccessor) {
+    // Who was told to end because another process has its id is not started again.
+    const isTaken = member !== undefined && member.pid !== pid && member.link !== null;
+    if (this.#knownNodes.get(nodeId)?.spawned === true && this.#respawnEnabled && !isTaken) {
       const pauseMs = this.#respawner.schedule(nodeId, upMs);
       this.#ports.log('info', `node ${nodeId}: starting again in ${Math.round(pauseMs)} ms`);
     }
@@ -436,13 +441,10 @@ export class ManagerCore {
   tick(): void {
     if (this.#stopping) return;
     this.#respawner.tick();
+    this.#heirs.tick();
     if (this.map === null) return;
     const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();
     if (hasLapsed || this.#ports.nowMs() - this.#reconciledAtMs >= reconcileEveryMs) this.#reconcile();
   }
-}
-
-function isSameProcess(member: Member, { host, port, pid }: RegisterMessage): boolean {
-  return member.host === host && member.port === port && member.pid === pid;
 }
