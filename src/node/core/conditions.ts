@@ -75,9 +75,14 @@ export class Conditions {
     return tooLarge ? RefusedReason.valueTooLarge : -1;
   }
 
-  /** RMW1: the key is VALID (or has no record) and no other conditional write of it is under way. */
+  /**
+   * RMW1: the key is VALID (or has no record) and no other conditional write of it is under way. While this one waited
+   * another node may have become the primary; two that evaluate in one epoch would give one version to two writes.
+   */
   run(condition: Condition, record: KeyRecord | undefined): void {
-    const fault = this.#replica.serviceFault(condition.slot);
+    const serviceFault = this.#replica.serviceFault(condition.slot);
+    const isPrimary = this.#membership.isPrimary(condition.slot);
+    const fault = serviceFault === -1 && !isPrimary ? FencedReason.notPrimary : serviceFault;
     if (fault !== -1) {
       this.#replica.fence(condition.link, condition.rid, fault);
       return;

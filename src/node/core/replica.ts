@@ -13,7 +13,7 @@
  */
 import { compareApplied } from '../../protocol/applied-list.js';
 import type { AppliedList } from '../../protocol/applied-list.js';
-import { FencedReason, MessageType, RefusedReason, WriteKind } from '../../protocol/messages.js';
+import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
 import type {
   Entry,
   GetMessage,
@@ -23,8 +23,9 @@ import type {
   WriteMessage,
 } from '../../protocol/messages.js';
 import { clockAheadMsMax } from '../../protocol/settings.js';
-import { compareVersions, copyVersion, versionZero } from '../../protocol/version.js';
+import { compareVersions, copyVersion } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
+import { Answers } from './answers.js';
 import type { Condition, KeyWork, Reader } from './key-work.js';
 import { isIdle, newKeyWork } from './key-work.js';
 import type { Lease } from './lease.js';
@@ -64,23 +65,8 @@ export class Replica implements PeerWriteOwner {
   /** Records somebody waits at. */
   readonly #waiting = new Set<KeyRecord>();
   readonly #settleQueue: SettleQueue;
+  readonly #answers = new Answers();
   #waiters = 0;
-
-  // Scratch answers, encoded by `send` before they are reused.
-  readonly #ack = { type: MessageType.ack, rid: 0 };
-  readonly #fenced = {
-    type: MessageType.fenced,
-    rid: 0,
-    epoch: 0,
-    reason: FencedReason.oldEpoch as FencedReason,
-  };
-  readonly #value = {
-    type: MessageType.value,
-    rid: 0,
-    present: false,
-    version: { ...versionZero },
-    value: null as Uint8Array | null,
-  };
 
   constructor(
     ports: NodePorts,
@@ -109,14 +95,11 @@ export class Replica implements PeerWriteOwner {
   // --- answers -------------------------------------------------------------------------------------------------
 
   fence(link: Link, rid: number, reason: FencedReason): void {
-    this.#fenced.rid = rid;
-    this.#fenced.epoch = this.#membership.epoch;
-    this.#fenced.reason = reason;
-    link.send(this.#fenced);
+    this.#answers.fenced(link, rid, this.#membership.epoch, reason);
   }
 
   refuse(link: Link, rid: number, reason: RefusedReason): void {
-    link.send({ type: MessageType.refused, rid, reason });
+    this.#answers.refused(link, rid, reason);
   }
 
   /** A present value; tombstones and what has expired count as absent. */
@@ -152,12 +135,11 @@ export class Replica implements PeerWriteOwner {
     const order = compareVersions(message.version, record);
     this.#takeApplied(record, message.applied);
     if (order < 0) {
-      this.#answerStale(link, message, record);
+      this.#answers.stale(link, message, record);
       return;
     }
     if (order > 0) this.#overwrite(record, message.version, message.value, message.expiresAtMs);
-    this.#ack.rid = message.rid;
-    link.send(this.#ack);
+    this.#answers.ack(link, message.rid);
   }
 
   #acceptFault(slot: number, message: WriteMessage): FencedReason | -1 {
@@ -204,19 +186,6 @@ export class Replica implements PeerWriteOwner {
     this.#settleQueue.push(record, record.storedAtMs);
   }
 
-  #answerStale(link: Link, message: WriteMessage, record: KeyRecord): void {
-    const hasEntry = message.kind !== WriteKind.plain;
-    link.send({
-      type: MessageType.stale,
-      rid: message.rid,
-      version: record,
-      hasEntry,
-      value: hasEntry ? record.value : null,
-      expiresAtMs: hasEntry ? record.expiresAtMs : 0,
-      applied: hasEntry ? record.applied : null,
-    });
-  }
-
   /** W9. */
   onValidate(message: ValidateMessage): void {
     const map = this.#membership.map;
@@ -254,12 +223,8 @@ export class Replica implements PeerWriteOwner {
   }
 
   #answerGet(link: Link, rid: number, versionOnly: boolean, record: KeyRecord | undefined): void {
-    const answer = this.#value;
-    answer.rid = rid;
-    answer.present = record !== undefined && this.isLive(record);
-    copyVersion(record !== undefined && answer.present ? record : versionZero, answer.version);
-    answer.value = record !== undefined && answer.present && !versionOnly ? record.value : null;
-    link.send(answer);
+    const live = record !== undefined && this.isLive(record) ? record : undefined;
+    this.#answers.value(link, rid, live, versionOnly);
   }
 
   // --- waiting at a key ----------------------------------------------------------------------------------------
