@@ -1,0 +1,41 @@
+/**
+ * What the manager forks: one storage node. Its only argument is a `NodeArgument` in JSON, so that no time goes into
+ * parsing a command line: a cluster is ready when the last of its nodes is.
+ *
+ * Ctrl-C in the terminal is the manager's affair, who ends the nodes in order. SIGTERM is for this process alone.
+ */
+import type { NodeArgument } from '../manager/index.js';
+import { startNode } from '../node/index.js';
+import { exitFailed, exitUsage, guardProcess } from './exit.js';
+import { createLogger } from './logger.js';
+import type { LogLevel } from './options.js';
+
+/** What `start` adds to it through `ManagerOptions.nodeExtras`. */
+export interface NodeExtras {
+  readonly logLevel: LogLevel;
+  readonly endWithoutManagerMs?: number;
+}
+
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+const stopWanted = new Promise((resolve) => process.once('SIGTERM', resolve));
+
+const [, , json] = process.argv;
+if (json === undefined) {
+  process.stderr.write('gtstore: this file is run by gtstore start; to add a node, run gtstore node\n');
+  process.exit(exitUsage);
+}
+const argument = JSON.parse(json) as NodeArgument & NodeExtras;
+const log = createLogger(`node ${argument.nodeId}`, argument.logLevel);
+guardProcess((text) => {
+  log.error(text);
+});
+
+try {
+  const node = await startNode({ ...argument, port: 0, log });
+  void stopWanted.then(() => node.stop('SIGTERM'));
+  log.debug(`ends: ${await node.ended}`);
+  process.exit(0);
+} catch (error) {
+  log.error(error instanceof Error ? error.message : String(error));
+  process.exit(exitFailed);
+}

@@ -1,0 +1,89 @@
+/** `gtstore node`: one more node, on this machine or any other, for a cluster that runs. */
+import type { ArgumentsCamelCase, CommandModule } from 'yargs';
+import { UsageError } from './exit.js';
+import { addressTowards, isAnyAddress, resolveHost } from './hosts.js';
+import { createLogger } from './logger.js';
+import {
+  type Address,
+  type LogLevel,
+  formatAddress,
+  logLevelOption,
+  managerOption,
+  managerOrDefault,
+  parseAddress,
+  portNumber,
+} from './options.js';
+import { StopRequest } from './stop-request.js';
+
+interface NodeOptions {
+  manager: string;
+  host: string | undefined;
+  port: number;
+  advertise: string | undefined;
+  'log-level': LogLevel;
+}
+
+export const nodeCommand: CommandModule<object, NodeOptions> = {
+  command: 'node',
+  describe: 'Let a further node join a cluster, until Ctrl-C',
+  builder: (command) =>
+    command
+      .option('manager', managerOption)
+      .option('host', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Address of this machine to listen on',
+        defaultDescription: 'the one that faces the manager',
+      })
+      .option('port', {
+        type: 'number',
+        requiresArg: true,
+        default: 0,
+        describe: 'Port to listen on, 0: a free one',
+      })
+      .option('advertise', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'host:port by which others reach this node, if not by the above',
+      })
+      .option('log-level', logLevelOption)
+      .example('$0 node --manager 192.168.1.10:7400', 'on another machine of that network'),
+  handler: runNode,
+};
+
+async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
+  const stop = new StopRequest();
+  const manager = parseAddress('--manager', managerOrDefault(args.manager));
+  const port = portNumber('--port', args.port);
+  const advertise = args.advertise === undefined ? undefined : parseAddress('--advertise', args.advertise);
+  const host = await hostToListenOn(args.host, manager, advertise);
+  const log = createLogger('node', args.logLevel);
+  const { startNode } = await import('../node/index.js');
+  if (stop.signal.aborted) process.exit(0);
+  const node = await startNode({
+    manager,
+    host,
+    port,
+    log,
+    ...(advertise === undefined ? {} : { advertise }),
+  });
+  log.info(`listening on ${formatAddress(node.address)}, joining by ${formatAddress(manager)}`);
+  void stop.requested.then((reason) => node.stop(reason));
+  log.info(`ended: ${await node.ended}`);
+  process.exit();
+}
+
+async function hostToListenOn(
+  host: string | undefined,
+  manager: Address,
+  advertise: Address | undefined,
+): Promise<string> {
+  if (host === undefined) return addressTowards(manager);
+  const address = await resolveHost('--host', host);
+  if (isAnyAddress(address) && advertise === undefined) {
+    throw new UsageError(
+      `--host ${host} says not how others reach this node; give --advertise host:port, too`,
+    );
+  }
+  return address;
+}

@@ -1,0 +1,82 @@
+/** What several commands share of the command line, and the checks that yargs has not. */
+import { UsageError } from './exit.js';
+
+export const portDefault = 7400;
+const portMax = 65_535;
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** `--manager` of every command that talks to a running cluster. */
+export const managerOption = {
+  type: 'string',
+  requiresArg: true,
+  describe: 'host:port of the manager, also as gtstore://host:port; or set GTSTORE_URL',
+  default: process.env['GTSTORE_URL'] ?? '',
+  defaultDescription: `GTSTORE_URL or 127.0.0.1:${portDefault}`,
+} as const;
+
+/** The manager's address as given, or the default. */
+export function managerOrDefault(manager: string): string {
+  return manager === '' ? `127.0.0.1:${portDefault}` : manager;
+}
+
+export const jsonOption = { type: 'boolean', default: false, describe: 'Print JSON' } as const;
+
+export const logLevelOption = {
+  choices: logLevels,
+  requiresArg: true,
+  default: 'info',
+  describe: 'How much to tell on stderr',
+} as const;
+
+/** Cannot occur in an argument of a process. */
+const operandMark = '\0';
+
+/** What follows `--` is an operand, also if it begins with a dash; yargs would not count it as one. */
+export function markOperands(args: readonly string[]): string[] {
+  const end = args.indexOf('--');
+  if (end < 0) return [...args];
+  return [...args.slice(0, end), ...args.slice(end + 1).map((arg) => operandMark + arg)];
+}
+
+/** The text as it was written. */
+export function withoutMark(text: string): string {
+  return text.replaceAll(operandMark, '');
+}
+
+/** A positional argument, whatever it begins with. */
+export const operand = { type: 'string', demandOption: true, coerce: withoutMark } as const;
+
+/** @throws UsageError */
+export function wholeNumber(name: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  const wrong = Number.isNaN(value) ? 'that is no number' : `not ${value}`;
+  throw new UsageError(`${name} must be a whole number from ${min} to ${max}, ${wrong}`);
+}
+
+/** A port to listen on; 0 picks a free one. @throws UsageError */
+export function portNumber(name: string, value: number): number {
+  return wholeNumber(name, value, 0, portMax);
+}
+
+/** `host:port`, `gtstore://host:port`, `[::1]:port`. @throws UsageError */
+export function parseAddress(name: string, text: string): Address {
+  const match = /^(?:gtstore:\/\/)?(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:/[\]]+)):(\d{1,5})\/?$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3]);
+  if (host === '' || !(port >= 1 && port <= portMax)) {
+    throw new UsageError(`${name} must be host:port, such as 127.0.0.1:${portDefault}, not '${text}'`);
+  }
+  return { host, port };
+}
+
+/** As `parseAddress` reads it. */
+export function formatAddress({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,55 @@
+/** How a test cluster is to be, and the command line that makes it so. */
+
+export interface ClusterOptions {
+  /** How many nodes; default 3. */
+  readonly nodes?: number;
+  /** Copies of each key; default 3, or `nodes` if that is fewer. */
+  readonly replicas?: number;
+  /** Address to serve on; default 127.0.0.1. */
+  readonly host?: string;
+  /** Hash from key to slot: `ascii-sum`, the default, or `fnv1a`. */
+  readonly partitioner?: string;
+  /** Longest key, in bytes of UTF-8; default 250. */
+  readonly keyBytesMax?: number;
+  /** Largest value, in bytes as stored; default 1 MiB. */
+  readonly valueBytesMax?: number;
+  /** How long a silent node keeps its place, in milliseconds; default 1000. */
+  readonly leaseMs?: number;
+  /** Whether a node that died is started again; default true. */
+  readonly respawn?: boolean;
+  /** How long nodes live on without their manager, in milliseconds; default 60,000. */
+  readonly endWithoutManagerMs?: number;
+  /** Environment variables of all processes, beside those of this one. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How much manager and nodes tell; default `info`. */
+  readonly logLevel?: 'error' | 'warn' | 'info' | 'debug';
+  /** Whether to copy what they tell to stderr, beside collecting it; default false. */
+  readonly showLogs?: boolean;
+  /** How long the cluster may take until it serves, in milliseconds; default 20,000. */
+  readonly startTimeoutMs?: number;
+}
+
+export const nodesDefault = 3;
+const replicasDefault = 3;
+export const startTimeoutMsDefault = 20_000;
+const orphanMsDefault = 60_000;
+
+/** What follows `gtstore start`. */
+export function startArguments(options: ClusterOptions, dataDir: string, port: number): string[] {
+  const { nodes = nodesDefault, replicas = Math.min(replicasDefault, nodes), respawn = true } = options;
+  const named: readonly (readonly [string, string | number | undefined])[] = [
+    ['--nodes', nodes],
+    ['--replicas', replicas],
+    ['--host', options.host],
+    ['--port', port],
+    ['--data-dir', dataDir],
+    ['--partitioner', options.partitioner],
+    ['--max-key-bytes', options.keyBytesMax],
+    ['--max-value-bytes', options.valueBytesMax],
+    ['--lease-ms', options.leaseMs],
+    ['--log-level', options.logLevel],
+    ['--end-without-manager-ms', options.endWithoutManagerMs ?? orphanMsDefault],
+  ];
+  const given = named.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]));
+  return respawn ? given : [...given, '--no-respawn'];
+}
