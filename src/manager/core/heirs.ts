@@ -1,9 +1,11 @@
 /**
- * Processes that ask for a node id while another process holds it. That happens when a manager has lost sight of one
- * of its nodes and forked another: it was restarted, or the word of a dead process came late.
+ * Processes that ask for a node id while another process holds it. That happens when a manager was restarted, had lost
+ * sight of one of its nodes, and forked another.
  *
  * While the holder is connected there is no need of both, and the newcomer is told to end. While the holder is not, it
  * may be dead or only silent (M3): the newcomer waits, until the holder is forgotten or is back.
+ *
+ * What a process sent before it died may arrive after the news of its death; it is not let in.
  */
 import { MessageType } from '../../protocol/messages.js';
 import type { Link, RegisterMessage } from '../../protocol/messages.js';
@@ -14,14 +16,28 @@ export function isSameProcess(member: Member, { host, port, pid }: RegisterMessa
   return member.host === host && member.port === port && member.pid === pid;
 }
 
+/** How long after its end a word of a process may still arrive; far shorter than process ids are used again. */
+const lateMsMax = 5000;
+
 export class Heirs {
   readonly #roster: Roster;
   readonly #register: (link: Link, message: RegisterMessage) => void;
   readonly #waiting = new Map<Link, RegisterMessage>();
+  /** When processes ended, by node id and process id. */
+  readonly #endedAtMs = new Map<string, number>();
 
   constructor(roster: Roster, register: (link: Link, message: RegisterMessage) => void) {
     this.#roster = roster;
     this.#register = register;
+  }
+
+  onProcessExit(nodeId: number, pid: number, nowMs: number): void {
+    for (const [name, atMs] of this.#endedAtMs) if (nowMs - atMs > lateMsMax) this.#endedAtMs.delete(name);
+    this.#endedAtMs.set(`${nodeId} ${pid}`, nowMs);
+  }
+
+  isDead({ nodeId, pid }: RegisterMessage, nowMs: number): boolean {
+    return nowMs - (this.#endedAtMs.get(`${nodeId} ${pid}`) ?? -Infinity) <= lateMsMax;
   }
 
   /** Another process holds its id. @returns whether the newcomer must end. */

@@ -88,9 +88,8 @@ export class ManagerCore {
     this.clusterId = restored?.clusterId ?? options.clusterId;
     this.#nodeCount = restored?.nodeCount ?? options.nodeCount;
     this.#suspicion = new Suspicion(options.ports, timings, this.#roster, () => ++this.#rid);
-    this.#heirs = new Heirs(this.#roster, (link, message) => {
-      this.#onRegister(link, message);
-    });
+    const register = this.#onRegister.bind(this);
+    this.#heirs = new Heirs(this.#roster, register);
     this.#leases = new Leases(options.ports, this.#roster, this.settings.leaseMs);
     this.#planner = new Planner({
       roster: this.#roster,
@@ -266,7 +265,7 @@ export class ManagerCore {
         });
       return;
     }
-    if (this.#stopping) return;
+    if (this.#stopping || this.#heirs.isDead(message, this.#ports.nowMs())) return;
     if (member !== undefined && !isSameProcess(member, message)) {
       // M3: nothing says that the process which has this id is dead.
       const mustEnd = this.#heirs.onRival(member, link, message);
@@ -318,6 +317,7 @@ export class ManagerCore {
     if (this.#stopping) return;
     const member = this.#roster.members.get(nodeId);
     const nowMs = this.#ports.nowMs();
+    this.#heirs.onProcessExit(nodeId, pid, nowMs);
     const upMs = member?.pid === pid ? nowMs - member.joinedAtMs : 0;
     if (member?.pid === pid) {
       this.#ports.log('warn', `node ${nodeId}: process ${pid} has ended`);
@@ -426,7 +426,7 @@ export class ManagerCore {
     this.#earlyRegistrations.clear();
     const message = { type: MessageType.map, rid: 0, map: map.toData() };
     for (const link of this.#links) link.send(message);
-    this.#ports.log('info', describeChange(previous, map));
+    this.#ports.log(...describeChange(previous, map));
     this.#reconcile();
   }
 

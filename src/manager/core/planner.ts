@@ -18,6 +18,7 @@ import {
   withPromoted,
 } from './placement.js';
 import type { Candidates } from './placement.js';
+import type { LogLevel } from './ports.js';
 import type { Roster } from './roster.js';
 
 export interface PlannerOptions {
@@ -171,15 +172,21 @@ export class Planner {
   }
 }
 
-/** One line of the failover story. */
-export function describeChange(previous: ClusterMap | null, map: ClusterMap): string {
+/** One line of the failover story; `isStep`: nothing but some slots on their way. */
+export function describeChange(
+  previous: ClusterMap | null,
+  map: ClusterMap,
+): { text: string; isStep: boolean } {
   const changed = map.slots.filter((slot) => slot.changedAt === map.epoch).length;
   const learners = map.slots.reduce((sum, slot) => sum + slot.learners.length, 0);
   const short = map.slots.filter((slot) => slot.replicas.length < map.settings.replicas).length;
   const ids = (nodes: readonly MemberNode[]): string => nodes.map((node) => node.id).join(' ');
-  const members =
-    previous !== null && ids(previous.nodes) === ids(map.nodes) ? '' : `; nodes ${ids(map.nodes)}`;
-  return `epoch ${map.epoch}: ${changed} slots changed, ${learners} learners, ${short} slots under-replicated${members}`;
+  const isSameNodes = previous !== null && ids(previous.nodes) === ids(map.nodes);
+  const members = isSameNodes ? '' : `; nodes ${ids(map.nodes)}`;
+  const state =
+    learners + short === 0 ? 'every slot is whole' : `${learners} learners, ${short} slots under-replicated`;
+  const isStep = isSameNodes && learners + short > 0;
+  return [isStep ? 'debug' : 'info', `epoch ${map.epoch}: ${changed} slots changed; ${state}${members}`];
 }
 
 export function describeLoss(slots: readonly number[], partly: boolean, epoch: number): string {
