@@ -368,15 +368,19 @@ export class ClientCore {
     this.#ports.mapAdopted(map, previous);
     this.#table.forEach((operation) => {
       if (operation.state === OperationState.waiting) this.#attempt(operation);
-      else this.#followMap(operation, map);
+      else this.#followMap(operation, map, previous);
     });
   }
 
-  /** An operation that waits for a node which is no longer a member of its slot waits in vain. */
-  #followMap(operation: Operation, map: ClusterMap): void {
+  /**
+   * An operation that waits for a node which is no longer a member of its slot, or is one in another life, waits in
+   * vain: the connection it was asked on is dropped.
+   */
+  #followMap(operation: Operation, map: ClusterMap, previous: ClusterMap | null): void {
     const members = map.members(operation.slot);
     const waitsInVain = operation.members.some((id, i) => {
-      return (operation.awaited & (1 << i)) !== 0 && !members.includes(id);
+      if ((operation.awaited & (1 << i)) === 0) return false;
+      return !members.includes(id) || map.node(id)?.incarnation !== previous?.node(id)?.incarnation;
     });
     if (!waitsInVain) return;
     this.#unanswered(operation);

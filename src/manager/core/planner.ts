@@ -172,11 +172,11 @@ export class Planner {
   }
 }
 
-/** One line of the failover story; `isStep`: nothing but some slots on their way. */
+/** One line of the failover story, a minor one if it is but some slots on their way. */
 export function describeChange(
   previous: ClusterMap | null,
   map: ClusterMap,
-): { text: string; isStep: boolean } {
+): [level: LogLevel, text: string] {
   const changed = map.slots.filter((slot) => slot.changedAt === map.epoch).length;
   const learners = map.slots.reduce((sum, slot) => sum + slot.learners.length, 0);
   const short = map.slots.filter((slot) => slot.replicas.length < map.settings.replicas).length;
