@@ -1,0 +1,176 @@
+/** One life of a client: the production core, connections to the manager and to every node of its map, and lanes of operations. */
+import { ClientCore } from '../../src/client/core/client-core.js';
+import type { Operation } from '../../src/client/core/operation.js';
+import type { ClusterMap, MemberNode } from '../../src/protocol/cluster-map.js';
+import type { Message } from '../../src/protocol/messages.js';
+import { dial } from './network.js';
+import type { End } from './network.js';
+import { SimProcess } from './process.js';
+import { spoilMessage } from './wire.js';
+import type { World } from './world.js';
+
+interface Server {
+  member: MemberNode;
+  end: End | null;
+  wanted: boolean;
+}
+
+/** What the workload keeps with each operation. */
+export interface OperationContext {
+  completed: (operation: Operation) => void;
+}
+
+export class ClientProcess extends SimProcess {
+  readonly core: ClientCore;
+  readonly #clockErrorMs: number;
+  readonly #clockBase: number;
+  #managerEnd: End | null = null;
+  readonly #servers = new Map<number, Server>();
+
+  constructor(world: World) {
+    super(world);
+    const { plan, prng } = world;
+    const error = plan.clientClockErrorMs;
+    const isBehind = plan.bias === 'oldWrites';
+    this.#clockErrorMs = prng.chance(0.5) ? 0 : prng.between(-error, isBehind ? -error / 2 : error);
+    this.#clockBase = world.managerClockUs() - this.nowMs() * 1000 + this.#clockErrorMs * 1000;
+    this.core = new ClientCore({
+      ports: {
+        nowMs: () => this.nowMs(),
+        clockUs: () => Math.floor(this.nowMs() * 1000 + this.#clockBase),
+        random: () => prng.next(),
+        node: (id) => {
+          const server = this.#servers.get(id);
+          const end = server?.end;
+          return end?.open === true && end.farIncarnation === server?.member.incarnation ? end : undefined;
+        },
+        manager: () => (this.#managerEnd?.open === true ? this.#managerEnd : undefined),
+        broadcast: (links, message) => {
+          for (const link of links) link.send(message);
+        },
+        mapAdopted: (map) => {
+          this.#mapAdopted(map);
+        },
+        completed: (operation) => {
+          (operation.context as OperationContext).completed(operation);
+        },
+      },
+      // Small, so that traces are readable; unique.
+      clientId: 1000 + this.pid,
+      readFrom: prng.chance(plan.readFromAny) ? 'any' : 'primary',
+      timings: plan.clientTimings,
+    });
+    this.startTicking();
+    this.#dialManager();
+  }
+
+  get name(): string {
+    return `C#${this.pid}`;
+  }
+
+  incarnation(): number {
+    return 0;
+  }
+
+  tick(): void {
+    this.core.tick();
+  }
+
+  receive(end: End, message: Message): void {
+    this.world.delivered(end, message);
+    if (end === this.#managerEnd) {
+      this.core.onManagerMessage(message);
+    } else {
+      for (const [id, server] of this.#servers) {
+        if (server.end !== end) continue;
+        this.core.onNodeMessage(id, message);
+        break;
+      }
+    }
+    spoilMessage(message);
+  }
+
+  onEndAccepted(_end: End): void {
+    this.world.fail('somebody dialled a client');
+  }
+
+  onEndClosed(end: End): void {
+    if (end === this.#managerEnd) {
+      this.#managerEnd = null;
+      this.#later(() => {
+        this.#dialManager();
+      });
+      return;
+    }
+    for (const [id, server] of this.#servers) {
+      if (server.end !== end) continue;
+      server.end = null;
+      this.core.onNodeDown(id);
+      this.#later(() => {
+        this.#dialServer(id, server);
+      });
+    }
+  }
+
+  #later(run: () => void): void {
+    this.world.queue.after(this.world.redialMs(), () => {
+      this.post(run);
+    });
+  }
+
+  #dialManager(): void {
+    const { world } = this;
+    dial(world, this, {
+      resolve: () => world.manager,
+      opened: (end) => {
+        this.#managerEnd = end;
+        this.core.wantMap();
+      },
+      failed: () => {
+        this.#later(() => {
+          this.#dialManager();
+        });
+      },
+    });
+  }
+
+  #mapAdopted(map: ClusterMap): void {
+    for (const [id, server] of this.#servers) {
+      const member = map.node(id);
+      if (member?.port === server.member.port && member.incarnation === server.member.incarnation) continue;
+      server.wanted = false;
+      this.#servers.delete(id);
+      if (server.end?.open === true) server.end.close();
+    }
+    for (const member of map.nodes) {
+      if (this.#servers.has(member.id)) continue;
+      const server: Server = { member, end: null, wanted: true };
+      this.#servers.set(member.id, server);
+      this.#dialServer(member.id, server);
+    }
+  }
+
+  #dialServer(id: number, server: Server): void {
+    if (!server.wanted || server.end !== null) return;
+    const again = (): void => {
+      this.#later(() => {
+        this.#dialServer(id, server);
+      });
+    };
+    dial(this.world, this, {
+      resolve: () => this.world.nodeAt(server.member.port),
+      opened: (end) => {
+        if (!server.wanted) {
+          end.close();
+        } else if (end.farIncarnation !== server.member.incarnation) {
+          end.close();
+          again();
+        } else {
+          server.end = end;
+          this.core.onNodeUp(id);
+        }
+      },
+      failed: again,
+    });
+  }
+}

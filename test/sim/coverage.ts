@@ -1,0 +1,69 @@
+/**
+ * Which situations a campaign has seen. A situation that no schedule of a long campaign reaches is a hole in the
+ * simulator: the campaign warns of it.
+ */
+export const situations = [
+  'replay',
+  'takeOver',
+  'parkedRead',
+  'conditionalApplied',
+  'conditionalRefused',
+  'conditionalRetried',
+  'conditionalFoundApplied',
+  'conditionalInterrupted',
+  'conditionalUnknown',
+  'conditionalStale',
+  'putUnknown',
+  'putTimedOut',
+  'putRaised',
+  'putRetried',
+  'refusedOld',
+  'putRefused',
+  'tombstoneDropped',
+  'learnerCopy',
+  'promotion',
+  'substitute',
+  'fence',
+  'fenceAcked',
+  'removedAlive',
+  'rejoinedAlive',
+  'leaseLapsed',
+  'promiseGranted',
+  'promiseDeclined',
+  'servedByPromise',
+  'servedAlone',
+  'managerRestart',
+  'managerLostState',
+  'nodeCrash',
+  'nodeRespawn',
+  'nodePause',
+  'foreignJoin',
+  'foreignCrash',
+  'exitUnseen',
+  'twoProcessesOneId',
+  'nodeStopped',
+  'clientCrash',
+  'abandonedWrite',
+  'linkBroken',
+  'oneWayPartition',
+  'silenceClosed',
+  'isolation',
+  'slotLost',
+  'fencedOldEpoch',
+  'fencedBehind',
+  'fencedNoLease',
+  'fencedNotReplica',
+  'fencedLeaving',
+  'fencedNotPrimary',
+  'fencedUnreachable',
+] as const;
+
+export type Situation = (typeof situations)[number];
+
+export class Coverage {
+  readonly seen = new Set<Situation>();
+
+  note(situation: Situation): void {
+    this.seen.add(situation);
+  }
+}

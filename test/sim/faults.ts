@@ -1,0 +1,161 @@
+/** What goes wrong. Each kind strikes at a random moment, at a random victim, for a random time around the lease. */
+import type { NodeProcess } from './node-process.js';
+import type { SimProcess } from './process.js';
+import type { World } from './world.js';
+
+export const faultKinds = [
+  'crashNode',
+  'pauseNode',
+  'crashManager',
+  'pauseManager',
+  'cutManager',
+  'cutFromManager',
+  'isolateNode',
+  'cutLink',
+  'breakLink',
+  'oneWay',
+  'crashClient',
+  'pauseClient',
+  'joinForeign',
+  'slowNode',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+const foreignNodesMax = 2;
+
+/** Schedules all faults of the plan. */
+export function scheduleFaults(world: World): void {
+  const { plan, prng, queue } = world;
+  const total = plan.faultWeights.reduce((sum, [, weight]) => sum + weight, 0);
+  if (total === 0) return;
+  for (let i = 0; i < plan.faultCount; i++) {
+    const kind = drawKind(world, total);
+    const atMs = queue.nowMs + prng.between(0, plan.faultMs);
+    queue.at(atMs, () => {
+      strike(world, kind);
+    });
+  }
+}
+
+function drawKind(world: World, total: number): FaultKind {
+  let left = world.prng.next() * total;
+  for (const [kind, weight] of world.plan.faultWeights) {
+    left -= weight;
+    if (left < 0) return kind;
+  }
+  return 'breakLink';
+}
+
+function duration(world: World): number {
+  const { prng, plan } = world;
+  const { leaseMs } = plan.settings;
+  return prng.chance(0.5) ? prng.between(5, leaseMs) : prng.between(leaseMs, 3 * leaseMs);
+}
+
+function aliveNodes(world: World): NodeProcess[] {
+  return world.nodes.filter((node) => node.alive);
+}
+
+export function strike(world: World, kind: FaultKind): void {
+  if (world.calm) return;
+  const { prng } = world;
+  const nodes = aliveNodes(world);
+  const clients = world.clients.filter((client) => client.alive);
+  if (world.isTracing) world.trace(`fault: ${kind}`);
+  switch (kind) {
+    case 'crashNode': {
+      // K = 1 keeps nothing through a crash.
+      const spared = (node: NodeProcess): boolean =>
+        !world.plan.allowsLoss && world.observer.isLastOfSomeSlot(node);
+      const victims = nodes.filter((node) => !spared(node));
+      if (victims.length > 0) world.crashNode(prng.pick(victims));
+      return;
+    }
+    case 'pauseNode':
+      if (nodes.length > 0) pause(world, prng.pick(nodes));
+      return;
+    case 'crashManager':
+      if (!world.manager.alive) return;
+      world.manager.crash();
+      world.queue.after(duration(world) * prng.next(), () => {
+        world.startManager();
+      });
+      return;
+    case 'pauseManager':
+      pause(world, world.manager);
+      return;
+    case 'cutManager': {
+      const forMs = duration(world);
+      for (const node of nodes) if (prng.chance(0.9)) world.cut(world.manager, node, forMs);
+      if (prng.chance(0.5)) for (const client of clients) world.cut(world.manager, client, forMs);
+      return;
+    }
+    case 'cutFromManager':
+      if (nodes.length > 0) world.cut(world.manager, prng.pick(nodes), duration(world));
+      return;
+    case 'isolateNode': {
+      if (nodes.length === 0) return;
+      const victim = prng.pick(nodes);
+      const forMs = duration(world) * (prng.chance(0.3) ? 5 : 1);
+      for (const node of nodes) if (node !== victim) world.cut(victim, node, forMs);
+      if (prng.chance(0.3)) world.cut(world.manager, victim, forMs);
+      return;
+    }
+    case 'cutLink':
+      twoOf(world, (a, b) => {
+        world.cut(a, b, duration(world));
+      });
+      return;
+    case 'breakLink':
+      twoOf(world, (a, b) => {
+        for (const end of [...a.ends]) if (end.far.owner === b) end.conn.break();
+      });
+      return;
+    case 'oneWay':
+      twoOf(world, (a, b) => {
+        world.coverage.note('oneWayPartition');
+        world.silence(a, b, duration(world));
+      });
+      return;
+    case 'crashClient':
+      if (clients.length > 0) {
+        const client = prng.pick(clients);
+        world.coverage.note('clientCrash');
+        if (client.core.inFlight > 0) world.coverage.note('abandonedWrite');
+        client.crash();
+      }
+      return;
+    case 'pauseClient':
+      if (clients.length > 0) pause(world, prng.pick(clients), world.plan.bias === 'oldWrites');
+      return;
+    case 'joinForeign':
+      if (world.nodes.filter((node) => node.parent === null && node.alive).length < foreignNodesMax)
+        world.spawnNode(-1, null);
+      return;
+    case 'slowNode':
+      if (nodes.length > 0) prng.pick(nodes).slowUntilMs = world.queue.nowMs + duration(world);
+      return;
+  }
+}
+
+function pause(world: World, process: SimProcess, isLong = false): void {
+  world.coverage.note('nodePause');
+  if (world.isTracing) world.trace(`${process.name} is paused`);
+  const { writeAgeMsMax } = world.plan.settings;
+  process.pause(isLong ? writeAgeMsMax * world.prng.between(0.5, 1.5) : duration(world));
+}
+
+/** Two processes that talk to each other. */
+function twoOf(world: World, visit: (a: SimProcess, b: SimProcess) => void): void {
+  const { prng } = world;
+  const nodes = aliveNodes(world);
+  const others: SimProcess[] = [...nodes, ...world.clients.filter((client) => client.alive), world.manager];
+  if (nodes.length === 0) return;
+  const a = prng.pick(nodes);
+  const b = prng.pick(others);
+  if (a === b) return;
+  world.coverage.note('linkBroken');
+  if (world.isTracing) world.trace(`between ${a.name} and ${b.name}`);
+  if (prng.chance(0.5)) visit(a, b);
+  else visit(b, a);
+}

@@ -1,0 +1,120 @@
+/**
+ * What the clients saw, key by key, in the words of the checker. A version stands for the value written under it; the
+ * observer has seen every stored version, so a version that a client got without its value can be looked up.
+ */
+import { checkKey, formatHistory } from '../support/linearizability.js';
+import type { Operation } from '../support/linearizability.js';
+import { formatVersion } from '../../src/protocol/version.js';
+import type { Version } from '../../src/protocol/version.js';
+import { tombstoneId } from './observer.js';
+import type { World } from './world.js';
+
+export interface Record {
+  readonly kind: 'put' | 'remove' | 'get' | 'cas';
+  readonly key: string;
+  readonly client: string;
+  readonly call: number;
+  return: number;
+  outcome: 'ok' | 'unknown' | 'failed';
+  /** Put, cas: what is written; null: delete. */
+  value: number | null;
+  /** Cas: the version that is expected; null: absent. */
+  expected: Version | null;
+  /** Get: what was read. Undefined: see `seenVersion`. */
+  seen: number | null | undefined;
+  seenVersion: Version | null;
+  /** Cas: was it applied? */
+  applied: boolean;
+}
+
+export class SimHistory {
+  readonly records: Record[] = [];
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  begin(kind: Record['kind'], key: string, client: string): Record {
+    const record: Record = {
+      kind,
+      key,
+      client,
+      call: this.#world.nextStep(),
+      return: Infinity,
+      outcome: 'unknown',
+      value: null,
+      expected: null,
+      seen: undefined,
+      seenVersion: null,
+      applied: false,
+    };
+    this.records.push(record);
+    return record;
+  }
+
+  end(record: Record, outcome: Record['outcome']): void {
+    record.return = outcome === 'unknown' ? Infinity : this.#world.nextStep();
+    record.outcome = outcome;
+  }
+
+  /** @throws Violation with the smallest part of the history that is wrong by itself. */
+  check(): void {
+    for (const key of this.#world.plan.keys) {
+      const lostAt = this.#world.observer.lostSlots.get(this.#world.slotOf(key)) ?? Infinity;
+      const operations = this.records.flatMap((record) =>
+        record.key === key && record.call < lostAt ? this.#operations(record, lostAt) : [],
+      );
+      const verdict = checkKey(operations, null, { explain: false });
+      if (verdict.ok) continue;
+      const explained = checkKey(operations, null);
+      const text = explained.ok ? '' : `${explained.reason}\n${formatHistory(explained.operations)}`;
+      this.#world.fail(`key ${key} is not linearizable: ${text}`);
+    }
+  }
+
+  /** An operation that ended after the slot was lost may have been applied or not. */
+  #operations(record: Record, lostAt: number): Operation[] {
+    const { client, call } = record;
+    const isCutOff = record.return > lostAt && record.outcome === 'ok';
+    const outcome = isCutOff ? 'unknown' : record.outcome;
+    if (outcome === 'failed') return [];
+    const timed = { client, call, return: outcome === 'ok' ? record.return : Infinity, outcome };
+    switch (record.kind) {
+      case 'put':
+        return [{ ...timed, kind: 'put', value: record.value ?? 0 }];
+      case 'remove':
+        return [{ ...timed, kind: 'remove' }];
+      case 'get': {
+        const result = this.#seen(record);
+        return outcome !== 'ok' || result === undefined ? [] : [{ ...timed, kind: 'get', result }];
+      }
+      case 'cas': {
+        const { value, applied } = record;
+        const expected = record.expected === null ? null : this.#idOf(record.key, record.expected);
+        // A version that no replica was ever seen with cannot be matched.
+        if (expected === undefined) {
+          if (applied)
+            this.#world.fail(`a write on version ${formatVersion(record.expected ?? zero)} was applied`);
+          return [];
+        }
+        const written: Operation = { ...timed, kind: 'cas', expected, value, result: applied };
+        const result = this.#seen(record);
+        if (outcome !== 'ok' || applied || result === undefined) return [written];
+        return [written, { ...timed, kind: 'get', result }];
+      }
+    }
+  }
+
+  #seen(record: Record): number | null | undefined {
+    if (record.seen !== undefined || record.seenVersion === null) return record.seen;
+    return this.#idOf(record.key, record.seenVersion) ?? undefined;
+  }
+
+  #idOf(key: string, version: Version): number | undefined {
+    const id = this.#world.observer.writeIdOf(key, version);
+    return id === tombstoneId ? undefined : id;
+  }
+}
+
+const zero = { hlc: 0, clientId: 0, seq: 0, epoch: 0 };

@@ -1,0 +1,180 @@
+/**
+ * The simulator from the command line.
+ *
+ *     npm run sim                                       1,000 schedules, two workers
+ *     npm run sim -- --schedules 200000 --seed 1        a campaign; seeds 1 to 200,000
+ *     npm run sim -- --seed 4711 --schedules 1 --trace  one schedule, every message of it
+ *     npm run sim -- --bias leases                      leans every schedule towards one kind of trouble
+ *     npm run sim -- --mutants                          seeded bugs: how soon is each one found?
+ *     npm run sim -- --mutants --only promise           those whose name contains a word (or one of several: a,b)
+ *
+ * One seed is one schedule, the same on every machine and in every run. A campaign prints what it covered, warns of
+ * situations that no schedule reached, and exits with 1 when a schedule found something wrong; it then says which
+ * seed, what, and how to see it. Further options: --workers N, --verbose (every worker's progress), --all (goes on
+ * after the first violation).
+ */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { situations } from './coverage.js';
+import type { Situation } from './coverage.js';
+import { biases } from './plan.js';
+import type { Bias } from './plan.js';
+import { runSchedule } from './schedule.js';
+
+const { values: options } = parseArgs({
+  options: {
+    schedules: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '2' },
+    bias: { type: 'string' },
+    verbose: { type: 'boolean', default: false },
+    trace: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    /** Internal: until the first violation, in this process, the result as JSON. */
+    hunt: { type: 'boolean', default: false },
+    /** Internal: this process is a worker. */
+    worker: { type: 'boolean', default: false },
+  },
+});
+
+/** What a worker tells: so far, since it began. */
+interface Report {
+  readonly schedules: number;
+  readonly operations: number;
+  readonly messages: number;
+  readonly virtualMs: number;
+  readonly counts: Partial<Record<Situation, number>>;
+  readonly failures: readonly { seed: number; violation: string }[];
+}
+
+const seed = Number(options.seed);
+const schedules = Number(options.schedules);
+const workers = Math.max(1, Math.min(Number(options.workers), schedules));
+const bias: Bias | undefined = biases.find((each) => each === options.bias);
+if (options.bias !== undefined && bias === undefined) {
+  console.error(`no such bias; there are: ${biases.join(' ')}`);
+  process.exit(2);
+}
+if (![seed, schedules, workers].every((n) => Number.isSafeInteger(n) && n >= 0)) {
+  console.error('--seed, --schedules and --workers are whole numbers');
+  process.exit(2);
+}
+
+/** Most mutants need a few hundred. */
+const mutantSchedulesMax = 60_000;
+
+if (options.hunt) {
+  hunt();
+} else if (options.mutants) {
+  const { runMutants } = await import('./mutation-run.js');
+  process.exitCode = (await runMutants(options.only, mutantSchedulesMax)) ? 0 : 1;
+} else if (options.worker) {
+  work();
+} else if (options.trace) {
+  const result = runSchedule(seed, { bias, trace: (line) => process.stdout.write(`${line}\n`) });
+  console.log(result.violation ?? 'nothing is wrong');
+  process.exitCode = result.violation === null ? 0 : 1;
+} else {
+  await campaign();
+}
+
+/** Seeds from `--seed` on, a report now and then and at the end. */
+function work(): void {
+  const counts: Partial<Record<Situation, number>> = {};
+  const failures: { seed: number; violation: string }[] = [];
+  let [operations, messages, virtualMs, count] = [0, 0, 0, 0];
+  let reportedAt = Date.now();
+  const report = (): void => {
+    const full: Report = { schedules: count, operations, messages, virtualMs, counts, failures };
+    process.send?.(full);
+    reportedAt = Date.now();
+  };
+  for (let i = 0; i < schedules; i++) {
+    const result = runSchedule(seed + i, { bias });
+    count++;
+    operations += result.operations;
+    messages += result.messages;
+    virtualMs += result.virtualMs;
+    for (const situation of result.seen) counts[situation] = (counts[situation] ?? 0) + 1;
+    if (result.violation !== null) {
+      failures.push({ seed: result.seed, violation: result.violation });
+      if (!options.all) break;
+    }
+    if (Date.now() - reportedAt > 2000) report();
+  }
+  report();
+  process.disconnect();
+}
+
+/** Until the first violation. */
+function hunt(): void {
+  let violation: string | null = null;
+  let count = 0;
+  while (violation === null && count < schedules) violation = runSchedule(seed + count++, { bias }).violation;
+  process.stdout.write(JSON.stringify({ schedules: count, violation }));
+}
+
+async function campaign(): Promise<void> {
+  const startedAt = Date.now();
+  const reports = new Map<number, Report>();
+  const share = Math.ceil(schedules / workers);
+  const runs = Array.from({ length: workers }, (_, i) => {
+    const count = Math.min(share, schedules - i * share);
+    if (count <= 0) return Promise.resolve();
+    const args = ['--worker', '--seed', String(seed + i * share), '--schedules', String(count)];
+    if (bias !== undefined) args.push('--bias', bias);
+    if (options.all) args.push('--all');
+    const child = fork(fileURLToPath(import.meta.url), args);
+    child.on('message', (report: Report) => {
+      reports.set(i, report);
+      if (options.verbose) progress(reports, startedAt);
+    });
+    return new Promise<void>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('exit', (code) => {
+        if (code === 0) resolve();
+        else reject(new Error(`worker ${i} ended with ${code ?? 'a signal'}`));
+      });
+    });
+  });
+  await Promise.all(runs);
+  summary([...reports.values()], (Date.now() - startedAt) / 1000);
+}
+
+function progress(reports: ReadonlyMap<number, Report>, startedAt: number): void {
+  const done = [...reports.values()].reduce((sum, report) => sum + report.schedules, 0);
+  const failed = [...reports.values()].reduce((sum, report) => sum + report.failures.length, 0);
+  const seconds = (Date.now() - startedAt) / 1000;
+  console.log(`${done} of ${schedules}, ${Math.round(done / seconds)} schedules/s, ${failed} violations`);
+}
+
+function summary(reports: readonly Report[], seconds: number): void {
+  const sum = (of: (report: Report) => number): number =>
+    reports.reduce((total, each) => total + of(each), 0);
+  const count = sum((r) => r.schedules);
+  const failures = reports.flatMap((r) => r.failures);
+  console.log(
+    `${count} schedules in ${seconds.toFixed(1)} s (${Math.round(count / seconds)}/s), seeds from ${seed}; ` +
+      `${sum((r) => r.operations)} operations, ${sum((r) => r.messages)} messages, ` +
+      `${Math.round(sum((r) => r.virtualMs) / 1000)} virtual seconds; ${failures.length} violations`,
+  );
+  const missing: string[] = [];
+  const covered = situations.map((situation) => {
+    const times = sum((r) => r.counts[situation] ?? 0);
+    if (times === 0) missing.push(situation);
+    return `${situation} ${times}`;
+  });
+  console.log(`seen in so many schedules: ${covered.join(', ')}`);
+  if (missing.length > 0 && count >= 1000) console.log(`WARNING: never seen: ${missing.join(', ')}`);
+  for (const failure of failures) {
+    const leaned = bias === undefined ? '' : ` --bias ${bias}`;
+    console.log(`\nseed ${failure.seed}: ${failure.violation}`);
+    console.log(
+      `  again, with every message: npm run sim -- --seed ${failure.seed} --schedules 1 --trace${leaned}`,
+    );
+  }
+  if (failures.length > 0) process.exitCode = 1;
+}

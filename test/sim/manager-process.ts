@@ -1,0 +1,110 @@
+/**
+ * One life of the manager. What outlives it is on the disk: the last state that was made durable. A crash while a
+ * state is being written may or may not have written it, but never a later one without it.
+ */
+import { ManagerCore } from '../../src/manager/core/manager-core.js';
+import type { ManagerState } from '../../src/manager/core/state.js';
+import type { Message } from '../../src/protocol/messages.js';
+import type { End } from './network.js';
+import { SimProcess } from './process.js';
+import { spoilMessage } from './wire.js';
+import type { World } from './world.js';
+
+export class ManagerProcess extends SimProcess {
+  readonly core: ManagerCore;
+  /** Processes that earlier managers forked, as far as they are on record. */
+  readonly inherited: Set<number>;
+  readonly #writing: ManagerState[] = [];
+
+  constructor(world: World) {
+    super(world);
+    this.inherited = new Set(world.disk?.knownNodes.map((known) => known.pid));
+    this.core = new ManagerCore({
+      ports: {
+        nowMs: () => this.nowMs(),
+        clockUs: () => world.managerClockUs(),
+        random: () => world.prng.next(),
+        spawn: (nodeId) => {
+          world.spawnNode(nodeId, this);
+        },
+        persist: (state) => {
+          this.#persist(state);
+        },
+        log: (_level, text) => {
+          if (world.isTracing) world.trace(`${this.name}: ${text}`);
+          if (text.includes('lease has run out')) world.coverage.note('leaseLapsed');
+          if (text.includes('taking it off')) world.coverage.note('isolation');
+        },
+      },
+      settings: world.plan.settings,
+      clusterId: 'sim',
+      nodeCount: world.plan.nodeCount,
+      respawn: true,
+      address: { host: 'sim', port: 1, pid: this.pid },
+      restored: world.disk,
+      timings: world.plan.managerTimings,
+    });
+  }
+
+  get name(): string {
+    return `M#${this.pid}`;
+  }
+
+  incarnation(): number {
+    return 0;
+  }
+
+  start(): void {
+    this.core.start();
+    const { map } = this.core;
+    if (map !== null) this.world.observer.mapPublished(map);
+    this.startTicking();
+  }
+
+  tick(): void {
+    this.core.tick();
+  }
+
+  #persist(state: ManagerState): void {
+    const { world } = this;
+    this.#writing.push(state);
+    const done = (): void => {
+      if (!this.alive) return;
+      if (this.#writing[0] === state) this.#writing.shift();
+      world.disk = state;
+      this.post(() => {
+        this.core.onPersisted(state.serial);
+        const { map } = this.core;
+        if (map !== null) world.observer.mapPublished(map);
+      });
+    };
+    // In order: each takes its time after the one before.
+    this.#busyUntilMs =
+      Math.max(this.#busyUntilMs, world.queue.nowMs) + world.prng.around(world.plan.persistMs);
+    world.queue.at(this.#busyUntilMs, done);
+  }
+
+  #busyUntilMs = 0;
+
+  override crash(): void {
+    const { world } = this;
+    const saved = world.prng.int(0, this.#writing.length);
+    if (saved < this.#writing.length) world.coverage.note('managerLostState');
+    world.disk = this.#writing[saved - 1] ?? world.disk;
+    super.crash();
+  }
+
+  receive(end: End, message: Message): void {
+    this.world.delivered(end, message);
+    this.core.onMessage(end, message);
+    spoilMessage(message);
+  }
+
+  onEndAccepted(end: End): void {
+    this.core.onLinkOpen(end);
+  }
+
+  onEndClosed(end: End): void {
+    this.core.onLinkClosed(end);
+  }
+}

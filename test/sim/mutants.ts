@@ -1,0 +1,415 @@
+/**
+ * Seeded bugs: each breaks one rule of docs/PROTOCOL.md in the compiled cores, and the simulator must find it. This is
+ * how we know that the simulator looks where it should: a rule whose absence goes unnoticed is not tested.
+ *
+ * `find` must occur exactly once in the compiled file, so that a mutant that no longer applies is noticed, too.
+ *
+ * Not here, because nothing can be observed:
+ * - a report on a past incarnation taken seriously (M2): it leads to a probe and at most to a fenced, planned removal;
+ * - a STALE from a sibling counted for a conditional write (RMW3): a sibling evaluated on the same version in an earlier
+ *   epoch is lower than ours, and one of a later epoch is met with FENCED, not STALE; the check is a second line;
+ * - a plain write that clears the applied list (RMW5): a retry then ends as unknown, never as applied twice.
+ */
+import type { Bias } from './plan.js';
+
+export interface Edit {
+  /** Compiled file, relative to the folder that holds src/ and test/. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Mutant {
+  readonly name: string;
+  readonly rule: string;
+  readonly edits: readonly Edit[];
+  /** Leans the schedules towards the situation; none: as they come. */
+  readonly bias?: Bias;
+  /** Found within a second or two: part of `npm test`. */
+  readonly quick?: boolean;
+}
+
+const node = 'src/node/core';
+const client = 'src/client/core';
+const manager = 'src/manager/core';
+
+function one(file: string, find: string, replace: string): readonly Edit[] {
+  return [{ file, find, replace }];
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'lease check skipped',
+    rule: 'R1 R4 W3',
+    edits: one(
+      `${node}/lease.js`,
+      'return nowMs < this.#leaseUntilMs || this.#holdsByPromises(slot, nowMs);',
+      'return nowMs > 0 || slot > 0;',
+    ),
+    quick: true,
+  },
+  {
+    name: 'INVALID value exposed',
+    rule: 'R2',
+    edits: one(`${node}/replica.js`, 'if (record === undefined || record.valid) {', 'if (link.id >= 0) {'),
+    quick: true,
+  },
+  {
+    name: 'STALE taken as success',
+    rule: 'W5',
+    edits: one(
+      `${client}/client-core.js`,
+      'else if (operation.fullAcked) {',
+      'else if (operation.fullAcked || operation.fullStale) {',
+    ),
+    quick: true,
+  },
+  {
+    name: 'ACK of a learner counted as the one ACK',
+    rule: 'W5',
+    edits: one(`${client}/client-core.js`, 'operation.learnerAcked = true;', 'operation.fullAcked = true;'),
+    bias: 'puts',
+  },
+  {
+    name: 'learner serves reads',
+    rule: 'R1',
+    edits: one(
+      `${node}/replica.js`,
+      'if (this.#membership.role(slot) !== Role.full)',
+      'if (this.#membership.role(slot) === Role.none)',
+    ),
+    bias: 'moves',
+  },
+  {
+    name: 'quorum instead of all',
+    rule: 'W5',
+    edits: one(
+      `${client}/client-core.js`,
+      'if (operation.awaited !== 0)',
+      'if (operation.awaited !== 0 && !(operation.fullAcked && (operation.awaited & (operation.awaited - 1)) === 0))',
+    ),
+    quick: true,
+  },
+  {
+    name: 'removal without a fence',
+    rule: 'M4',
+    edits: one(
+      `${manager}/manager-core.js`,
+      'this.#publisher.beginRemoval(map, departures);',
+      'this.#publisher.publish(this.#planner.after(map, map.epoch + 1, departures));',
+    ),
+    bias: 'moves',
+  },
+  {
+    name: 'fence acknowledged, not obeyed',
+    rule: 'M4',
+    edits: one(`${node}/membership.js`, 'this.#leavingAt[slot] = epoch;', 'this.#leavingAt[slot] = 0;'),
+    bias: 'moves',
+  },
+  {
+    name: 'lease ends early at the manager',
+    rule: 'M3',
+    edits: one(`${manager}/members.js`, '(1 + clockDriftRatio)', '0.5'),
+    bias: 'leases',
+  },
+  {
+    name: 'lease counted from the receipt of the answer',
+    rule: 'M1',
+    edits: one(
+      `${node}/lease.js`,
+      'const untilMs = sentMs + message.leaseMs;',
+      'const untilMs = nowMs + message.leaseMs;',
+    ),
+    bias: 'leases',
+  },
+  {
+    name: 'exit of another process evicts the node',
+    rule: 'M3 noInc',
+    edits: one(`${manager}/manager-core.js`, 'if (member?.pid === pid) {', 'if (member !== undefined) {'),
+    bias: 'managerAway',
+  },
+  {
+    name: 'newcomer with a taken id evicts its holder',
+    rule: 'M3 noInc',
+    edits: one(
+      `${manager}/manager-core.js`,
+      'if (member !== undefined && !isSameProcess(member, message)) {',
+      'if (member === null) {',
+    ),
+    bias: 'managerAway',
+  },
+  {
+    name: 'incarnation ignored in the own role',
+    rule: 'M6',
+    edits: one(
+      `${node}/membership.js`,
+      'map.node(this.nodeId)?.incarnation === this.incarnation',
+      'map.node(this.nodeId) !== undefined',
+    ),
+    bias: 'moves',
+  },
+  {
+    // Keeping it only when the node missed the map in between does harm only if a tombstone is dropped within that
+    // time; ten thousand schedules did not reach that.
+    name: 'old copy kept when joining anew',
+    rule: 'M6',
+    edits: one(
+      `${node}/replica.js`,
+      'if (change.after === Role.none || (change.after === Role.learner && change.joinedAnew))',
+      'if (change.slot < 0)',
+    ),
+    bias: 'tombstones',
+  },
+  {
+    name: 'copy from a replica at an older epoch',
+    rule: 'M5',
+    edits: one(
+      `${node}/walks.js`,
+      'if (message.joinedAt > this.#membership.epoch) {',
+      'if (message.joinedAt < 0) {',
+    ),
+    bias: 'moves',
+  },
+  {
+    name: 'INVALID copied as VALID',
+    rule: 'M5',
+    edits: one(`${node}/walks.js`, 'valid: record.valid,', 'valid: true,'),
+    bias: 'copies',
+  },
+  {
+    name: 'conditional retry run twice',
+    rule: 'RMW5',
+    edits: [
+      {
+        file: `${node}/conditions.js`,
+        find: 'if (findApplied(record?.applied ?? null, condition.opClientId, condition.opNumber, appliedAs)) {',
+        replace: 'if (findApplied(null, condition.opClientId, condition.opNumber, appliedAs)) {',
+      },
+      {
+        file: `${node}/conditions.js`,
+        find: 'if (condition.retried && !this.#provesNotApplied(condition, record, matches)) {',
+        replace: 'if (condition.slot < 0) {',
+      },
+    ],
+    bias: 'conditions',
+  },
+  {
+    name: 'retry on a lost list taken as not applied',
+    rule: 'RMW5',
+    // With a list of one entry, or it would take more conditional writes than a schedule has.
+    edits: [
+      {
+        file: `${node}/conditions.js`,
+        find: 'return condition.expectAbsent ? record === undefined : matches;',
+        replace: 'return condition.expectAbsent || matches;',
+      },
+      {
+        file: 'src/protocol/applied-list.js',
+        find: 'export const appliedEntriesMax = 16;',
+        replace: 'export const appliedEntriesMax = 1;',
+      },
+    ],
+    bias: 'conditions',
+  },
+  {
+    name: 'applied lists merged',
+    rule: 'RMW5',
+    edits: one(
+      `${node}/replica.js`,
+      'record.applied = [...applied];',
+      'record.applied = [...applied, ...(record.applied ?? []).slice(4)];',
+    ),
+    bias: 'conditions',
+  },
+  {
+    name: 'version of a conditional write not right above',
+    rule: 'RMW2',
+    edits: one(
+      `${node}/conditions.js`,
+      'return { hlc: record.hlc, clientId: record.clientId, seq: record.seq + 1, epoch };',
+      'return { hlc: Math.max(record.hlc + 1, this.#lease.clockUs()), clientId: 7, seq: 0, epoch };',
+    ),
+    quick: true,
+  },
+  {
+    name: 'conditional write decided under another membership',
+    rule: 'RMW4',
+    edits: [
+      {
+        file: `${node}/conditions.js`,
+        find: 'if (unchanged && serves && !membership.isLeaving(condition.slot))',
+        replace: 'if (write !== null)',
+      },
+      {
+        file: `${node}/replica.js`,
+        find: 'this.peerWrites.onSlotChanged(slot);',
+        replace: '',
+      },
+    ],
+    bias: 'conditions',
+  },
+  {
+    name: 'conditional write that waited is run by a former primary',
+    rule: 'RMW1',
+    edits: one(
+      `${node}/conditions.js`,
+      'const fault = serviceFault === -1 && !isPrimary ?',
+      'const fault = serviceFault === -1 && isPrimary === null ?',
+    ),
+    bias: 'siblings',
+  },
+  {
+    name: 'ACK of an earlier attempt forgotten',
+    rule: 'W5 W6',
+    edits: one(
+      `${client}/client-core.js`,
+      'operation.fullStale = false;',
+      'operation.fullStale = false; operation.fullAcked = false;',
+    ),
+    bias: 'puts',
+  },
+  {
+    name: 'raised although an earlier attempt is unknown',
+    rule: 'W8',
+    edits: one(
+      `${client}/client-core.js`,
+      'else if (operation.maybeStored || operation.learnerAcked) {',
+      'else if (operation.learnerAcked) {',
+    ),
+    bias: 'puts',
+  },
+  {
+    name: 'raised although a learner said ACK',
+    rule: 'W6',
+    edits: one(
+      `${client}/client-core.js`,
+      'else if (operation.maybeStored || operation.learnerAcked) {',
+      'else if (operation.maybeStored) {',
+    ),
+    bias: 'puts',
+  },
+  {
+    name: 'lease counted before its map is adopted',
+    rule: 'M1',
+    edits: one(`${node}/lease.js`, 'if (message.epoch <= this.#membership.epoch)', 'if (message.epoch >= 0)'),
+    bias: 'leases',
+  },
+  {
+    name: 'restarted manager assumes no leases',
+    rule: 'M1',
+    edits: one(
+      `${manager}/manager-core.js`,
+      'member.admitted = true;\n            this.#leases.assume(member);',
+      'member.admitted = true;',
+    ),
+    bias: 'managerAway',
+  },
+  {
+    name: 'promises asked of full replicas only',
+    rule: 'M8',
+    edits: one(
+      `${node}/lease.js`,
+      'for (const member of map.members(slot)) {',
+      'for (const member of map.slot(slot).replicas) {',
+    ),
+    bias: 'managerAway',
+  },
+  {
+    name: 'promise not honoured',
+    rule: 'M8',
+    edits: one(`${node}/lease.js`, 'return this.#ports.nowMs() < this.#promisedUntilMs;', 'return false;'),
+    bias: 'managerAway',
+  },
+  {
+    name: 'replay exposes its own although STALE',
+    rule: 'R3',
+    edits: one(
+      `${node}/peer-writes.js`,
+      'if (write.condition !== null && this.#isConcurrentPlain(write.version, message.version)) {',
+      'if (write.condition === null || this.#isConcurrentPlain(write.version, message.version)) {',
+    ),
+    bias: 'siblings',
+  },
+  {
+    name: 'old epoch accepted in a WRITE',
+    rule: 'W3',
+    edits: one(
+      `${node}/replica.js`,
+      'if (message.epoch < (membership.map?.slots[slot]?.changedAt ?? Infinity))',
+      'if (message.epoch < 0)',
+    ),
+    bias: 'moves',
+  },
+  {
+    name: 'tombstone dropped too early',
+    rule: 'W10',
+    edits: one(
+      `${node}/sweeper.js`,
+      'return record.storedAtMs + tombstoneMs < this.#ports.nowMs() && record.hlc + tombstoneMs * 1000 < clockUs;',
+      'return record.storedAtMs + 20 < this.#ports.nowMs();',
+    ),
+    quick: true,
+  },
+  {
+    name: 'old WRITE accepted',
+    rule: 'W10',
+    edits: one(
+      `${node}/replica.js`,
+      'message.version.hlc < this.oldestPlainHlc()',
+      'message.version.hlc < 0',
+    ),
+    bias: 'oldWrites',
+  },
+  {
+    name: 'absent key written below a forgotten tombstone',
+    rule: 'RMW2 W10',
+    edits: one(
+      `${node}/conditions.js`,
+      'return { hlc: Math.max(0, hlc), clientId: 0, seq: ++this.#absentCount, epoch };',
+      'return { hlc: hlc - hlc, clientId: 0, seq: ++this.#absentCount, epoch };',
+    ),
+    bias: 'tombstones',
+  },
+  {
+    name: 'value kept without a copy',
+    rule: 'ports',
+    edits: one(
+      'src/node/storage/memory-store.js',
+      'record.value = value === null ? null : copyOf(value);',
+      'record.value = value;',
+    ),
+    quick: true,
+  },
+];
+
+/**
+ * Changes that break no rule, for situations that a schedule is too small to reach otherwise. Nothing may be found.
+ */
+export const variants: readonly Mutant[] = [
+  {
+    name: 'copies in batches of one entry',
+    rule: 'M5',
+    edits: one(`${node}/walks.js`, 'const batchEntriesMax = 512;', 'const batchEntriesMax = 1;'),
+    bias: 'moves',
+  },
+  {
+    name: 'keys remember one conditional write',
+    rule: 'RMW5',
+    edits: one(
+      'src/protocol/applied-list.js',
+      'export const appliedEntriesMax = 16;',
+      'export const appliedEntriesMax = 1;',
+    ),
+    bias: 'conditions',
+  },
+  {
+    name: 'clients never send VALIDATE',
+    rule: 'R2 R3',
+    edits: one(
+      `${client}/sender.js`,
+      'this.#options.ports.node(id)?.sendLazily(message);',
+      'message.type += id * 0;',
+    ),
+    bias: 'puts',
+  },
+];

@@ -1,0 +1,254 @@
+/**
+ * Watches one node life while it runs and compares it with what PROTOCOL.md says can never happen:
+ *
+ * - the version of a key never falls within one membership of its slot, VALID never returns to INVALID at the same
+ *   version, and only an old tombstone ever disappears (M6, W10);
+ * - a learner, or a node without a right to serve, answers no read, and no INVALID value is read (R1, R4);
+ * - a request is answered at most once; the end of a schedule checks that it was answered;
+ * - the adopted epoch never falls (M7).
+ */
+import {
+  ConditionStatus,
+  FencedReason,
+  MessageType,
+  RefusedReason,
+  WriteKind,
+} from '../../src/protocol/messages.js';
+import type { Message } from '../../src/protocol/messages.js';
+import { compareVersions, formatVersion } from '../../src/protocol/version.js';
+import type { MutableVersion } from '../../src/protocol/version.js';
+import { Role } from '../../src/node/core/membership.js';
+import type { Situation } from './coverage.js';
+import type { End } from './network.js';
+import type { NodeProcess } from './node-process.js';
+
+interface Shadow extends MutableVersion {
+  readonly key: string;
+  readonly slot: number;
+  joinedAt: number;
+  held: boolean;
+  valid: boolean;
+  tombstone: boolean;
+}
+
+const fencedSituations: Record<FencedReason, Situation> = {
+  [FencedReason.oldEpoch]: 'fencedOldEpoch',
+  [FencedReason.behind]: 'fencedBehind',
+  [FencedReason.noLease]: 'fencedNoLease',
+  [FencedReason.notReplica]: 'fencedNotReplica',
+  [FencedReason.leaving]: 'fencedLeaving',
+  [FencedReason.notPrimary]: 'fencedNotPrimary',
+  [FencedReason.memberUnreachable]: 'fencedUnreachable',
+};
+
+export class NodeWatch {
+  readonly #node: NodeProcess;
+  readonly #shadows: Shadow[];
+  readonly #keyOfRid = new Map<string, string>();
+  /** The request being handled. */
+  #current: {
+    readonly end: End;
+    readonly rid: number;
+    readonly retried: boolean;
+    readonly conditional: boolean;
+  } | null = null;
+  #drove = false;
+  #epoch = 0;
+
+  constructor(node: NodeProcess) {
+    this.#node = node;
+    const { world } = node;
+    this.#shadows = world.plan.keys.map((key) => ({
+      key,
+      slot: world.slotOf(key),
+      joinedAt: 0,
+      held: false,
+      valid: false,
+      tombstone: false,
+      hlc: 0,
+      clientId: 0,
+      seq: 0,
+      epoch: 0,
+    }));
+  }
+
+  fromManager(message: Message): void {
+    const { coverage } = this.#node.world;
+    if (message.type === MessageType.lease) this.#node.leasedAtMs = this.#node.nowMs();
+    if (message.type === MessageType.fence) coverage.note('fence');
+  }
+
+  requested(end: End, message: Message): void {
+    const { coverage } = this.#node.world;
+    switch (message.type) {
+      case MessageType.copy:
+        coverage.note('learnerCopy');
+        break;
+      case MessageType.get:
+      case MessageType.condition:
+        this.#keyOfRid.set(`${end.id} ${message.rid}`, message.key);
+        break;
+      case MessageType.write:
+      case MessageType.scan:
+      case MessageType.promiseAsk:
+      case MessageType.getMap:
+        break;
+      default:
+        return;
+    }
+    if (end.unanswered.has(message.rid))
+      this.#node.world.fail(`${this.#node.name}: request id ${message.rid} twice`);
+    end.unanswered.set(message.rid, message.type);
+    const retried = message.type === MessageType.condition && message.retried;
+    if (retried) coverage.note('conditionalRetried');
+    const conditional = message.type === MessageType.write && message.kind === WriteKind.conditional;
+    this.#current = { end, rid: message.rid, retried, conditional };
+    this.#drove = false;
+  }
+
+  handled(): void {
+    this.#current = null;
+  }
+
+  /** The node sends something on a connection that was dialled to it. */
+  answering(end: End, message: Message): void {
+    const { world, name } = this.#node;
+    if (!('rid' in message)) return;
+    const asked = end.unanswered.get(message.rid);
+    if (asked === undefined) {
+      world.fail(`${name}: answers request ${message.rid} twice, or unasked, with type ${message.type}`);
+      return;
+    }
+    end.unanswered.delete(message.rid);
+    const at = `${end.id} ${message.rid}`;
+    const key = this.#keyOfRid.get(at);
+    this.#keyOfRid.delete(at);
+    const isDirect = this.#current?.end === end && this.#current.rid === message.rid;
+    switch (message.type) {
+      case MessageType.value:
+        if (!isDirect) world.coverage.note('parkedRead');
+        if (key !== undefined) this.#reads(key);
+        break;
+      case MessageType.stale:
+        if (this.#current?.conditional === true) world.coverage.note('conditionalStale');
+        break;
+      case MessageType.ack:
+        this.#noteService();
+        break;
+      case MessageType.conditionResult:
+        this.#noteConditionResult(message.status, isDirect);
+        if (message.status === ConditionStatus.applied || message.status === ConditionStatus.notApplied) {
+          if (key !== undefined) this.#serves(world.slotOf(key), `a conditional write of ${key}`);
+        }
+        break;
+      case MessageType.fenced:
+        world.coverage.note(fencedSituations[message.reason]);
+        break;
+      case MessageType.refused:
+        if (message.reason === RefusedReason.tooOld) world.coverage.note('refusedOld');
+        break;
+      case MessageType.promise:
+        world.coverage.note(message.granted ? 'promiseGranted' : 'promiseDeclined');
+        break;
+      default:
+        break;
+    }
+  }
+
+  #noteConditionResult(status: ConditionStatus, isDirect: boolean): void {
+    const { coverage } = this.#node.world;
+    if (status === ConditionStatus.interrupted) coverage.note('conditionalInterrupted');
+    if (status === ConditionStatus.unknown) coverage.note('conditionalUnknown');
+    const isFound = status === ConditionStatus.applied && isDirect && this.#current?.retried === true;
+    if (isFound && !this.#drove) coverage.note('conditionalFoundApplied');
+  }
+
+  /** The node sends something on a connection that it dialled. */
+  asking(message: Message): void {
+    if (message.type === MessageType.write) this.#drove = true;
+  }
+
+  #reads(key: string): void {
+    const { world, store, name } = this.#node;
+    const slot = world.slotOf(key);
+    this.#serves(slot, `a read of ${key}`);
+    const record = store.get(slot, key);
+    if (record !== undefined && !record.valid)
+      world.fail(`R1: ${name} answers a read of ${key}, which is INVALID`);
+  }
+
+  /** R1, R4. */
+  #serves(slot: number, what: string): void {
+    const { world, core, name } = this.#node;
+    const { membership, lease } = core;
+    if (membership.role(slot) !== Role.full) world.fail(`R1: ${name} is no full replica and answers ${what}`);
+    else if (membership.isLeaving(slot)) world.fail(`M4: ${name} is fenced and answers ${what}`);
+    else if (!lease.holds(slot)) world.fail(`R4: ${name} has no right to serve and answers ${what}`);
+    this.#noteService();
+    world.observer.checkRights(this.#node, slot);
+  }
+
+  #noteService(): void {
+    const { world, leasedAtMs } = this.#node;
+    if (this.#node.nowMs() <= leasedAtMs + world.plan.settings.leaseMs) return;
+    const { map, nodeId } = this.#node.core.membership;
+    const isAlone = map?.slots.some(
+      (s) => s.replicas[0] === nodeId && s.replicas.length + s.learners.length === 1,
+    );
+    world.coverage.note(isAlone === true ? 'servedAlone' : 'servedByPromise');
+  }
+
+  /** Call after every event of the node. */
+  check(): void {
+    const { world, core, name } = this.#node;
+    const { membership } = core;
+    if (membership.epoch < this.#epoch) world.fail(`M7: ${name} falls back from epoch ${this.#epoch}`);
+    this.#epoch = membership.epoch;
+    for (const shadow of this.#shadows) this.#checkKey(shadow);
+  }
+
+  #checkKey(shadow: Shadow): void {
+    const { world, core, store, name } = this.#node;
+    const { membership } = core;
+    const { slot, key } = shadow;
+    const role = membership.role(slot);
+    const joinedAt = role === Role.none ? 0 : (membership.map?.joinedAt(slot, membership.nodeId) ?? 0);
+    if (joinedAt !== shadow.joinedAt) {
+      shadow.joinedAt = joinedAt;
+      shadow.held = false;
+    }
+    const record = store.get(slot, key);
+    if (record === undefined) {
+      if (shadow.held) this.#checkDropped(shadow);
+      shadow.held = false;
+      return;
+    }
+    const order = shadow.held ? compareVersions(record, shadow) : 1;
+    if (order === 0 && record.valid === shadow.valid) return;
+    if (order < 0) {
+      world.fail(
+        `${name}: version of ${key} falls from ${formatVersion(shadow)} to ${formatVersion(record)}`,
+      );
+    } else if (order === 0 && shadow.valid) {
+      world.fail(`${name}: ${key} returns from VALID to INVALID at ${formatVersion(record)}`);
+    }
+    shadow.held = true;
+    shadow.valid = record.valid;
+    shadow.tombstone = record.value === null;
+    shadow.hlc = record.hlc;
+    shadow.clientId = record.clientId;
+    shadow.seq = record.seq;
+    shadow.epoch = record.epoch;
+    if (order > 0) world.observer.noteVersion(key, record, record.value);
+  }
+
+  /** W10. */
+  #checkDropped(shadow: Shadow): void {
+    const { world, name } = this.#node;
+    const ageMs = (world.managerClockUs() - shadow.hlc) / 1000;
+    // It may have become VALID in this very event.
+    const isSpent = shadow.tombstone && ageMs > world.plan.settings.writeAgeMsMax;
+    if (!isSpent) world.fail(`W10: ${name} drops ${shadow.key} at ${formatVersion(shadow)}`);
+    else world.coverage.note('tombstoneDropped');
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * What the whole cluster must never do, checked while it runs: one version never has two values, no two nodes serve a
+ * slot under maps one of which has removed the other, published epochs never fall. It also tells when a slot has
+ * lost its last full replica: what the slot held is then gone by the book, and later reads prove nothing.
+ */
+import { Role } from '../../src/node/core/membership.js';
+import type { ClusterMap, ClusterMapData, MemberNode } from '../../src/protocol/cluster-map.js';
+import { MessageType, WriteKind } from '../../src/protocol/messages.js';
+import type { Message } from '../../src/protocol/messages.js';
+import { formatVersion } from '../../src/protocol/version.js';
+import type { Version } from '../../src/protocol/version.js';
+import type { End } from './network.js';
+import { NodeProcess } from './node-process.js';
+import { decodeWriteId } from './wire.js';
+import type { World } from './world.js';
+
+/** Write id of a tombstone. */
+export const tombstoneId = 0;
+
+export class Observer {
+  readonly #world: World;
+  /** Write id by key and version. */
+  readonly #writeIds = new Map<string, number>();
+  /** Slots that lost all full replicas at once, and the history step at which they did. */
+  readonly lostSlots = new Map<number, number>();
+  #published: ClusterMap | null = null;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  writeIdOf(key: string, version: Version): number | undefined {
+    return this.#writeIds.get(`${key} ${formatVersion(version)}`);
+  }
+
+  noteVersion(key: string, version: Version, value: Uint8Array | null): void {
+    const id = value === null ? tombstoneId : decodeWriteId(value);
+    if (id < 0) this.#world.fail(`a replica kept bytes of ${key} that were not its own`);
+    const name = `${key} ${formatVersion(version)}`;
+    const known = this.#writeIds.get(name);
+    if (known === undefined) this.#writeIds.set(name, id);
+    else if (known !== id) this.#world.fail(`version ${name} has two values, ${known} and ${id}`);
+  }
+
+  sent(end: End, message: Message): void {
+    const { owner } = end;
+    const { coverage } = this.#world;
+    if (message.type === MessageType.write && message.kind === WriteKind.replay) coverage.note('replay');
+    if (!(owner instanceof NodeProcess)) return;
+    if (end === end.conn.acceptor) owner.watch.answering(end, message);
+    else owner.watch.asking(message);
+    if (message.type === MessageType.stale && message.hasEntry) coverage.note('takeOver');
+    if (message.type === MessageType.fenceAck) coverage.note('fenceAcked');
+  }
+
+  mapAdopted(_node: NodeProcess, map: ClusterMap): void {
+    this.mapPublished(map);
+  }
+
+  /** The newest map that anybody may have seen. */
+  mapPublished(map: ClusterMap): void {
+    const previous = this.#published;
+    if (previous !== null && map.epoch <= previous.epoch) return;
+    this.#published = map;
+    if (previous !== null) this.#noteChanges(previous, map);
+    this.identitiesChanged();
+  }
+
+  #noteChanges(previous: ClusterMapData, map: ClusterMap): void {
+    const { coverage, plan } = this.#world;
+    map.slots.forEach((slot, index) => {
+      const before = previous.slots[index];
+      if (before === undefined) return;
+      if (slot.replicas.some((id) => before.learners.includes(id))) coverage.note('promotion');
+      const isHome = (id: number): boolean => {
+        const place = (id - (index % plan.nodeCount) + plan.nodeCount) % plan.nodeCount;
+        return id < plan.nodeCount && place < plan.settings.replicas;
+      };
+      if (slot.learners.some((id) => !isHome(id))) coverage.note('substitute');
+      for (const id of before.replicas) {
+        const member = previous.nodes.find((node) => node.id === id);
+        if (!slot.replicas.includes(id) && this.#lives(member)) coverage.note('removedAlive');
+      }
+    });
+  }
+
+  /** Whether that member has its data still: its process lives, and was not given another incarnation. */
+  #lives(member: MemberNode | undefined): boolean {
+    if (member === undefined) return false;
+    return this.#world.nodes.some(({ alive, port, core, lastIncarnation }) => {
+      if (!alive || port !== member.port || lastIncarnation > member.incarnation) return false;
+      // It may not have heard of its incarnation yet.
+      return lastIncarnation < member.incarnation || core.membership.incarnation === member.incarnation;
+    });
+  }
+
+  /** A process died, or has given up its identity: does every slot still have somebody with all its data? */
+  identitiesChanged(): void {
+    const map = this.#published;
+    map?.slots.forEach((slot, index) => {
+      if (this.lostSlots.has(index)) return;
+      if (slot.replicas.some((id) => this.#lives(map.node(id)))) return;
+      this.lostSlots.set(index, this.#world.nextStep());
+      this.#world.coverage.note('slotLost');
+      if (this.#world.isTracing) this.#world.trace(`slot ${index} has lost its last full replica`);
+    });
+  }
+
+  /** Would the death of this process take the last full replica of a slot? */
+  isLastOfSomeSlot(node: NodeProcess): boolean {
+    const map = this.#published;
+    const { nodeId, incarnation } = node.core.membership;
+    if (map?.node(nodeId)?.incarnation !== incarnation) return false;
+    return map.slots.some(
+      (slot) =>
+        slot.replicas.includes(nodeId) &&
+        !slot.replicas.some((id) => id !== nodeId && this.#lives(map.node(id))),
+    );
+  }
+
+  /** No two nodes serve a slot while the map of one has removed the other. */
+  checkRights(node: NodeProcess, slot: number): void {
+    const { epoch } = node.core.membership;
+    // Its last full replica may have died with a promise (M8) to one that was removed before.
+    if (this.lostSlots.has(slot)) return;
+    for (const other of this.#world.nodes) {
+      if (other === node || !other.alive || other.core.membership.epoch === epoch) continue;
+      const { membership, lease } = other.core;
+      if (membership.role(slot) !== Role.full || membership.isLeaving(slot) || !lease.holds(slot)) continue;
+      const [older, newer] = membership.epoch < epoch ? [other, node] : [node, other];
+      this.#checkPair(older, newer, slot);
+    }
+  }
+
+  #checkPair(older: NodeProcess, newer: NodeProcess, slot: number): void {
+    const { nodeId, incarnation, map } = older.core.membership;
+    const later = newer.core.membership.map;
+    if (map === null || later === null) return;
+    const isKept =
+      later.node(nodeId)?.incarnation === incarnation &&
+      later.slot(slot).replicas.includes(nodeId) &&
+      later.joinedAt(slot, nodeId) === map.joinedAt(slot, nodeId);
+    if (isKept) return;
+    this.#world.fail(
+      `${older.name} still serves slot ${slot} at epoch ${map.epoch}, and ${newer.name} serves it at epoch ` +
+        `${later.epoch}, where the other is no full replica`,
+    );
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * What one schedule is like, drawn from its seed: size of the cluster, keys, clocks, delays, kinds and number of
+ * faults. A bias leans the draw towards a situation that is rare otherwise.
+ */
+import type { ClientTimings } from '../../src/client/core/ports.js';
+import type { ManagerTimings } from '../../src/manager/core/ports.js';
+import type { NodeTimings } from '../../src/node/core/ports.js';
+import type { ClusterSettings } from '../../src/protocol/settings.js';
+import type { FaultKind } from './faults.js';
+import { faultKinds } from './faults.js';
+import type { Prng } from './prng.js';
+
+export const biases = [
+  'none',
+  /** Small tombstone and write ages: tombstones are dropped while things happen. */
+  'tombstones',
+  /** Nodes die and come back, substitutes come and go. */
+  'moves',
+  /** The manager is away much of the time. */
+  'managerAway',
+  /** Pauses and cut links around leases. */
+  'leases',
+  /** Mostly conditional writes. */
+  'conditions',
+  /** Mostly puts of several clients to one key, with clients that stop half-way. */
+  'puts',
+  /** Clients' clocks far behind, long pauses of clients: WRITEs that come late, and tombstones that are dropped. */
+  'oldWrites',
+  /** Three replicas, nodes that come back, clients that stop half-way, reads from everywhere. */
+  'copies',
+  /** Conditional writes of many clients to one key whose primary changes often, read at every replica. */
+  'siblings',
+] as const;
+export type Bias = (typeof biases)[number];
+
+export interface Plan {
+  readonly bias: Bias;
+  readonly nodeCount: number;
+  readonly clientCount: number;
+  readonly lanes: number;
+  readonly settings: ClusterSettings;
+  readonly keys: readonly string[];
+  readonly operations: number;
+  readonly faultMs: number;
+  readonly faultCount: number;
+  readonly faultWeights: readonly (readonly [FaultKind, number])[];
+  readonly thinkMs: number;
+  readonly deadlineMs: number;
+  readonly delayMs: number;
+  readonly slowShare: number;
+  readonly tickMs: number;
+  readonly silenceMs: number;
+  readonly persistMs: number;
+  /** A new manager learns of processes that ended unseen. */
+  readonly seesOldExits: boolean;
+  /** A node closes what others dialled to it when it loses its identity. */
+  readonly closesOnRemoval: boolean;
+  /** Faults may take the last replica of a slot. */
+  readonly allowsLoss: boolean;
+  readonly clientClockErrorMs: number;
+  /** Share of operations: put, get, compare-and-set, put-if-absent, delete, blind delete. */
+  readonly mix: readonly number[];
+  readonly readFromAny: number;
+  readonly nodeTimings: NodeTimings;
+  readonly clientTimings: ClientTimings;
+  readonly managerTimings: ManagerTimings;
+}
+
+const letters = 'abcdefghijklmnopqrstuvwxyz';
+
+function faultWeights(prng: Prng, bias: Bias): (readonly [FaultKind, number])[] {
+  const favoured: Partial<Record<Bias, readonly FaultKind[]>> = {
+    moves: ['crashNode', 'cutFromManager', 'isolateNode', 'pauseNode', 'joinForeign'],
+    managerAway: ['crashManager', 'cutManager', 'cutFromManager', 'pauseManager'],
+    leases: ['pauseNode', 'cutFromManager', 'oneWay'],
+    puts: ['crashClient', 'breakLink', 'cutLink', 'crashNode'],
+    tombstones: ['crashNode', 'cutFromManager', 'pauseNode'],
+    conditions: ['breakLink', 'crashNode', 'cutLink', 'pauseNode'],
+    oldWrites: ['pauseClient', 'cutLink'],
+    siblings: ['crashNode', 'cutFromManager', 'pauseNode', 'breakLink', 'slowNode'],
+    copies: ['crashNode', 'crashClient', 'cutFromManager', 'cutLink'],
+  };
+  // A schedule has a few kinds of faults rather than all: their consequences then build on each other.
+  return faultKinds.map((kind) => {
+    const isFavoured = favoured[bias]?.includes(kind) ?? false;
+    return [kind, isFavoured ? 3 : prng.chance(0.45) ? prng.next() : 0] as const;
+  });
+}
+
+function drawMix(prng: Prng, bias: Bias): number[] {
+  if (bias === 'conditions') return [1, 3, 5, 2, 2, 0.3];
+  if (bias === 'siblings') return [0.3, 5, 6, 1, 1, 0];
+  if (bias === 'puts' || bias === 'copies') return [6, 5, 0.3, 0, 0, 0.3];
+  if (bias === 'tombstones' || bias === 'oldWrites') return [2, 3, 1, 2, 3, 1];
+  return [3 + prng.next() * 3, 4, prng.next() * 4, prng.next() * 2, prng.next() * 2, prng.next() * 0.5];
+}
+
+export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
+  const bias = wantedBias ?? (prng.chance(0.4) ? 'none' : prng.pick(biases));
+  const isBusyKey = bias === 'copies' || bias === 'siblings';
+  const nodeCount = isBusyKey ? prng.int(3, 4) : prng.chance(0.75) ? prng.int(2, 4) : prng.int(5, 7);
+  const replicas = bias === 'copies' ? 3 : drawReplicas(prng, nodeCount);
+  const slotCount = nodeCount * (prng.chance(0.8) ? 1 : 2);
+  const leaseMs = prng.chance(0.7) ? prng.int(80, 250) : prng.int(250, 1000);
+  const ages = bias === 'tombstones' || bias === 'oldWrites' || prng.chance(0.08);
+  const deadlineMs = ages ? prng.int(200, 500) : prng.int(200, 1500);
+  const writeAgeMsMax = ages ? deadlineMs + prng.int(50, 200) : 300_000;
+  const tombstoneMs = ages ? writeAgeMsMax + (bias === 'oldWrites' ? 60 : prng.int(100, 500)) : 900_000;
+  const keyCount = isBusyKey ? 1 : prng.pick([1, 1, 1, 2, 2, 3, 4]);
+  const first = prng.below(letters.length - 4);
+  const keys = new Set<string>();
+  // Neighbouring letters live in neighbouring slots; letters a slot count apart share one.
+  for (let i = 0; i < keyCount; i++)
+    keys.add(letters[prng.chance(0.4) ? (first + slotCount * i) % letters.length : first + i] ?? 'a');
+  const faultMs = ages ? prng.int(1500, 3500) : prng.int(300, 1500) + leaseMs * prng.int(0, 3);
+  return {
+    bias,
+    nodeCount,
+    clientCount: isBusyKey ? 5 : prng.pick([1, 2, 2, 3, 3, 4, 5]),
+    lanes: prng.chance(0.25) ? 2 : 1,
+    settings: {
+      replicas,
+      slotCount,
+      partitioner: 'ascii-sum',
+      keyBytesMax: 20,
+      valueBytesMax: 1024,
+      leaseMs,
+      writeAgeMsMax,
+      tombstoneMs,
+    },
+    keys: [...keys],
+    operations: isBusyKey ? 60 : prng.int(10, 60),
+    faultMs,
+    faultCount: prng.chance(0.05) ? 0 : prng.int(1, 4 + Math.floor(faultMs / 200)),
+    faultWeights: faultWeights(prng, bias),
+    thinkMs: isBusyKey ? faultMs / 20 : prng.pick([1, 5, 20, faultMs / 20]),
+    deadlineMs,
+    delayMs: prng.pick([0.2, 0.5, 1, 2, 4]),
+    slowShare: bias === 'siblings' ? 0.1 : prng.pick([0, 0.01, 0.03, 0.1]),
+    tickMs: prng.int(5, 10),
+    silenceMs: prng.int(60, 400),
+    persistMs: prng.pick([0, 1, 5, 20]),
+    seesOldExits: prng.chance(0.75),
+    closesOnRemoval: prng.chance(0.5),
+    allowsLoss: prng.chance(0.1),
+    clientClockErrorMs:
+      bias === 'oldWrites' ? writeAgeMsMax - 60 : ages ? 40 : prng.pick([0, 1, 10, 100, 3000]),
+    mix: drawMix(prng, bias),
+    readFromAny: isBusyKey ? 1 : prng.pick([0, 0.5, 1]),
+    nodeTimings: {
+      replayAfterMs: prng.int(3, 20),
+      settleAfterMs: bias === 'copies' ? 400 : prng.int(50, 400),
+      peerAnswerMsMax: prng.int(30, 200),
+      reportEveryMs: prng.int(20, 100),
+    },
+    clientTimings: {
+      answerMsMax: prng.int(30, 200),
+      retryMsMin: 2,
+      retryMsMax: prng.int(10, 100),
+      mapWantedEveryMs: prng.int(5, 20),
+      reportEveryMs: prng.int(20, 100),
+    },
+    managerTimings: {
+      probeMsMax: prng.int(20, 200),
+      rejoinGraceMs: prng.pick(bias === 'siblings' ? [0, 20] : [0, 20, 200, 1000]),
+      respawnMsMin: prng.int(5, 50),
+      respawnMsMax: prng.int(50, 400),
+      respawnForgiveMs: 200,
+    },
+  };
+}
+
+/** Mostly 2 or 3; sometimes more than there are nodes. */
+function drawReplicas(prng: Prng, nodeCount: number): number {
+  const drawn = prng.pick([1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 5]);
+  return prng.chance(0.05) ? drawn : Math.min(drawn, nodeCount);
+}

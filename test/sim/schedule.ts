@@ -1,0 +1,241 @@
+/**
+ * One schedule: a cluster starts, clients work while faults strike, then all faults end and the cluster must heal, every
+ * client must get every kind of operation done on every key, and all replicas must agree. Safety is checked all along
+ * and on the whole history at the end.
+ */
+import { Role } from '../../src/node/core/membership.js';
+import type { ClientProcess } from './client-process.js';
+import type { Situation } from './coverage.js';
+import { scheduleFaults } from './faults.js';
+import type { NodeProcess } from './node-process.js';
+import type { Bias } from './plan.js';
+import { Violation, World } from './world.js';
+import { Workload } from './workload.js';
+import type { Done } from './workload.js';
+
+export interface ScheduleOptions {
+  readonly bias?: Bias | undefined;
+  readonly trace?: ((line: string) => void) | undefined;
+}
+
+export interface ScheduleResult {
+  readonly seed: number;
+  /** What went wrong; null: nothing. */
+  readonly violation: string | null;
+  readonly seen: ReadonlySet<Situation>;
+  readonly traceHash: number;
+  readonly operations: number;
+  readonly virtualMs: number;
+  readonly messages: number;
+}
+
+const slowMsMax = 400;
+const bootMsMax = 3000;
+const healMsMax = 30_000;
+const finalMsMax = 10_000;
+
+export function runSchedule(seed: number, options: ScheduleOptions = {}): ScheduleResult {
+  const world = new World(seed, options.bias, options.trace);
+  const workload = new Workload(world);
+  let violation: string | null = null;
+  try {
+    new Schedule(world, workload).run();
+  } catch (error) {
+    violation = error instanceof Violation ? error.message : describeError(error);
+  }
+  return {
+    seed,
+    violation,
+    seen: world.coverage.seen,
+    traceHash: world.traceHash,
+    operations: workload.history.records.length,
+    virtualMs: world.queue.nowMs,
+    messages: world.messages,
+  };
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? `a core threw: ${error.stack ?? error.message}` : String(error);
+}
+
+class Schedule {
+  readonly #world: World;
+  readonly #workload: Workload;
+
+  constructor(world: World, workload: Workload) {
+    this.#world = world;
+    this.#workload = workload;
+  }
+
+  run(): void {
+    const { plan, prng } = this.#world;
+    // Sometimes faults strike while the cluster is being created.
+    if (prng.chance(0.9)) this.#world.runUntil(() => this.#world.manager.core.isSettled, bootMsMax, 5);
+    for (const client of this.#world.clients) this.#workload.start(client);
+    scheduleFaults(this.#world);
+    this.#world.run(plan.faultMs);
+    this.#heal();
+    this.#workload.history.check();
+  }
+
+  /** Liveness: all faults end. */
+  #heal(): void {
+    const world = this.#world;
+    world.calm = true;
+    if (world.isTracing) world.trace('--- all faults end ---');
+    world.healNetwork();
+    world.startManager();
+    for (const process of [...world.nodes, ...world.clients, world.manager]) process.resume();
+    world.watchOldProcesses();
+    if (!world.clients.some((client) => client.alive)) world.startClient();
+    // Messages that were slow are still on their way.
+    world.run(slowMsMax);
+    if (!world.runUntil(() => this.#isHealed(), healMsMax, 20)) {
+      if (this.#waitsForTheDead()) return;
+      world.fail(`the cluster does not heal: ${this.#notHealed()}`);
+    }
+    this.#finish();
+  }
+
+  #aliveNodes(): NodeProcess[] {
+    return this.#world.nodes.filter((node) => node.alive);
+  }
+
+  #isHealed(): boolean {
+    return this.#notHealed() === '';
+  }
+
+  /** Why the cluster is not whole; empty: it is. */
+  #notHealed(): string {
+    const { manager, plan } = this.#world;
+    const { map } = manager.core;
+    if (map === null) return 'no map';
+    if (!manager.core.isSettled) return 'the manager is not settled';
+    const nodes = this.#aliveNodes();
+    const missing = this.#notStartedAgain();
+    if (missing !== undefined) return `node ${missing} was not started again`;
+    const wanted = Math.min(plan.settings.replicas, nodes.length);
+    for (const { core, name } of nodes) {
+      const { membership } = core;
+      if (membership.epoch !== map.epoch) return `${name} is at epoch ${membership.epoch}, not ${map.epoch}`;
+      if (map.node(membership.nodeId)?.incarnation !== membership.incarnation) return `${name} is no member`;
+    }
+    for (const [index, slot] of map.slots.entries()) {
+      if (slot.replicas.length !== wanted)
+        return `slot ${index} has ${slot.replicas.length} replicas of ${wanted}`;
+    }
+    const isReady = this.#aliveClients().every((client) => client.core.inFlight === 0);
+    return isReady ? '' : 'operations from before are still under way';
+  }
+
+  /** A node whose end its parent saw, and that has no further life. */
+  #notStartedAgain(): number | undefined {
+    const { nodes, plan, coverage } = this.#world;
+    if (coverage.seen.has('exitUnseen')) return undefined;
+    for (let id = 0; id < plan.nodeCount; id++)
+      if (!nodes.some(({ alive, givenId }) => alive && givenId === id)) return id;
+    return undefined;
+  }
+
+  #aliveClients(): ClientProcess[] {
+    return this.#world.clients.filter((client) => client.alive);
+  }
+
+  /** By the book: the last replica of a slot died where nobody could see it, and it might only be silent. */
+  #waitsForTheDead(): boolean {
+    const map = this.#world.manager.core.map;
+    const slots = this.#world.observer.lostSlots;
+    if (map === null || slots.size === 0) return false;
+    return map.nodes.some(({ id, incarnation }) =>
+      this.#world.nodes.some(
+        ({ alive, parent, core: { membership } }) =>
+          !alive && parent === null && membership.nodeId === id && membership.incarnation === incarnation,
+      ),
+    );
+  }
+
+  /** Every client gets every operation done, then all is quiet and all replicas agree. */
+  #finish(): void {
+    const world = this.#world;
+    const workload = this.#workload;
+    let left = 0;
+    for (const client of this.#aliveClients()) {
+      for (const key of world.plan.keys) {
+        left++;
+        this.#mustDo(
+          client,
+          `put ${key}`,
+          (done) => workload.put(client, key, done),
+          () => {
+            this.#mustDo(
+              client,
+              `get ${key}`,
+              (done) => workload.get(client, key, false, done),
+              () => {
+                const run = (done: Done): void => workload.putIf(client, key, null, null, done);
+                this.#mustDo(client, `run a conditional write on ${key}`, run, () => {
+                  this.#mustDo(
+                    client,
+                    `delete ${key}`,
+                    (done) => workload.remove(client, key, done),
+                    () => {
+                      left--;
+                    },
+                  );
+                });
+              },
+            );
+          },
+        );
+      }
+    }
+    if (!world.runUntil(() => left === 0, finalMsMax, 5)) world.fail('operations do not end after healing');
+    const { settleAfterMs } = world.plan.nodeTimings;
+    if (!world.runUntil(() => this.#disagreement() === '', settleAfterMs * 4 + 1000, 20))
+      world.fail(this.#disagreement());
+    if (!world.runUntil(() => this.#isHealed(), 1000, 20))
+      world.fail(`the cluster does not stay healed: ${this.#notHealed()}`);
+  }
+
+  /** An operation may fail while a slot still moves home, not otherwise. */
+  #mustDo(client: ClientProcess, what: string, run: (done: Done) => void, then: () => void): void {
+    const world = this.#world;
+    // A client may begin with an old map, too.
+    const epochs = (): string => `${world.manager.core.map?.epoch ?? 0} ${client.core.map?.epoch ?? 0}`;
+    const before = epochs();
+    run((isDone) => {
+      if (isDone) then();
+      else if (epochs() === before)
+        world.fail(`${client.name} cannot ${what} although all faults have ended`);
+      else this.#mustDo(client, what, run, then);
+    });
+  }
+
+  /** Empty: all replicas of every key hold the same version, VALID, and nobody waits for anything. */
+  #disagreement(): string {
+    const world = this.#world;
+    for (const { core, name, ends } of this.#aliveNodes()) {
+      const { peerWrites, waiters } = core.replica;
+      if (peerWrites.inFlight > 0) return `${name} still has ${peerWrites.inFlight} writes under way`;
+      if (waiters > 0) return `${name} still has ${waiters} waiters`;
+      for (const end of ends) if (end.unanswered.size > 0) return `${name} leaves a request unanswered`;
+    }
+    for (const key of world.plan.keys) {
+      const slot = world.slotOf(key);
+      const states = new Set<string>();
+      for (const { core, store, name } of this.#aliveNodes()) {
+        const record = store.get(slot, key);
+        if (core.membership.role(slot) !== Role.full) {
+          if (record !== undefined) return `${name} holds ${key} and is no replica of it`;
+          continue;
+        }
+        if (record?.valid === false) return `${name} holds ${key} INVALID`;
+        if (record !== undefined && record.work !== null) return `${name} keeps work at ${key}`;
+        const isGone = record === undefined || record.value === null;
+        states.add(isGone ? 'absent' : [record.hlc, record.clientId, record.seq, record.epoch].join('.'));
+      }
+      if (states.size > 1) return `the replicas of ${key} hold ${[...states].join(' and ')}`;
+    }
+    return '';
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * What the clients do: lanes of operations, one after the other, on a few keys. Every value is written once, so that
+ * the checker can tell the writes apart.
+ */
+import { Outcome } from '../../src/client/core/operation.js';
+import type { Operation } from '../../src/client/core/operation.js';
+import { cloneVersion } from '../../src/protocol/version.js';
+import type { Version } from '../../src/protocol/version.js';
+import type { ClientProcess, OperationContext } from './client-process.js';
+import { SimHistory } from './history.js';
+import type { Record } from './history.js';
+import { decodeWriteId, encodeWriteId } from './wire.js';
+import type { World } from './world.js';
+
+/** Told whether the operation was done. */
+export type Done = (isDone: boolean) => void;
+
+export class Workload {
+  readonly history: SimHistory;
+  readonly #world: World;
+  /** Versions that some client has seen, by key; the last is the freshest. */
+  readonly #seen = new Map<string, Version[]>();
+  #left: number;
+  #nextId = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.history = new SimHistory(world);
+    this.#left = world.plan.operations;
+  }
+
+  /** Lets a client's lanes run until the operations of the plan are used up. */
+  start(client: ClientProcess): void {
+    const { plan, prng, queue } = this.#world;
+    for (let lane = 0; lane < plan.lanes; lane++) {
+      const next = (): void => {
+        if (!client.alive || this.#world.calm || this.#left <= 0) return;
+        client.post(() => {
+          if (this.#left-- <= 0 || this.#world.calm) return;
+          this.#random(client, () => queue.after(prng.around(plan.thinkMs), next));
+        });
+      };
+      queue.after(prng.between(0, 60), next);
+    }
+  }
+
+  #random(client: ClientProcess, done: Done): void {
+    const { plan, prng } = this.#world;
+    const key = prng.pick(plan.keys);
+    let left = prng.next() * plan.mix.reduce((sum, weight) => sum + weight, 0);
+    const kind = plan.mix.findIndex((weight) => (left -= weight) < 0);
+    if (kind === 0) this.put(client, key, done);
+    else if (kind === 2) this.#compareAndSet(client, key, done);
+    else if (kind === 3) this.putIf(client, key, null, this.#newId(), done);
+    else if (kind === 4) this.remove(client, key, done);
+    else if (kind === 5) this.#blindDelete(client, key, done);
+    else this.get(client, key, prng.chance(0.2), done);
+  }
+
+  /** On the freshest version that anybody saw, on an older one, or on one it reads now. */
+  #compareAndSet(client: ClientProcess, key: string, done: Done): void {
+    const { prng } = this.#world;
+    const seen = this.#seen.get(key) ?? [];
+    const choice = prng.next();
+    const version = choice < 0.4 ? seen.at(-1) : choice < 0.5 ? seen.at(-1 - prng.below(3)) : undefined;
+    if (version !== undefined) {
+      this.putIf(client, key, version, this.#newId(), done);
+      return;
+    }
+    this.get(client, key, false, (isDone) => {
+      const fresh = this.#seen.get(key)?.at(-1) ?? null;
+      if (isDone && client.alive) this.putIf(client, key, fresh, this.#newId(), done);
+      else done(false);
+    });
+  }
+
+  #newId(): number {
+    return ++this.#nextId;
+  }
+
+  #deadline(client: ClientProcess): number {
+    const { calm, plan } = this.#world;
+    return client.nowMs() + (calm ? Math.max(plan.deadlineMs, 300) : plan.deadlineMs);
+  }
+
+  // --- single operations ----------------------------------------------------------------------------------------------
+
+  put(client: ClientProcess, key: string, done: Done): void {
+    const record = this.history.begin('put', key, client.name);
+    record.value = this.#newId();
+    this.#write(client, record, encodeWriteId(record.value), done);
+  }
+
+  #blindDelete(client: ClientProcess, key: string, done: Done): void {
+    this.#write(client, this.history.begin('remove', key, client.name), null, done);
+  }
+
+  #write(client: ClientProcess, record: Record, bytes: Uint8Array | null, done: Done): void {
+    const { coverage } = this.#world;
+    let firstHlc = -1;
+    const context: OperationContext = {
+      completed: (operation) => {
+        if (operation.outcome === Outcome.done) this.#remember(record.key, operation.version, bytes !== null);
+        if (operation.outcome === Outcome.unknown) coverage.note('putUnknown');
+        if (operation.outcome === Outcome.timedOut) coverage.note('putTimedOut');
+        if (operation.attempts > 1) coverage.note('putRetried');
+        if (firstHlc >= 0 && operation.version.hlc !== firstHlc) coverage.note('putRaised');
+        this.#ended(client, record, operation, done);
+        bytes?.fill(0xee);
+      },
+    };
+    this.#trace(client, record);
+    const operation = client.core.put(record.key, bytes, 0, this.#deadline(client), context);
+    if (operation === undefined) this.#world.fail('the client takes no more operations');
+    firstHlc = operation.version.hlc;
+  }
+
+  get(client: ClientProcess, key: string, versionOnly: boolean, done: Done): void {
+    const record = this.history.begin('get', key, client.name);
+    const context: OperationContext = {
+      completed: (operation) => {
+        if (operation.outcome === Outcome.done) this.#noteSeen(record, operation, !versionOnly);
+        this.#ended(client, record, operation, done);
+      },
+    };
+    this.#trace(client, record);
+    client.core.get(key, versionOnly, this.#deadline(client), context);
+  }
+
+  #noteSeen(record: Record, { key, present, version, value }: Operation, hasValue: boolean): void {
+    record.seen = present ? undefined : null;
+    if (!present) return;
+    record.seenVersion = cloneVersion(version);
+    this.#remember(key, version, true);
+    if (!hasValue) return;
+    record.seen = value === null ? -1 : decodeWriteId(value);
+    if (record.seen < 0) this.#world.fail(`a read of ${key} returned bytes that nobody wrote`);
+  }
+
+  /** Compare-and-set, put-if-absent (`expected` null), conditional delete (`id` null). */
+  putIf(client: ClientProcess, key: string, expected: Version | null, id: number | null, done: Done): void {
+    const { coverage, prng } = this.#world;
+    const record = this.history.begin('cas', key, client.name);
+    record.value = id;
+    record.expected = expected === null ? null : cloneVersion(expected);
+    const bytes = id === null ? null : encodeWriteId(id);
+    const wantValue = prng.chance(0.5);
+    const context: OperationContext = {
+      completed: (operation) => {
+        if (operation.outcome === Outcome.done) {
+          record.applied = operation.applied;
+          coverage.note(operation.applied ? 'conditionalApplied' : 'conditionalRefused');
+          if (!operation.applied) this.#noteSeen(record, operation, wantValue);
+          else if (id !== null) this.#remember(key, operation.version, true);
+        }
+        this.#ended(client, record, operation, done);
+        bytes?.fill(0xee);
+      },
+    };
+    this.#trace(client, record);
+    client.core.putIf(key, expected, bytes, 0, wantValue, this.#deadline(client), context);
+  }
+
+  /** As the client library deletes: reads the version, then writes a tombstone on it. */
+  remove(client: ClientProcess, key: string, done: Done): void {
+    const record = this.history.begin('get', key, client.name);
+    let version: Version | null = null;
+    const context: OperationContext = {
+      completed: (operation) => {
+        if (operation.outcome === Outcome.done) {
+          this.#noteSeen(record, operation, false);
+          if (operation.present) version = cloneVersion(operation.version);
+        }
+        this.#ended(client, record, operation, (isDone) => {
+          if (!isDone || version === null || !client.alive) done(isDone);
+          else this.putIf(client, key, version, null, done);
+        });
+      },
+    };
+    this.#trace(client, record);
+    client.core.get(key, true, this.#deadline(client), context);
+  }
+
+  #remember(key: string, version: Version, isValue: boolean): void {
+    if (!isValue) return;
+    const seen = this.#seen.get(key) ?? [];
+    seen.push(cloneVersion(version));
+    this.#seen.set(key, seen);
+  }
+
+  #trace(client: ClientProcess, { kind, key, value }: Record): void {
+    const { world } = { world: this.#world };
+    if (world.isTracing) world.trace(`${client.name}: ${kind} ${key} ${value ?? ''}`);
+  }
+
+  /** The follow-up runs in a turn of its own, after the core has released the operation. */
+  #ended(client: ClientProcess, record: Record, operation: Operation, done: Done): void {
+    const world = this.#world;
+    const { outcome } = operation;
+    if (world.isTracing) {
+      world.trace(
+        `${client.name}: ${record.kind} ${record.key} ${record.value ?? ''} ends with outcome ${outcome}`,
+      );
+    }
+    if (outcome === Outcome.refused) world.coverage.note('putRefused');
+    const isKnown = outcome === Outcome.done;
+    this.history.end(record, isKnown ? 'ok' : outcome === Outcome.unknown ? 'unknown' : 'failed');
+    world.queue.after(0, () => {
+      client.post(() => {
+        done(isKnown);
+      });
+    });
+  }
+}
