@@ -1,0 +1,124 @@
+/**
+ * Frames of the floor: as long as GTStore's for the same operation, otherwise hand-made. A frame is a u32 length, a
+ * type byte, a u32 request id, and filling.
+ */
+import { encodeMessage } from '../src/protocol/codec.js';
+import { MessageType, WriteKind } from '../src/protocol/messages.js';
+import type { Message } from '../src/protocol/messages.js';
+import { MsgpackWriter } from '../src/protocol/msgpack-writer.js';
+import { encodeValue } from '../src/protocol/value-codec.js';
+import { keyBytes, makeValue } from './workload.js';
+
+export const FloorType = { put: 1, get: 2, ack: 3, value: 4 } as const;
+
+/** Frames with their length and type in place, to be copied and given a request id. */
+export const frames = templates();
+
+/** Where the request id lies in a frame. */
+export const ridOffset = 5;
+
+function templates(): Record<keyof typeof FloorType, Buffer> {
+  const version = { hlc: 2 ** 50, clientId: 2 ** 47, seq: 0, epoch: 0 };
+  const rid = 2 ** 31;
+  const key = 'k'.repeat(keyBytes);
+  const value = encodeValue(makeValue());
+  const write = { rid, epoch: 1, kind: WriteKind.plain, version, key, value, expiresAtMs: 0, applied: null };
+  return {
+    put: template(FloorType.put, { type: MessageType.write, ...write }),
+    get: template(FloorType.get, { type: MessageType.get, rid, versionOnly: false, key }),
+    ack: template(FloorType.ack, { type: MessageType.ack, rid }),
+    value: template(FloorType.value, { type: MessageType.value, rid, present: true, version, value }),
+  };
+}
+
+function template(type: number, ours: Message): Buffer {
+  const writer = new MsgpackWriter();
+  encodeMessage(writer, ours);
+  const frame = Buffer.alloc(writer.pos, 0x78);
+  frame.writeUInt32BE(frame.length - 4, 0);
+  frame[4] = type;
+  return frame;
+}
+
+/** Cuts chunks into frames and hands on type and request id; only what a chunk leaves unfinished is copied. */
+export class FloorReader {
+  readonly #onFrame: (type: number, rid: number) => void;
+  readonly #partial = Buffer.alloc(4096);
+  #held = 0;
+
+  constructor(onFrame: (type: number, rid: number) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  read(chunk: Uint8Array, length: number): void {
+    let pos = 0;
+    while (this.#held > 0 && pos < length) {
+      const wanted = this.#held < 4 ? 4 : 4 + read32(this.#partial, 0);
+      const count = Math.min(wanted - this.#held, length - pos);
+      this.#partial.set(chunk.subarray(pos, pos + count), this.#held);
+      this.#held += count;
+      pos += count;
+      if (this.#held < wanted || wanted === 4) continue;
+      this.#held = 0;
+      this.#onFrame(this.#partial[4] ?? 0, read32(this.#partial, ridOffset));
+    }
+    while (length - pos >= 4) {
+      const end = pos + 4 + read32(chunk, pos);
+      if (end > length) break;
+      this.#onFrame(chunk[pos + 4] ?? 0, read32(chunk, pos + ridOffset));
+      pos = end;
+    }
+    if (pos < length) {
+      this.#partial.set(chunk.subarray(pos, length), 0);
+      this.#held = length - pos;
+    }
+  }
+}
+
+function read32(bytes: Uint8Array, pos: number): number {
+  const low = ((bytes[pos + 1] ?? 0) << 16) | ((bytes[pos + 2] ?? 0) << 8) | (bytes[pos + 3] ?? 0);
+  return (bytes[pos] ?? 0) * 0x1000000 + low;
+}
+
+const bufferBytes = 256 * 1024;
+
+/** Collects frames and writes them once a loop turn, from buffers that are used again. */
+export class FloorWriter {
+  readonly #write: (bytes: Uint8Array, done: () => void) => void;
+  readonly #free: Buffer[] = [];
+  #buffer: Buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  #pos = 0;
+  #isDue = false;
+
+  constructor(write: (bytes: Uint8Array, done: () => void) => void) {
+    this.#write = write;
+  }
+
+  append(frame: Buffer, rid: number): void {
+    if (this.#pos + frame.length > bufferBytes) this.#flush();
+    const buffer = this.#buffer;
+    const pos = this.#pos;
+    buffer.set(frame, pos);
+    buffer[pos + ridOffset] = rid >>> 24;
+    buffer[pos + ridOffset + 1] = rid >>> 16;
+    buffer[pos + ridOffset + 2] = rid >>> 8;
+    buffer[pos + ridOffset + 3] = rid;
+    this.#pos = pos + frame.length;
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(this.#onDue);
+  }
+
+  readonly #onDue = (): void => {
+    this.#isDue = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    const buffer = this.#buffer;
+    if (this.#pos === 0) return;
+    this.#write(buffer.subarray(0, this.#pos), () => this.#free.push(buffer));
+    this.#buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+    this.#pos = 0;
+  }
+}

@@ -1,0 +1,19 @@
+/** One server of the floor: answers each frame with one of the right length, and keeps nothing. */
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { FloorReader, FloorType, FloorWriter, frames } from './floor-frames.js';
+
+const server = createServer({ noDelay: true }, (socket) => {
+  const writer = new FloorWriter((bytes, done) => socket.write(bytes, done));
+  const reader = new FloorReader((type, rid) => {
+    writer.append(type === FloorType.put ? frames.ack : frames.value, rid);
+  });
+  socket.on('data', (chunk: Buffer) => {
+    reader.read(chunk, chunk.length);
+  });
+  socket.on('error', () => undefined);
+});
+server.listen(0, '127.0.0.1', () => {
+  process.send?.((server.address() as AddressInfo).port);
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,141 @@
+/** Tables for people, markdown for the README, JSON for later comparison. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import type { Row, Section } from './benchmark.js';
+import { largest, median } from './stats.js';
+
+/** Where and when, without which a figure says little. */
+export interface Circumstances {
+  readonly date: string;
+  readonly commit: string;
+  readonly node: string;
+  readonly system: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  /** Processes that wanted to run, on average over the minute before the first benchmark. */
+  readonly loadBefore: number;
+}
+
+export function circumstances(): Circumstances {
+  return {
+    date: new Date().toISOString(),
+    commit: commitOf(),
+    node: process.version,
+    system: `${type()} ${release()}`,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    loadBefore: loadavg()[0] ?? 0,
+  };
+}
+
+/** With a plus if the checkout has changes. */
+function commitOf(): string {
+  const git = (...args: string[]): string =>
+    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    const isClean = git('status', '--porcelain', '--untracked-files=no') === '';
+    return git('rev-parse', '--short', 'HEAD') + (isClean ? '' : '+');
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** Above this share of the cores before the start, somebody else is at work. */
+const busyRatio = 0.3;
+
+export function describe(where: Circumstances): string {
+  const { cpu, cores, memoryGiB, node, system, date, commit, loadBefore } = where;
+  const busy = loadBefore > busyRatio * cores ? '; the machine was busy with other things' : '';
+  return (
+    `${cores} cores of ${cpu}, ${memoryGiB} GiB, ${system}, Node ${node}, ${date.slice(0, 10)}, ` +
+    `commit ${commit}, load before ${loadBefore.toFixed(2)}${busy}`
+  );
+}
+
+interface Cells {
+  readonly name: string;
+  readonly median: string;
+  readonly range: string;
+  readonly target: string;
+}
+
+function cellsOf({ name, unit, runs, target }: Row): Cells {
+  const least = -largest(runs.map((value) => -value));
+  const suffix = unit === '' ? '' : ` ${unit}`;
+  return {
+    name,
+    median: `${format(median(runs))}${suffix}`,
+    range: runs.length > 1 ? `${format(least)} .. ${format(largest(runs))}` : '',
+    target: target === undefined ? '' : `${target.text} ${target.isMet ? 'met' : 'MISSED'}`,
+  };
+}
+
+/** Three digits that count, at least. */
+function format(value: number): string {
+  if (!Number.isFinite(value)) return '-';
+  const size = Math.abs(value);
+  const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+export function formatTable({ title, rows, notes }: Section): string {
+  const head: Cells = { name: '', median: 'median', range: 'min .. max', target: 'target' };
+  const all = [head, ...rows.map(cellsOf)];
+  const width = (cell: keyof Cells): number => Math.max(...all.map((cells) => cells[cell].length));
+  const lines = all.map((cells) =>
+    [
+      cells.name.padEnd(width('name')),
+      cells.median.padStart(width('median')),
+      cells.range.padStart(width('range')),
+      cells.target,
+    ]
+      .join('  ')
+      .trimEnd(),
+  );
+  return [title, ...lines, ...notes.map((note) => `(${note})`), ''].join('\n');
+}
+
+export function formatMarkdown(sections: readonly Section[], where: Circumstances): string {
+  const lines = sections.flatMap(({ title, rows }) =>
+    rows.map((row) => {
+      const { name, median: middle, range, target } = cellsOf(row);
+      return `| ${title} | ${name} | ${middle} | ${range} | ${target} |`;
+    }),
+  );
+  return [
+    '| benchmark | measurement | median | min .. max | target |',
+    '| --- | --- | ---: | ---: | --- |',
+    ...lines,
+    '',
+    `Measured on ${describe(where)}.`,
+  ].join('\n');
+}
+
+export interface Results {
+  readonly circumstances: Circumstances;
+  readonly sections: readonly (Omit<Section, 'rows'> & {
+    readonly rows: readonly (Row & { readonly median: number })[];
+  })[];
+}
+
+export function resultsOf(sections: readonly Section[], where: Circumstances): Results {
+  return {
+    circumstances: where,
+    sections: sections.map((section) => ({
+      ...section,
+      rows: section.rows.map((row) => ({ ...row, median: median(row.runs) })),
+    })),
+  };
+}
+
+/** @returns the path of the file */
+export function save(results: Results, folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, `${results.circumstances.date.slice(0, 19).replaceAll(':', '')}.json`);
+  writeFileSync(path, `${JSON.stringify(results, undefined, 2)}\n`);
+  return path;
+}

@@ -1,0 +1,26 @@
+/** The few statistics the benchmarks need. */
+
+/** The middle value, or the mean of the two middle ones; NaN of nothing. */
+export function median(values: readonly number[]): number {
+  const sorted = ascending(values);
+  const middle = sorted.length >> 1;
+  if (sorted.length % 2 === 1) return sorted[middle] ?? NaN;
+  return ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+}
+
+/** The value that a share `ratio` of all are not above; NaN of nothing. */
+export function percentile(values: readonly number[], ratio: number): number {
+  const sorted = ascending(values);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * ratio))] ?? NaN;
+}
+
+/** Not `Math.max(...values)`: there may be more values than a call takes arguments. */
+export function largest(values: Iterable<number>): number {
+  let most = -Infinity;
+  for (const value of values) if (value > most) most = value;
+  return most;
+}
+
+function ascending(values: readonly number[]): number[] {
+  return [...values].sort((a, b) => a - b);
+}
