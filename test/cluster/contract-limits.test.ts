@@ -1,0 +1,304 @@
+// What docs promise of limits, bad arguments, deadlines and queues, from the public client down to the processes.
+// The cluster has the class project's limits: keys of 20 bytes, values of 1024.
+import { expect } from 'chai';
+import { createServer, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { GTStoreClient, GTStoreError } from '../../src/client/index.js';
+import type { ErrorCode } from '../../src/client/index.js';
+import { keysWhere, nodeOf, slotOf, useCluster } from '../support/cluster-fixture.js';
+import { codeOf } from '../support/cluster-load.js';
+import { eventually } from '../support/cluster-until.js';
+
+const keyBytesMax = 20;
+const valueBytesMax = 1024;
+const longKey = 'k'.repeat(keyBytesMax + 1);
+/** A string of n characters below 256 needs two bytes more, up to 65,535 three. */
+const largest = 'v'.repeat(valueBytesMax - 3);
+
+/** Arguments that the types forbid: JavaScript callers have no types. */
+const wrong = (value: unknown): never => value as never;
+
+async function errorOf(call: () => Promise<unknown>): Promise<GTStoreError> {
+  try {
+    await call();
+  } catch (error) {
+    if (error instanceof GTStoreError) return error;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+/** Whether `text` is in any bytes that this process gives to a socket while `act` runs. */
+async function isSent(text: string, act: () => Promise<unknown>): Promise<boolean> {
+  const { write } = Socket.prototype;
+  let found = false;
+  Socket.prototype.write = function (this: Socket, ...args: unknown[]): boolean {
+    if (Buffer.isBuffer(args[0]) && args[0].includes(text)) found = true;
+    return Reflect.apply(write, this, args) as boolean;
+  };
+  try {
+    await act();
+  } finally {
+    Socket.prototype.write = write;
+  }
+  return found;
+}
+
+describe('the contract: limits, arguments, deadlines', function () {
+  this.timeout(30_000);
+  const fixture = useCluster({ nodes: 3, replicas: 3, keyBytesMax, valueBytesMax, leaseMs: 5000 });
+
+  it('KEY_TOO_LARGE: keys are measured in UTF-8 bytes, and nothing is sent of one that is too long', async () => {
+    const store = await fixture.open();
+    const fitting = ['k'.repeat(20), 'é'.repeat(10), '😀'.repeat(5), '漢'.repeat(6)];
+    for (const key of fitting) {
+      await store.put(key, key);
+      expect(await store.get(key)).to.equal(key);
+    }
+    const before = await fixture.cluster.status();
+    const calls: Record<string, (key: string) => Promise<unknown>> = {
+      put: (key) => store.put(key, 1),
+      get: (key) => store.get(key),
+      getEntry: (key) => store.getEntry(key),
+      delete: (key) => store.delete(key),
+      compareAndSet: (key) => store.compareAndSet(key, null, 1),
+      update: (key) => store.update(key, () => 1),
+      increment: (key) => store.increment(key),
+      getMany: (key) => store.getMany([key]),
+      putMany: (key) => store.putMany([[key, 1]]),
+      locate: (key) => store.locate(key),
+    };
+    for (const key of [longKey, 'é'.repeat(11), '😀'.repeat(6), '漢'.repeat(7)]) {
+      const sent = await isSent(key, async () => {
+        for (const [name, call] of Object.entries(calls)) {
+          const { code, outcome, retryable } = await errorOf(() => call(key));
+          expect({ code, outcome, retryable }, name).to.deep.equal({
+            code: 'KEY_TOO_LARGE',
+            outcome: 'not-applied',
+            retryable: false,
+          });
+        }
+      });
+      expect(sent, 'sent').to.equal(false);
+    }
+    const after = await fixture.cluster.status();
+    expect(after.epoch).to.equal(before.epoch);
+    await eventually('the nodes have no other keys than before', async () => {
+      const { nodes } = await fixture.cluster.status();
+      return nodes.every(({ keys }) => keys === fitting.length);
+    });
+  });
+
+  it('VALUE_TOO_LARGE: values are measured as stored, and nothing is sent of one that is too large', async () => {
+    const store = await fixture.open();
+    await store.put('value', largest);
+    expect(await store.get('value')).to.equal(largest);
+    const bytes = new Uint8Array(valueBytesMax - 3).fill(7);
+    await store.put('bytes', bytes);
+    expect(await store.get('bytes')).to.deep.equal(bytes);
+    const marker = 'this shall not be sent ';
+    const tooLarge = [
+      marker + 'v'.repeat(valueBytesMax),
+      `${marker}${largest}`.slice(0, largest.length + 1),
+      new TextEncoder().encode(marker + largest),
+      [marker, largest],
+      { marker, largest: [largest] },
+    ];
+    for (const value of tooLarge) {
+      const calls = [
+        () => store.put('value', value),
+        () => store.compareAndSet('value', null, value),
+        () => store.update('other', () => value),
+        () => store.putMany({ value }),
+      ];
+      const sent = await isSent(marker, async () => {
+        for (const call of calls) {
+          const { code, outcome, retryable } = await errorOf(call);
+          expect({ code, outcome, retryable }).to.deep.equal({
+            code: 'VALUE_TOO_LARGE',
+            outcome: 'not-applied',
+            retryable: false,
+          });
+        }
+      });
+      expect(sent, 'sent').to.equal(false);
+    }
+    expect(await store.get('value')).to.equal(largest);
+    expect(await store.get('other')).to.equal(undefined);
+  });
+
+  it('INVALID_ARGUMENT: whatever cannot be meant is refused with a word on how to do it', async () => {
+    const store = await fixture.open();
+    const { version } = await store.put('text', 'no number');
+    const cycle: unknown[] = [];
+    cycle.push(cycle);
+    const calls: readonly (() => Promise<unknown>)[] = [
+      ...['', wrong(7), wrong(undefined), wrong(null), '\ud800', 'x\udc00'].flatMap((key) => [
+        () => store.put(key, 1),
+        () => store.get(key),
+        () => store.increment(key),
+        () => store.getMany([key]),
+      ]),
+      ...[undefined, () => 1, Symbol('s'), 1n, new Date(), new Map(), Object.create({ own: 1 }), cycle].map(
+        (value) => () => store.put('text', wrong(value)),
+      ),
+      ...['\ud800', { a: undefined }, [undefined], new Array<number>(2), { '\ud800': 1 }].map(
+        (value) => () => store.put('text', wrong(value)),
+      ),
+      ...[0, -1, NaN, Infinity, 120_001, wrong('5')].flatMap((timeoutMs) => [
+        () => store.get('text', { timeoutMs }),
+        () => store.put('text', 1, { timeoutMs }),
+        () => store.update('text', () => 1, { timeoutMs }),
+      ]),
+      ...[0, -1, NaN, Infinity, wrong('5')].map((ttlMs) => () => store.put('text', 1, { ttlMs })),
+      ...[undefined, 7, {}, { ...version, hlc: -1 }, { ...version, seq: 0.5 }].map(
+        (expected) => () => store.compareAndSet('text', wrong(expected), 1),
+      ),
+      () => store.increment('text'),
+      () => store.increment('new', NaN),
+      () => store.increment('new', wrong('1')),
+      () => store.reportNodeFailure(99),
+      () => store.reportNodeFailure(-1),
+    ];
+    for (const call of calls) {
+      const { code, message } = await errorOf(call);
+      expect(code, `${String(call)}: ${message}`).to.equal('INVALID_ARGUMENT');
+      expect(message).not.to.equal('');
+    }
+    expect(await store.get('text')).to.equal('no number');
+    expect(await store.get('new')).to.equal(undefined);
+  });
+
+  it('INVALID_ARGUMENT: a client that cannot work is not made', () => {
+    const options = [
+      {},
+      { manager: '' },
+      { manager: [] },
+      { manager: 'localhost' },
+      { manager: 'localhost:0' },
+      { manager: 'localhost:65536' },
+      { manager: 'http://localhost:7400' },
+      { manager: 'localhost:7400', timeoutMs: 0 },
+      { manager: 'localhost:7400', timeoutMs: 120_001 },
+      { manager: 'localhost:7400', inFlightMax: 0 },
+      { manager: 'localhost:7400', inFlightMax: 16_385 },
+    ];
+    for (const each of options) {
+      expect(() => new GTStoreClient(wrong(each)), JSON.stringify(each))
+        .to.throw(GTStoreError)
+        .with.property('code', 'INVALID_ARGUMENT');
+    }
+  });
+
+  it('a function given to update may throw: its error comes out, and nothing is stored', async () => {
+    const store = await fixture.open();
+    const mine = new Error('mine');
+    const caught = await store
+      .update('thrown', () => {
+        throw mine;
+      })
+      .catch((error: unknown) => error);
+    expect(caught).to.equal(mine);
+    expect(await store.get('thrown')).to.equal(undefined);
+  });
+
+  it('TIMEOUT, OUTCOME_UNKNOWN: a call ends at its deadline or when it is aborted, and says what is known', async () => {
+    const { cluster } = fixture;
+    const store = await fixture.open();
+    const [key = ''] = keysWhere(store, 'slow', 1, () => true);
+    await store.put(key, 'before');
+    for (const id of slotOf(store, key).replicas) await cluster.pause(id);
+    try {
+      const late = async (call: Promise<unknown>, code: ErrorCode, outcome?: string): Promise<void> => {
+        const startMs = performance.now();
+        const error = await errorOf(() => call);
+        expect({ code: error.code, outcome: error.outcome }).to.deep.equal({ code, outcome });
+        expect(performance.now() - startMs).to.be.within(50, 1500);
+      };
+      await late(store.get(key, { timeoutMs: 150 }), 'TIMEOUT');
+      await late(store.put(key, 'after', { timeoutMs: 150 }), 'OUTCOME_UNKNOWN', 'unknown');
+      await late(store.increment(key, 1, { timeoutMs: 150 }), 'TIMEOUT');
+
+      const reason = new Error('enough');
+      const abort = async (call: (signal: AbortSignal) => Promise<unknown>): Promise<GTStoreError> => {
+        const controller = new AbortController();
+        const failed = errorOf(() => call(controller.signal));
+        // Sent by now: what is aborted is a call under way.
+        await new Promise((done) => setImmediate(done));
+        controller.abort(reason);
+        return failed;
+      };
+      const aborted = await abort((signal) => store.get(key, { signal }));
+      expect(aborted).to.include({ code: 'TIMEOUT', cause: reason });
+      const abortedPut = await abort((signal) => store.put(key, 'after', { signal }));
+      expect(abortedPut).to.include({ code: 'OUTCOME_UNKNOWN', outcome: 'unknown', cause: reason });
+      const never = await errorOf(() => store.put(key, 'never', { signal: AbortSignal.abort(reason) }));
+      expect(never).to.include({ code: 'TIMEOUT', outcome: 'not-applied', cause: reason });
+    } finally {
+      for (const id of slotOf(store, key).replicas) await cluster.resume(id);
+    }
+    expect(await store.get(key)).to.be.oneOf(['before', 'after']);
+    await cluster.untilHealthy();
+  });
+
+  it('QUEUE_FULL: no more calls are under way than allowed, and the refused ones were not applied', async () => {
+    const store = await fixture.open({ inFlightMax: 4 });
+    const calls = Array.from({ length: 10 }, (_, n) => codeOf(store.put(`full-${n}`, n)));
+    const error = await errorOf(() => store.put('full-10', 10));
+    expect(error).to.include({ code: 'QUEUE_FULL', outcome: 'not-applied', retryable: true });
+    const codes = await Promise.all(calls);
+    expect(codes).to.deep.equal([...Array<string>(4).fill('none'), ...Array<string>(6).fill('QUEUE_FULL')]);
+    const other = await fixture.open();
+    const values = await other.getMany(codes.map((_, n) => `full-${n}`));
+    expect(values).to.deep.equal(codes.map((code, n) => (code === 'none' ? n : undefined)));
+    await store.put('full-10', 10);
+    // Many keys at once queue up by themselves.
+    const keys = Array.from({ length: 100 }, (_, n) => `many-${n}`);
+    await store.putMany(keys.map((key, n) => [key, n] as const));
+    expect(await store.getMany(keys)).to.deep.equal(keys.map((_, n) => n));
+  });
+
+  it('CLOSED: before init, after finalize, and for calls under way when the client is closed', async () => {
+    const { url } = fixture.cluster;
+    const store = new GTStoreClient({ manager: url });
+    expect(await codeOf(store.get('x'))).to.equal('CLOSED');
+    await store.init();
+    await store.init();
+    const [put, get, condition] = [store.put('closed', 1), store.get('closed'), store.increment('closed')];
+    const codes = Promise.all([put, get, condition].map(codeOf));
+    await store.finalize();
+    await store.finalize();
+    const [putCode, getCode] = await codes;
+    expect(putCode).to.be.oneOf(['CLOSED', 'OUTCOME_UNKNOWN']);
+    expect(getCode).to.equal('CLOSED');
+    for (const call of [store.get('x'), store.put('x', 1), store.delete('x'), store.init(), store.status()])
+      expect(await codeOf(call)).to.equal('CLOSED');
+    expect(await codeOf(store.getMany(['x']))).to.equal('CLOSED');
+    expect(await codeOf(store.entries().next())).to.equal('CLOSED');
+  });
+
+  it('UNAVAILABLE, PROTOCOL: what is no manager is told from one that is not there', async () => {
+    const init = async (manager: string | readonly string[]): Promise<ErrorCode | 'none'> => {
+      await using store = new GTStoreClient({ manager });
+      return await codeOf(store.init({ timeoutMs: 700 }));
+    };
+    const status = await fixture.cluster.status();
+    const { host, port } = nodeOf(status, 0);
+    expect(await init(`${host}:${port}`), "a node's address").to.equal('PROTOCOL');
+    const silent = createServer().listen(0, '127.0.0.1');
+    const web = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(
+      0,
+      '127.0.0.1',
+    );
+    const portOf = ({ address }: typeof web): number => (address.call(web) as AddressInfo).port;
+    await eventually('they listen', () => silent.listening && web.listening);
+    const silentPort = (silent.address() as AddressInfo).port;
+    expect(await init(`127.0.0.1:${silentPort}`), 'a silent server').to.equal('UNAVAILABLE');
+    expect(await init(`127.0.0.1:${portOf(web)}`), 'a web server').to.equal('PROTOCOL');
+    expect(await init([`127.0.0.1:${silentPort}`, fixture.cluster.url]), 'one of two').to.equal('none');
+    silent.close();
+    web.close();
+    await eventually('the port is free', () => !silent.listening);
+    expect(await init(`127.0.0.1:${silentPort}`), 'nobody').to.equal('UNAVAILABLE');
+  });
+});
