@@ -162,6 +162,8 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
     },
     managerTimings: {
       probeMsMax: prng.int(20, 200),
+      reportCountsMs: 300,
+      isolationMs: 1000,
       rejoinGraceMs: prng.pick(bias === 'siblings' ? [0, 20] : [0, 20, 200, 1000]),
       respawnMsMin: prng.int(5, 50),
       respawnMsMax: prng.int(50, 400),

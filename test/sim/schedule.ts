@@ -193,7 +193,8 @@ class Schedule {
     const { settleAfterMs } = world.plan.nodeTimings;
     if (!world.runUntil(() => this.#disagreement() === '', settleAfterMs * 4 + 1000, 20))
       world.fail(this.#disagreement());
-    if (!world.runUntil(() => this.#isHealed(), 1000, 20))
+    // Late news of the last cut may isolate a node once more (M2), for a while.
+    if (!world.runUntil(() => this.#isHealed(), 1000 + 3 * world.plan.managerTimings.isolationMs, 20))
       world.fail(`the cluster does not stay healed: ${this.#notHealed()}`);
   }
 

@@ -65,11 +65,8 @@ export function recordHeartbeat(member: Member, message: HeartbeatMessage, nowMs
   member.suspect = false;
 }
 
-/** How long a node's report counts when the manager judges whether its fellows can reach a node. */
-const reportCountsMs = 1000;
-
-/** How many nodes report this one at present. */
-export function reporters(member: Member, nowMs: number): number {
-  for (const [id, atMs] of member.reportedBy) if (nowMs - atMs > reportCountsMs) member.reportedBy.delete(id);
+/** How many nodes report this one at present; a report counts for `countsMs`. */
+export function reporters(member: Member, nowMs: number, countsMs: number): number {
+  for (const [id, atMs] of member.reportedBy) if (nowMs - atMs > countsMs) member.reportedBy.delete(id);
   return member.reportedBy.size;
 }

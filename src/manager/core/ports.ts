@@ -20,6 +20,10 @@ export interface ManagerPorts {
 export interface ManagerTimings {
   /** A reported node must answer a probe within this, or it is suspected. */
   readonly probeMsMax: number;
+  /** How long a node's report on another counts; nodes that cannot reach one report it again and again. */
+  readonly reportCountsMs: number;
+  /** How long a node that most of its fellows cannot reach is left without slots after the last report. */
+  readonly isolationMs: number;
   /** How long a dead node's place is kept for its next life before others take over its slots. */
   readonly rejoinGraceMs: number;
   /** Pause before a dead node is started again; not at once, for starting a process takes what failing over needs. */
@@ -31,6 +35,8 @@ export interface ManagerTimings {
 
 export const managerTimings: ManagerTimings = {
   probeMsMax: 200,
+  reportCountsMs: 600,
+  isolationMs: 3000,
   rejoinGraceMs: 2000,
   respawnMsMin: 150,
   respawnMsMax: 10_000,

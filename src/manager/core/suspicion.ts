@@ -12,9 +12,6 @@ import { reporters } from './members.js';
 import type { ManagerPorts, ManagerTimings } from './ports.js';
 import type { Roster } from './roster.js';
 
-/** How long a node that its fellows cannot reach is left without slots after the last report. */
-const isolationMs = 3000;
-
 export class Suspicion {
   readonly #ports: ManagerPorts;
   readonly #timings: ManagerTimings;
@@ -67,7 +64,7 @@ export class Suspicion {
     for (const member of members.values()) {
       // Whoever does not answer the manager either is no such case: its lease or its end decides (M3).
       if (member.link === null || member.suspect || member.probeRid !== 0) continue;
-      const count = reporters(member, nowMs);
+      const count = reporters(member, nowMs, this.#timings.reportCountsMs);
       if (count < 2 || count * 2 < members.size - 1) continue;
       const isKnown = isolatedUntilMs.has(member.id);
       // One at a time: when everybody reports everybody, removing all would help nobody.
@@ -75,7 +72,7 @@ export class Suspicion {
       if (!isKnown) {
         this.#ports.log('warn', `node ${member.id}: ${count} nodes cannot reach it; taking it off its slots`);
       }
-      isolatedUntilMs.set(member.id, nowMs + isolationMs);
+      isolatedUntilMs.set(member.id, nowMs + this.#timings.isolationMs);
     }
   }
 }

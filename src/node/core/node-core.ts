@@ -63,6 +63,8 @@ export class NodeCore implements ReplicaOwner {
   #deferred: ClusterMap | null = null;
   #mapWantedAtMs = -Infinity;
   readonly #reportedAtMs = new Map<number, number>();
+  /** Since when there has been no connection to each member that has none. */
+  readonly #unreachableSinceMs = new Map<number, number>();
 
   constructor({ ports, store, address, nodeId, timings = nodeTimings }: NodeCoreOptions) {
     this.#ports = ports;
@@ -275,6 +277,7 @@ export class NodeCore implements ReplicaOwner {
     this.#deferred = null;
     const changes = this.membership.adopt(map);
     this.lease.onAdopted();
+    this.#unreachableSinceMs.clear();
     map.slots.forEach((assignment, slot) => {
       if (assignment.changedAt !== previous?.slots[slot]?.changedAt) this.replica.onSlotChanged(slot);
     });
@@ -340,6 +343,21 @@ export class NodeCore implements ReplicaOwner {
     this.#ports.manager()?.send({ type: MessageType.report, rid: ++this.#rid, nodeId, incarnation, epoch });
   }
 
+  /** A member that stays out of reach is reported again and again, so that the manager sees that the cut goes on. */
+  #reportUnreachable(): void {
+    const { map, nodeId } = this.membership;
+    const nowMs = this.#ports.nowMs();
+    for (const { id } of map?.nodes ?? []) {
+      if (id === nodeId || this.#ports.peer(id) !== undefined) {
+        this.#unreachableSinceMs.delete(id);
+        continue;
+      }
+      const sinceMs = this.#unreachableSinceMs.get(id);
+      if (sinceMs === undefined) this.#unreachableSinceMs.set(id, nowMs);
+      else if (nowMs - sinceMs >= this.#timings.peerAnswerMsMax) this.unanswered(id);
+    }
+  }
+
   // --- time ------------------------------------------------------------------------------------------------------
 
   #heartbeat(): void {
@@ -350,6 +368,7 @@ export class NodeCore implements ReplicaOwner {
   tick(): void {
     if (this.#deferred !== null && !this.lease.mustDefer()) this.#adopt(this.#deferred);
     this.lease.tick(this.replica.store.keys, this.replica.store.bytes);
+    this.#reportUnreachable();
     this.replica.tick();
     this.#learner.tick();
     this.#sweeper.tick();
