@@ -36,14 +36,27 @@ export function invalidArgument(message: string, cause?: unknown): GTStoreError 
 export function checkedKey(key: string, { keyBytesMax }: ClusterSettings): string {
   if (typeof key !== 'string') throw invalidArgument(`the key must be a string, not ${describe(key)}`);
   if (key.length === 0) throw invalidArgument('the key must not be empty');
-  if (utf8Length(key) < 0)
-    throw invalidArgument('the key has half of a surrogate pair: it is no valid Unicode');
   const keyBytes = toKeyBytes(key);
+  // The same string: ASCII, with nothing to look for.
+  if (keyBytes !== key && utf8Length(key) < 0) {
+    throw invalidArgument('the key has half of a surrogate pair: it is no valid Unicode');
+  }
   if (keyBytes.length > keyBytesMax) {
     const text = `the key has ${keyBytes.length} bytes; this cluster takes at most ${keyBytesMax} (--max-key-bytes)`;
     throw new GTStoreError('KEY_TOO_LARGE', text, notApplied);
   }
   return keyBytes;
+}
+
+/** Key bytes of the beginning of keys, possibly empty. @throws GTStoreError INVALID_ARGUMENT, KEY_TOO_LARGE */
+export function checkedPrefix(prefix: string | undefined, settings: ClusterSettings): string {
+  return prefix === undefined || prefix === '' ? '' : checkedKey(prefix, settings);
+}
+
+/** @throws GTStoreError INVALID_ARGUMENT */
+export function checkedSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw invalidArgument(`signal must be an AbortSignal, not ${describe(signal)}`);
 }
 
 /** The bytes of a value. @throws GTStoreError INVALID_ARGUMENT, VALUE_TOO_LARGE */

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { ClusterMap } from '../protocol/cluster-map.js';
 import { GTStoreError } from '../protocol/errors.js';
 import { MessageType } from '../protocol/messages.js';
-import { fromKeyBytes, toKeyBytes } from '../protocol/partition.js';
+import { fromKeyBytes } from '../protocol/partition.js';
 import type { ClusterSettings } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import { decodeValue } from '../protocol/value-codec.js';
@@ -13,6 +13,8 @@ import type { Version } from '../protocol/version.js';
 import {
   checkedExpiry,
   checkedKey,
+  checkedPrefix,
+  checkedSignal,
   checkedTimeoutMs,
   checkedValue,
   invalidArgument,
@@ -90,6 +92,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     if (!Array.isArray(addresses) || addresses.length === 0) {
       throw invalidArgument("give the manager's address: { manager: 'gtstore://127.0.0.1:7400' }");
     }
+    if (!['primary', 'any'].includes(readFrom)) throw invalidArgument("readFrom must be 'primary' or 'any'");
     if (
       inFlightMax !== undefined &&
       !(Number.isInteger(inFlightMax) && inFlightMax >= 1 && inFlightMax <= 16_384)
@@ -312,14 +315,15 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   /**
    * All keys of the cluster that begin with `prefix`, in no order, each once. Every value is one that was committed
    * at some moment of the walk; keys that come or go meanwhile may be met or not.
-   * @throws GTStoreError UNAVAILABLE if a slot cannot be read within the deadline, which counts anew for each batch
+   * @throws GTStoreError UNAVAILABLE if a slot cannot be read within the deadline, which counts anew for each batch;
+   *   INVALID_ARGUMENT, KEY_TOO_LARGE for the prefix; CLOSED
    */
   async *entries(
     options: { readonly prefix?: string; readonly timeoutMs?: number } = {},
   ): AsyncGenerator<[key: string, value: StoreValue]> {
-    this.#assertOpen();
+    const prefix = checkedPrefix(options.prefix, this.#assertOpen());
     const timeoutMs = checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
-    for await (const entry of scan(this.#session, toKeyBytes(options.prefix ?? ''), timeoutMs)) {
+    for await (const entry of scan(this.#session, prefix, timeoutMs)) {
       const key = fromKeyBytes(entry.key);
       const isKnown = entry.valid && entry.value !== null;
       const value = isKnown ? decodeValue(entry.value) : await this.get(key, { timeoutMs });
@@ -385,15 +389,18 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
 
   #call<T>(
     CallType: new (resolve: (result: T) => void, reject: (error: unknown) => void) => Call<T>,
-    { timeoutMs, signal }: OperationOptions,
+    options: OperationOptions,
     start: (settings: ClusterSettings, deadlineMs: number, call: Call<T>) => Operation | undefined,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settings = this.#assertOpen();
-      const deadlineMs = this.#session.now() + checkedTimeoutMs(timeoutMs, this.#timeoutMs);
+      const deadlineMs = this.#session.now() + checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
+      const signal = checkedSignal(options.signal);
       if (signal?.aborted === true) {
-        const options = { cause: signal.reason as unknown, outcome: 'not-applied' } as const;
-        throw new GTStoreError('TIMEOUT', 'the call was aborted before it began', options);
+        throw new GTStoreError('TIMEOUT', 'the call was aborted before it began', {
+          cause: signal.reason,
+          outcome: 'not-applied',
+        });
       }
       const call = new CallType(resolve, reject);
       const operation = start(settings, deadlineMs, call);

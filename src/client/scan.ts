@@ -12,7 +12,7 @@ let lastScanId = 0;
 /**
  * Committed entries whose key bytes begin with `prefix`; one whose value is undecided comes with `valid` false.
  * A slot whose replica fails is walked again at another; its keys come once all the same.
- * @throws GTStoreError UNAVAILABLE if a slot cannot be read for `timeoutMs`
+ * @throws GTStoreError UNAVAILABLE if a slot cannot be read for `timeoutMs`, CLOSED
  */
 export async function* scan(session: Session, prefix: string, timeoutMs: number): AsyncGenerator<Entry> {
   const slotCount = session.core.map?.slots.length ?? 0;
@@ -32,6 +32,7 @@ export async function* scan(session: Session, prefix: string, timeoutMs: number)
         step = await walk.next();
       }
       if (step.value) break;
+      if (session.isClosed) throw new GTStoreError('CLOSED', 'the client was closed');
       if (session.now() >= giveUpAtMs) {
         throw new GTStoreError('UNAVAILABLE', `slot ${slot} cannot be read: none of its replicas serves`);
       }

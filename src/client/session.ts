@@ -121,6 +121,10 @@ export class Session {
     return Math.floor(this.#clock.nowMs * 1000 + (this.#clockOffsetUs ?? 0));
   }
 
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   get manager(): Connection | undefined {
     for (const { connection } of this.#managers) if (connection !== undefined) return connection;
     return undefined;

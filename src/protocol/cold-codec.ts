@@ -11,7 +11,7 @@
  *  - HELLO and WELCOME of another protocol version are read as far as that version, so that the peer can be told
  *    what is wrong. Their first field, and the whole of ERROR, therefore stay as they are in all versions.
  */
-import { type Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { Packr } from 'msgpackr';
 import type { ClusterMapData, MemberNode, SlotAssignment } from './cluster-map.js';
 import {
@@ -160,12 +160,27 @@ const bodies = new Map<number, RecordBody<object>>(
 /** Plain msgpack: no records, no extension types; numbers beyond 32 bits as doubles, which hold ours exactly. */
 const msgpackr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
 
+/** The map that was pushed last. Maps are immutable, and each goes to everybody: it is encoded once. */
+let pushedMap: ClusterMapData | null = null;
+let pushedPayload: Uint8Array = Buffer.alloc(0);
+
 /** Appends the message as one msgpack array. @throws ProtocolError if a field is out of its bounds */
 export function encodeCold(writer: MsgpackWriter, message: ColdMessage): void {
-  const payload = msgpackr.pack([message.type, ...bodyOf(message.type).toWire(message)]);
+  const payload = payloadOf(message);
   writer.ensure(payload.length);
   writer.buf.set(payload, writer.pos);
   writer.pos += payload.length;
+}
+
+function payloadOf(message: ColdMessage): Uint8Array {
+  const isPush = message.type === MessageType.map && message.rid === 0 && message.map !== null;
+  if (isPush && message.map === pushedMap) return pushedPayload;
+  const payload = msgpackr.pack([message.type, ...bodyOf(message.type).toWire(message)]);
+  if (isPush) {
+    pushedMap = message.map;
+    pushedPayload = Buffer.from(payload);
+  }
+  return payload;
 }
 
 /**

@@ -44,6 +44,10 @@ async function isSent(text: string, act: () => Promise<unknown>): Promise<boolea
   return found;
 }
 
+async function readAll(entries: AsyncIterable<unknown>): Promise<void> {
+  for await (const _entry of entries);
+}
+
 describe('the contract: limits, arguments, deadlines', function () {
   this.timeout(30_000);
   const fixture = useCluster({ nodes: 3, replicas: 3, keyBytesMax, valueBytesMax, leaseMs: 5000 });
@@ -67,6 +71,7 @@ describe('the contract: limits, arguments, deadlines', function () {
       getMany: (key) => store.getMany([key]),
       putMany: (key) => store.putMany([[key, 1]]),
       locate: (key) => store.locate(key),
+      entries: (prefix) => store.entries({ prefix }).next(),
     };
     for (const key of [longKey, 'é'.repeat(11), '😀'.repeat(6), '漢'.repeat(7)]) {
       const sent = await isSent(key, async () => {
@@ -157,6 +162,8 @@ describe('the contract: limits, arguments, deadlines', function () {
       () => store.increment('text'),
       () => store.increment('new', NaN),
       () => store.increment('new', wrong('1')),
+      ...[wrong({}), wrong('signal')].map((signal) => () => store.get('text', { signal })),
+      ...['\ud800', wrong(7), wrong(null)].map((prefix) => () => store.entries({ prefix }).next()),
       () => store.reportNodeFailure(99),
       () => store.reportNodeFailure(-1),
     ];
@@ -178,6 +185,7 @@ describe('the contract: limits, arguments, deadlines', function () {
       { manager: 'localhost:0' },
       { manager: 'localhost:65536' },
       { manager: 'http://localhost:7400' },
+      { manager: 'localhost:7400', readFrom: 'none' },
       { manager: 'localhost:7400', timeoutMs: 0 },
       { manager: 'localhost:7400', timeoutMs: 120_001 },
       { manager: 'localhost:7400', inFlightMax: 0 },
@@ -264,6 +272,9 @@ describe('the contract: limits, arguments, deadlines', function () {
     expect(await codeOf(store.get('x'))).to.equal('CLOSED');
     await store.init();
     await store.init();
+    await store.putMany(['e-0', 'e-1', 'e-2'].map((key) => [key, 1] as const));
+    const entries = store.entries();
+    await entries.next();
     const [put, get, condition] = [store.put('closed', 1), store.get('closed'), store.increment('closed')];
     const codes = Promise.all([put, get, condition].map(codeOf));
     await store.finalize();
@@ -273,6 +284,7 @@ describe('the contract: limits, arguments, deadlines', function () {
     expect(getCode).to.equal('CLOSED');
     for (const call of [store.get('x'), store.put('x', 1), store.delete('x'), store.init(), store.status()])
       expect(await codeOf(call)).to.equal('CLOSED');
+    expect(await codeOf(readAll(entries))).to.equal('CLOSED');
     expect(await codeOf(store.getMany(['x']))).to.equal('CLOSED');
     expect(await codeOf(store.entries().next())).to.equal('CLOSED');
   });

@@ -44,11 +44,11 @@ async function putForEver(store: GTStoreClient, keys: readonly string[]): Promis
   }
 }
 
-/** Reports every node as failed, `count` times, as fast as it can. */
+/** Reports nodes as failed, `count` times, as fast as it can: first always the same one, then all in turn. */
 async function slander(store: GTStoreClient, count: number): Promise<void> {
   tell({ rounds: 0 });
   const ids = store.clusterMap?.nodes.map(({ id }) => id) ?? [];
-  const all = Array.from({ length: count }, (_, i) => ids[i % ids.length] ?? 0);
+  const all = Array.from({ length: count }, (_, i) => ids[i < count / 2 ? 0 : i % ids.length] ?? 0);
   const outcomes = await mapInWindow(all, (id) => attempt(store.reportNodeFailure(id)));
   tell({ outcomes: [...new Set(outcomes)] });
 }

@@ -1,11 +1,12 @@
 /** Keys and values in memory, one hash table per slot, so that a slot can be walked and dropped by itself. */
 import { Buffer } from 'node:buffer';
 import type { KeyRecord, KeyStore } from '../core/store.js';
+import { SlotTable } from './slot-table.js';
 
 type Writable<T> = { -readonly [P in keyof T]: T[P] };
 
 export class MemoryStore implements KeyStore {
-  readonly #slots: Map<string, KeyRecord>[] = [];
+  readonly #slots: SlotTable[] = [];
   #keys = 0;
   #bytes = 0;
 
@@ -17,8 +18,8 @@ export class MemoryStore implements KeyStore {
     return this.#bytes;
   }
 
-  #slot(slot: number): Map<string, KeyRecord> {
-    return (this.#slots[slot] ??= new Map<string, KeyRecord>());
+  #slot(slot: number): SlotTable {
+    return (this.#slots[slot] ??= new SlotTable());
   }
 
   get(slot: number, key: string): KeyRecord | undefined {
@@ -41,19 +42,25 @@ export class MemoryStore implements KeyStore {
       settleAtMs: 0,
       work: null,
     };
-    this.#slot(slot).set(key, record);
+    this.#slot(slot).add(record);
     this.#keys++;
     this.#bytes += key.length;
     return record;
   }
 
   assign(record: KeyRecord, value: Uint8Array | null): void {
-    this.#bytes += (value?.length ?? 0) - (record.value?.length ?? 0);
+    const { value: old } = record;
+    if (old !== null && old.length === value?.length) {
+      // In place: rewriting values of one size makes no garbage. Nobody keeps a value of a record.
+      old.set(value);
+      return;
+    }
+    this.#bytes += (value?.length ?? 0) - (old?.length ?? 0);
     (record as Writable<KeyRecord>).value = value === null ? null : copyOf(value);
   }
 
   remove(record: KeyRecord): void {
-    if (!this.#slot(record.slot).delete(record.key)) return;
+    if (!this.#slot(record.slot).remove(record)) return;
     this.#keys--;
     this.#bytes -= record.key.length + (record.value?.length ?? 0);
   }
@@ -61,13 +68,13 @@ export class MemoryStore implements KeyStore {
   clearSlot(slot: number): void {
     const records = this.#slots[slot];
     if (records === undefined) return;
-    for (const record of records.values()) this.#bytes -= record.key.length + (record.value?.length ?? 0);
+    for (const record of records.records()) this.#bytes -= record.key.length + (record.value?.length ?? 0);
     this.#keys -= records.size;
-    this.#slots[slot] = new Map<string, KeyRecord>();
+    this.#slots[slot] = new SlotTable();
   }
 
   records(slot: number): IterableIterator<KeyRecord> {
-    return this.#slot(slot).values();
+    return this.#slot(slot).records();
   }
 }
 

@@ -12,7 +12,7 @@
  * or not the value they expected; these two can be right inside a block.
  */
 import { checkForm, Versions } from './form.js';
-import { changes, compare, type Operation, type WriteId } from './operations.js';
+import { changes, compare, type Operation, type Operations, type WriteId } from './operations.js';
 import { absent, Effect, effectOf, nothing, Unit, Value } from './units.js';
 
 export class Problem {
@@ -28,7 +28,7 @@ export class Problem {
   private seesPresent = false;
 
   /** Answers what is wrong at first sight: which value was read and replaced when. */
-  build(operations: readonly Operation[], initial: WriteId | null): string | undefined {
+  build(operations: Operations, initial: WriteId | null): string | undefined {
     if (initial !== null) this.addValue(new Value(initial, undefined, -Infinity, -Infinity));
     for (const each of operations) {
       if (each.outcome === 'failed') continue;
@@ -49,7 +49,7 @@ export class Problem {
     const { call } = operation;
     const known = operation.outcome === 'ok';
     const returned = known ? operation.return : Infinity;
-    if ('value' in operation) {
+    if (operation.kind === 'put' || operation.kind === 'cas') {
       const expected = operation.kind === 'cas' ? operation.expected : undefined;
       if (operation.value === null && expected === null) return;
       this.addValue(new Value(operation.value, expected, call, returned, known));
@@ -69,15 +69,12 @@ export class Problem {
     this.byId.set(written, value);
   }
 
-  private addSights(operations: readonly Operation[]): string | undefined {
+  private addSights(operations: Operations): string | undefined {
     const versions = new Versions();
     for (const each of operations) {
       if (each.outcome !== 'ok') continue;
       const fault = versions.faultOf(each);
       if (fault !== undefined) return fault;
-      const see = (effect: number, chain?: Value[]): void => {
-        this.units.push(new Unit('sight', each.call, each.return, effect, chain));
-      };
       if (each.kind === 'get' && each.result !== null && each.result !== undefined) {
         const value = this.byId.get(each.result);
         if (value === undefined) return `${each.result} was read but never written`;
@@ -85,21 +82,25 @@ export class Problem {
         value.readCallMax = Math.max(value.readCallMax, each.call);
         value.readReturnMin = Math.min(value.readReturnMin, each.return);
       } else if (each.kind === 'get' || (each.kind === 'delete' && each.result === false)) {
-        see(Effect.absentToAbsent);
+        this.addSight(each, Effect.absentToAbsent);
       } else if (each.kind === 'cas' && each.result === true) {
-        if (each.expected === null && each.value === null) see(Effect.absentToAbsent);
+        if (each.expected === null && each.value === null) this.addSight(each, Effect.absentToAbsent);
       } else if (each.kind === 'cas' && each.expected === null) {
         this.seesPresent = true;
-        see(Effect.presentToPresent);
+        this.addSight(each, Effect.presentToPresent);
       } else if (each.kind === 'cas' && each.expected !== null) {
         // Refused for a value that was never there: right at any time.
         const value = this.byId.get(each.expected);
         if (value === undefined) continue;
         value.refusals++;
-        see(Effect.otherToOther, [value]);
+        this.addSight(each, Effect.otherToOther, [value]);
       }
     }
     return undefined;
+  }
+
+  private addSight(operation: Operation, effect: number, chain?: Value[]): void {
+    this.units.push(new Unit('sight', operation.call, operation.return, effect, chain));
   }
 
   /** What was there needed something to be there before it. */

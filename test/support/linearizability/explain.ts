@@ -9,7 +9,15 @@
  * well. All is done within limits, so of a hard history the part may be larger than it need be.
  */
 import { describe } from './format.js';
-import { byCall, compare, namedBy, writtenBy, type Operation, type WriteId } from './operations.js';
+import {
+  byCall,
+  compare,
+  namedBy,
+  writtenBy,
+  type Operation,
+  type Operations,
+  type WriteId,
+} from './operations.js';
 import { faultOf, UndecidedError } from './search.js';
 import { prefix, suffix, withStates } from './weaken.js';
 
@@ -18,11 +26,14 @@ const checkStepsMax = 5_000;
 const stageStepsMax = 300_000;
 const stageOperationsMax = 2_000_000;
 
-export function explain(
-  operations: readonly Operation[],
-  initial: WriteId | null,
-  reason: string,
-): { readonly reason: string; readonly operations: readonly Operation[] } {
+export interface Fault {
+  readonly ok: false;
+  readonly reason: string;
+  /** A small part of the history that is wrong by itself, in order of the calls. */
+  readonly operations: Operations;
+}
+
+export function explain(operations: Operations, initial: WriteId | null, reason: string): Fault {
   let stepsLeft = 0;
   let operationsLeft = 0;
   const startStage = (): void => {
@@ -30,7 +41,7 @@ export function explain(
     operationsLeft = stageOperationsMax;
   };
   /** What is wrong with a part, unless that takes too long to say. */
-  const faultIn = (part: readonly Operation[], from: WriteId | null): string | undefined => {
+  const faultIn = (part: Operations, from: WriteId | null): string | undefined => {
     operationsLeft -= part.length;
     if (stepsLeft < 0 || operationsLeft < 0) return undefined;
     const budget = { stepsLeft: checkStepsMax + part.length };
@@ -84,6 +95,7 @@ export function explain(
   const lastOnes = part.filter((each) => each.outcome === 'ok' && each.return === last);
   const named = lastOnes.map((each) => `${each.client}: ${describe(each)}`).join(', ');
   return {
+    ok: false,
     reason: `${partReason} (wrong from ${last} on, with ${named})`,
     operations: [...context, ...kept].sort(byCall),
   };
@@ -110,7 +122,7 @@ function lowest(last: number, passes: (index: number) => boolean): number {
 
 /** Leaves out as much as it can, in ever smaller pieces, and answers what is kept. */
 function shrink(
-  operations: readonly Operation[],
+  operations: Operations,
   wrongWithout: (left: ReadonlySet<Operation>) => boolean,
 ): Operation[] {
   const left = new Set<Operation>();

@@ -8,7 +8,7 @@
  *
  * The timeline shows the order of calls and returns, not their distance.
  */
-import { byCall, compare, type Operation } from './operations.js';
+import { byCall, compare, type Operation, type Operations } from './operations.js';
 
 /** An operation without its times: `get -> 7`. */
 export function describe(operation: Operation): string {
@@ -34,7 +34,7 @@ function askedAndAnswered(operation: Operation): [asked: string, answer: string]
   }
 }
 
-export function formatHistory(operations: readonly Operation[], columnsMax = 60): string {
+export function formatHistory(operations: Operations, columnsMax = 60): string {
   const sorted = [...operations].sort(byCall);
   const isOpen = (each: Operation): boolean => each.outcome === 'unknown' || each.return === Infinity;
   const allTimes = sorted.flatMap((each) => (isOpen(each) ? [each.call] : [each.call, each.return]));

@@ -5,7 +5,7 @@
  * the recorder: as fine as it can be within one process.
  */
 import { describe } from './format.js';
-import type { Operation, Outcome, Request, WriteId } from './operations.js';
+import type { Operation, Operations, Outcome, Request, WriteId } from './operations.js';
 
 type Mutable<T> = T extends unknown ? { -readonly [K in keyof T]: T[K] } : never;
 
@@ -29,7 +29,7 @@ export class History {
   constructor(private readonly now: () => number = counter()) {}
 
   /** The operations by key, in order of the calls. */
-  get byKey(): ReadonlyMap<string, readonly Operation[]> {
+  get byKey(): ReadonlyMap<string, Operations> {
     return this.recorded;
   }
 

@@ -6,22 +6,15 @@
  * which operations belong together (units.ts, blocks.ts), and that leaves few orders to try (candidates.ts). Of a
  * wrong history a small part is shown (explain.ts).
  */
-import { explain } from './explain.js';
+import { explain, type Fault } from './explain.js';
 import { History } from './history.js';
-import type { Operation, WriteId } from './operations.js';
+import type { Operations, WriteId } from './operations.js';
 import { faultOf } from './search.js';
 
 export { describe, formatHistory } from './format.js';
 export { History, Token } from './history.js';
 export type * from './operations.js';
 export { UndecidedError } from './search.js';
-
-interface Fault {
-  readonly ok: false;
-  readonly reason: string;
-  /** A small part of the history that is wrong by itself, in order of the calls. */
-  readonly operations: readonly Operation[];
-}
 
 export type KeyVerdict = { readonly ok: true } | Fault;
 export type HistoryVerdict = { readonly ok: true } | (Fault & { readonly key: string });
@@ -42,14 +35,14 @@ export interface CheckOptions {
  * @throws {TypeError} if the history is not well formed (a write id twice, a return before its call, ...).
  */
 export function checkKey(
-  operations: readonly Operation[],
+  operations: Operations,
   initial: WriteId | null = null,
   options: CheckOptions = {},
 ): KeyVerdict {
   const reason = faultOf(operations, initial, { stepsLeft: options.stepsMax ?? 1_000_000 });
   if (reason === undefined) return { ok: true };
   if (options.explain === false) return { ok: false, reason, operations };
-  return { ok: false, ...explain(operations, initial, reason) };
+  return explain(operations, initial, reason);
 }
 
 /**
@@ -58,7 +51,7 @@ export function checkKey(
  * @param initial the values before the first operation; a key that is not named was absent.
  */
 export function checkHistory(
-  history: History | ReadonlyMap<string, readonly Operation[]>,
+  history: History | ReadonlyMap<string, Operations>,
   initial: ReadonlyMap<string, WriteId> = new Map(),
   options: CheckOptions = {},
 ): HistoryVerdict {

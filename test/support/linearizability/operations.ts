@@ -59,6 +59,7 @@ export interface CasOperation extends Timed {
 }
 
 export type Operation = PutOperation | RemoveOperation | GetOperation | DeleteOperation | CasOperation;
+export type Operations = readonly Operation[];
 
 type Asked<T> = T extends unknown ? Omit<T, keyof Timed | 'result' | 'version'> : never;
 /** What a client asks for. */

@@ -14,7 +14,7 @@
  */
 import { Problem } from './blocks.js';
 import { candidates, type Left } from './candidates.js';
-import type { Operation, WriteId } from './operations.js';
+import type { Operations, WriteId } from './operations.js';
 import { absent, Effect, makeRing, someValue, type Unit, type Value } from './units.js';
 import { zoneFault } from './zones.js';
 
@@ -24,16 +24,10 @@ export class UndecidedError extends Error {
 }
 
 /** What a search may still spend. */
-export interface Budget {
-  stepsLeft: number;
-}
+export type Budget = { stepsLeft: number };
 
 /** Undefined if the history is linearizable, otherwise what is wrong with it. */
-export function faultOf(
-  operations: readonly Operation[],
-  initial: WriteId | null,
-  budget: Budget,
-): string | undefined {
+export function faultOf(operations: Operations, initial: WriteId | null, budget: Budget): string | undefined {
   const problem = new Problem();
   return problem.build(operations, initial) ?? zoneFault(problem) ?? new Search(problem, budget).run();
 }
@@ -43,8 +37,7 @@ interface Point {
   readonly state: Value;
   /** The length of the trail before this point. */
   readonly trailLength: number;
-  readonly candidates: readonly Unit[];
-  next: number;
+  readonly candidates: Unit[];
 }
 
 class Search implements Left {
@@ -57,7 +50,6 @@ class Search implements Left {
   private readonly trail: Unit[] = [];
   /** The same without the maybes, counted. */
   private placedCount = 0;
-  private readonly points: Point[] = [];
   /** Points from which no order was found. */
   private readonly failed = new Set<string>();
 
@@ -76,39 +68,33 @@ class Search implements Left {
   }
 
   run(): string | undefined {
+    const points: Point[] = [];
+    const open = (state: Value, trailLength: number): void => {
+      points.push({ state, trailLength, candidates: candidates(this, state).reverse() });
+    };
     this.observe(absent, Infinity);
-    this.open(absent, 0);
-    for (let point = this.points.at(-1); point !== undefined; point = this.points.at(-1)) {
+    open(absent, 0);
+    for (let point = points.at(-1); point !== undefined; point = points.at(-1)) {
       if (this.placedCount === this.unitCount) return undefined;
-      const candidate = point.candidates[point.next++];
+      const candidate = point.candidates.pop();
       if (candidate === undefined) {
         this.failed.add(this.keyOf(point.state));
         this.takeBack(point.trailLength);
-        this.points.pop();
+        points.pop();
         continue;
       }
-      this.spend(Math.max(1, candidate.chain.length));
+      this.budget.stepsLeft -= Math.max(1, candidate.chain.length);
+      if (this.budget.stepsLeft < 0) {
+        const progress = `${this.unitCount} blocks and observations, with ${this.failed.size} dead ends so far`;
+        throw new UndecidedError(`undecided: the search used up its steps on ${progress}`);
+      }
       const trailLength = this.trail.length;
       const state = this.place(candidate);
-      if (state === undefined || (this.failed.size > 0 && this.failed.has(this.keyOf(state)))) {
-        this.takeBack(trailLength);
-      } else {
-        this.open(state, trailLength);
-      }
+      const isDeadEnd = state === undefined || (this.failed.size > 0 && this.failed.has(this.keyOf(state)));
+      if (isDeadEnd) this.takeBack(trailLength);
+      else open(state, trailLength);
     }
     return 'no order of the operations explains all their results';
-  }
-
-  private open(state: Value, trailLength: number): void {
-    this.points.push({ state, trailLength, candidates: candidates(this, state), next: 0 });
-  }
-
-  private spend(steps: number): void {
-    if ((this.budget.stepsLeft -= steps) >= 0) return;
-    throw new UndecidedError(
-      `undecided: the search used up its steps on ${this.unitCount} blocks and observations, ` +
-        `with ${this.failed.size} dead ends so far`,
-    );
   }
 
   /** Takes every sight that is possible now, starts by `bound` and is right in this state. */

@@ -6,10 +6,10 @@
  * lose their conditions, for they may have happened before it. What is left out on purpose is forgotten if it is a
  * read and becomes a maybe of any time if it is a change.
  */
-import { changes, namedBy, writtenBy, type Operation, type WriteId } from './operations.js';
+import { changes, namedBy, writtenBy, type Operation, type Operations, type WriteId } from './operations.js';
 
 /** What is known at a time, and which later writes were of values already seen. */
-export function prefix(operations: readonly Operation[], until: number): Operation[] {
+export function prefix(operations: Operations, until: number): Operation[] {
   const isKnown = (each: Operation): boolean => each.outcome === 'ok' && each.return <= until;
   const seen = new Set(operations.filter(isKnown).map(namedBy));
   seen.delete(undefined);
@@ -22,7 +22,7 @@ export function prefix(operations: readonly Operation[], until: number): Operati
 
 /** What is known after a time, without the operations `left` out, and nothing of the state at that time. */
 export function suffix(
-  operations: readonly Operation[],
+  operations: Operations,
   from: number,
   left: ReadonlySet<Operation>,
   newId: () => WriteId,
@@ -58,11 +58,7 @@ export function suffix(
  * A history of what came after a time, with each state that the key may have had then: one of them is right if it
  * all is. The state is a write too: before what was called later, in any order with what was open.
  */
-export function withStates(
-  operations: readonly Operation[],
-  from: number,
-  newId: () => WriteId,
-): Operation[][] {
+export function withStates(operations: Operations, from: number, newId: () => WriteId): Operation[][] {
   const written = new Set(operations.map(writtenBy));
   const known = operations.filter((each) => each.outcome === 'ok' && dependsOnNamed(each));
   const before = new Set(known.flatMap((each) => namedBy(each) ?? []).filter((id) => !written.has(id)));

@@ -9,27 +9,18 @@ import type { Problem } from './blocks.js';
 import type { Unit } from './units.js';
 
 export function zoneFault({ units, ends }: Problem): string | undefined {
-  const zones: Unit[] = [];
-  for (const unit of ends) {
-    if (unit.kind !== 'block' || unit.end >= unit.start) continue;
-    const last = zones.at(-1);
-    if (last !== undefined && unit.end < last.start) return overlap(last, unit);
-    zones.push(unit);
-  }
+  const zones = ends.filter((unit) => unit.kind === 'block' && unit.end < unit.start);
   let next = 0;
+  // Of the zones that begin before a unit starts, the one that lasts longest.
   let last: Unit | undefined;
   for (const unit of units) {
-    if (unit.seesWithin || unit.end < unit.start) continue;
     for (let zone = zones[next]; zone !== undefined && zone.end < unit.start; zone = zones[++next]) {
-      last = zone;
+      if (last === undefined || zone.start > last.start) last = zone;
     }
-    if (last !== undefined && unit.end < last.start) return overlap(last, unit);
+    if (last === undefined || last === unit || unit.end >= last.start || unit.seesWithin) continue;
+    return `${nameOf(unit)} within ${last.end}-${last.start}, when the key held ${nameOf(last)}`;
   }
   return undefined;
-}
-
-function overlap(zone: Unit, unit: Unit): string {
-  return `${nameOf(unit)} within ${zone.end}-${zone.start}, when the key held ${nameOf(zone)}`;
 }
 
 function nameOf({ kind, chain: [first, ...others] }: Unit): string {
