@@ -66,7 +66,7 @@ describe('the contract: keys, values, and the calls on them', function () {
 
   it('a value with a time to live is gone when that is over: for get, entries and conditional writes', async () => {
     const store = await fixture.open();
-    const [any] = [await fixture.open({ readFrom: 'any' })];
+    const any = await fixture.open({ readFrom: 'any' });
     await store.put('short', 'lived', { ttlMs: 700 });
     await store.put('kept', 'lived', { ttlMs: 700 });
     await store.put('kept', 'for ever');

@@ -16,6 +16,8 @@ const roundMs = 12_000;
 const healMsMax = 60_000;
 /** Deadlines of the clients. Failover is much quicker, a busy machine included. */
 const timeoutMs = 10_000;
+/** Twice: a conditional write is recorded with the read before it. */
+const lateMsMax = timeoutMs + 1000;
 const everyMs = 5;
 const leaseMs = 2000;
 
@@ -54,7 +56,7 @@ describe('linearizability under chaos', function () {
       const strokes = chaos.struck.join('; ');
       console.log(`      seed ${roundSeed}: ${hot.describe(counts)}; ${strokes}`);
       expect(counts.operations).to.be.above(200);
-      expect(HotKeys.isInTime(counts), 'every call ends by its deadline').to.equal(true);
+      expect(counts.slowestMs, 'slowest call').to.be.below(timeoutMs + lateMsMax);
       expect(counts.failed, 'failed calls').to.be.at.most(counts.operations / 50);
     } catch (error) {
       throw new Error(`seed ${roundSeed}: ${chaos.struck.join('; ')}: ${String(error)}`, { cause: error });

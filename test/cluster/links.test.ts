@@ -105,6 +105,19 @@ const [primary, second, third, spare] = [3, 4, 5, 6];
     });
   }
 
+  it('a client gives up a connection that stays silent, and is back when it heals', async () => {
+    const victim = await fixture.open({ localAddress: victimAddress });
+    const told: string[] = [];
+    victim.on('node-down', (id) => told.push(`down ${id}`));
+    victim.on('node-up', (id) => told.push(`up ${id}`));
+    outsiders.node(second).proxy.stall(['there', 'back'], victimAddress);
+    await eventually('it is told', () => told.includes(`down ${second}`), 6000);
+    expect(await codeOf(victim.put('silent', 1, { timeoutMs: 300 }))).to.be.oneOf(['TIMEOUT', 'UNAVAILABLE']);
+    outsiders.heal();
+    await victim.put('silent', 2);
+    expect(told).to.deep.equal([`down ${second}`, `up ${second}`]);
+  });
+
   for (const [manner, cut] of [
     ['are cut off from each other', (from: string, to: Outsiders['nodes'][number]) => to.proxy.break(from)],
     [

@@ -21,9 +21,6 @@ export interface HistoryCounts {
   readonly slowestMs: number;
 }
 
-/** The default deadline, and what a busy machine may be late by. */
-const slowestMsMax = 10_000 + 1_000;
-
 export class HotKeys {
   readonly #history = new History();
   readonly #keys: readonly string[];
@@ -93,11 +90,6 @@ export class HotKeys {
     const codes = [...this.#failures].map(([code, count]) => `${code} ${count}`).join(', ');
     const trouble = codes === '' ? '' : ` (${codes})`;
     return `${operations} operations, ${unknown} unknown, ${failed} failed${trouble}, slowest ${Math.round(slowestMs)} ms`;
-  }
-
-  /** Late is all that a failure may make a call. */
-  static isInTime({ slowestMs }: HistoryCounts): boolean {
-    return slowestMs <= slowestMsMax;
   }
 }
 

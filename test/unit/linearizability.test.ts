@@ -12,7 +12,7 @@ import {
   type PutOperation,
   type RemoveOperation,
   type WriteId,
-} from '../support/linearizability.js';
+} from '../support/linearizability/index.js';
 
 // One operation in a line: `put(7, 1, 4)` was called at 1 and returned at 4; without a return its outcome is unknown.
 type Times = [call: number, returned?: number];

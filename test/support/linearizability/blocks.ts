@@ -3,9 +3,8 @@
  *
  * Chains. A value exists once, from its write until the next change. So a write, all reads that returned it, the
  * conditional write that replaced it, that one's reads, and so on form one block which nothing else can change the
- * key within. A block has a `start`, the latest call in it, and an `end`, the earliest return in it: X must come
- * before Y if X.end < Y.start, and Y may be next if no other block or sight left has its end before Y's start. A
- * delete is a block without values.
+ * key within. Its `start` is the latest call in it, its `end` the earliest return in it. A delete is a block without
+ * values.
  *
  * A write with an unknown outcome that someone observed did happen, with an open end. One that nobody observed is a
  * maybe. What remains are the sights: reads of absence, and conditional writes refused because the key was present,
@@ -46,15 +45,15 @@ export class Problem {
   }
 
   private addChange(operation: Operation): void {
-    const { call } = operation;
+    const { kind, call } = operation;
     const known = operation.outcome === 'ok';
     const returned = known ? operation.return : Infinity;
-    if (operation.kind === 'put' || operation.kind === 'cas') {
-      const expected = operation.kind === 'cas' ? operation.expected : undefined;
+    if (kind === 'put' || kind === 'cas') {
+      const expected = kind === 'cas' ? operation.expected : undefined;
       if (operation.value === null && expected === null) return;
       this.addValue(new Value(operation.value, expected, call, returned, known));
     } else if (known) {
-      const effect = operation.kind === 'delete' ? Effect.presentToAbsent : Effect.anyToAbsent;
+      const effect = kind === 'delete' ? Effect.presentToAbsent : Effect.anyToAbsent;
       this.units.push(new Unit('block', call, returned, effect));
     } else {
       this.maybes.push(new Unit('maybe', call, Infinity, Effect.anyToAbsent));
@@ -75,20 +74,23 @@ export class Problem {
       if (each.outcome !== 'ok') continue;
       const fault = versions.faultOf(each);
       if (fault !== undefined) return fault;
-      if (each.kind === 'get' && each.result !== null && each.result !== undefined) {
-        const value = this.byId.get(each.result);
-        if (value === undefined) return `${each.result} was read but never written`;
+      const { kind } = each;
+      if (kind === 'put' || kind === 'remove') continue;
+      const { result } = each;
+      if (typeof result === 'number') {
+        const value = this.byId.get(result);
+        if (value === undefined) return `${result} was read but never written`;
         value.certain = true;
         value.readCallMax = Math.max(value.readCallMax, each.call);
         value.readReturnMin = Math.min(value.readReturnMin, each.return);
-      } else if (each.kind === 'get' || (each.kind === 'delete' && each.result === false)) {
+      } else if (result === null || (kind === 'delete' && result === false)) {
         this.addSight(each, Effect.absentToAbsent);
-      } else if (each.kind === 'cas' && each.result === true) {
+      } else if (kind === 'cas' && result === true) {
         if (each.expected === null && each.value === null) this.addSight(each, Effect.absentToAbsent);
-      } else if (each.kind === 'cas' && each.expected === null) {
+      } else if (kind === 'cas' && each.expected === null) {
         this.seesPresent = true;
         this.addSight(each, Effect.presentToPresent);
-      } else if (each.kind === 'cas' && each.expected !== null) {
+      } else if (kind === 'cas' && each.expected !== null) {
         // Refused for a value that was never there: right at any time.
         const value = this.byId.get(each.expected);
         if (value === undefined) continue;

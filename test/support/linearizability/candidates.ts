@@ -10,7 +10,8 @@
  *
  * Maybes. One may be left out, or placed anywhere after its call: it is a block with an infinite end, the last of
  * its likes to be tried, so of many only one is a choice. And it is tried only if something that may be next is
- * impossible without it; otherwise the order without it would do as well.
+ * impossible without it; otherwise the order without it would do as well. (Those with a value that a conditional
+ * write names are `named`; they and the successors of one certain value are taken for unlike any other.)
  */
 import { compare } from './operations.js';
 import { absent, Effect, Need, type Unit, type Value } from './units.js';
@@ -18,9 +19,8 @@ import { absent, Effect, Need, type Unit, type Value } from './units.js';
 /** What is not in the order yet, as heads of rings. */
 export interface Left {
   readonly head: Unit;
-  /** The other maybes, by effect: anyToPresent, anyToAbsent, absentToPresent. */
+  /** The maybes that are not named, by effect: anyToPresent, anyToAbsent, absentToPresent. */
   readonly maybes: readonly Unit[];
-  /** The maybes with a value that a conditional write names. */
   readonly named: Unit;
 }
 

@@ -9,22 +9,15 @@
  * well. All is done within limits, so of a hard history the part may be larger than it need be.
  */
 import { describe } from './format.js';
-import {
-  byCall,
-  compare,
-  namedBy,
-  writtenBy,
-  type Operation,
-  type Operations,
-  type WriteId,
-} from './operations.js';
+import { byCall, compare, namedBy, writtenBy } from './operations.js';
+import type { Operation, Operations, WriteId } from './operations.js';
 import { faultOf, UndecidedError } from './search.js';
 import { prefix, suffix, withStates } from './weaken.js';
 
-/** What may be spent on one check of a part, and on each of the three stages, in steps and in operations. */
+/** What may be spent on one check of a part, in steps; and on each of the stages: operations looked at, and steps. */
 const checkStepsMax = 5_000;
-const stageStepsMax = 300_000;
-const stageOperationsMax = 2_000_000;
+const stageEffortMax = 1_000_000;
+const effortOfStep = 3;
 
 export interface Fault {
   readonly ok: false;
@@ -34,25 +27,19 @@ export interface Fault {
 }
 
 export function explain(operations: Operations, initial: WriteId | null, reason: string): Fault {
-  let stepsLeft = 0;
-  let operationsLeft = 0;
-  const startStage = (): void => {
-    stepsLeft = stageStepsMax;
-    operationsLeft = stageOperationsMax;
-  };
+  let effortLeft = stageEffortMax;
   /** What is wrong with a part, unless that takes too long to say. */
   const faultIn = (part: Operations, from: WriteId | null): string | undefined => {
-    operationsLeft -= part.length;
-    if (stepsLeft < 0 || operationsLeft < 0) return undefined;
-    const budget = { stepsLeft: checkStepsMax + part.length };
-    stepsLeft -= budget.stepsLeft;
+    if (effortLeft < 0) return undefined;
+    const stepsMax = checkStepsMax + part.length;
+    const budget = { stepsLeft: stepsMax };
     try {
       return faultOf(part, from, budget);
     } catch (error) {
       if (error instanceof UndecidedError) return undefined;
       throw error;
     } finally {
-      stepsLeft += budget.stepsLeft;
+      effortLeft -= part.length + effortOfStep * (stepsMax - budget.stepsLeft);
     }
   };
   let unusedId = initial ?? 0;
@@ -60,19 +47,17 @@ export function explain(operations: Operations, initial: WriteId | null, reason:
   const newId = (): WriteId => --unusedId;
 
   const told = operations.filter(({ outcome }) => outcome !== 'failed').sort(byCall);
-  const returns = [...new Set(told.flatMap((each) => (each.outcome === 'ok' ? [each.return] : [])))];
-  returns.sort(compare);
+  const known = told.filter(({ outcome }) => outcome === 'ok');
+  const returns = [...new Set(known.map((each) => each.return))].sort(compare);
 
-  startStage();
   const prefixTo = (index: number): Operation[] => prefix(told, returns[index] ?? Infinity);
   const lastIndex = lowest(returns.length - 1, (index) => faultIn(prefixTo(index), initial) !== undefined);
   const part = prefixTo(lastIndex);
-  startStage();
+  effortLeft = stageEffortMax;
   const partReason = faultIn(part, initial) ?? reason;
 
   const wrongAfter = (time: number, left: ReadonlySet<Operation>): boolean => {
-    operationsLeft -= part.length;
-    if (operationsLeft < 0) return false;
+    if (effortLeft < 0) return false;
     const rest = suffix(part, time, left, newId);
     if (time === -Infinity) return faultIn(rest, initial) !== undefined;
     return withStates(rest, time, newId).every((each) => faultIn(each, null) !== undefined);
@@ -80,7 +65,7 @@ export function explain(operations: Operations, initial: WriteId | null, reason:
   const cuts = [-Infinity, ...returns.slice(0, lastIndex)].reverse();
   const cutAt = (index: number): number => cuts[index] ?? -Infinity;
   const cut = cutAt(lowest(cuts.length - 1, (index) => wrongAfter(cutAt(index), new Set())));
-  startStage();
+  effortLeft = stageEffortMax;
   const kept = shrink(
     part.filter((each) => each.outcome === 'unknown' || each.return > cut),
     (left) => wrongAfter(cut, left),
@@ -92,7 +77,7 @@ export function explain(operations: Operations, initial: WriteId | null, reason:
     (each) => 'value' in each && each.value !== null && missing.has(each.value),
   );
   const last = returns[lastIndex];
-  const lastOnes = part.filter((each) => each.outcome === 'ok' && each.return === last);
+  const lastOnes = known.filter((each) => each.return === last);
   const named = lastOnes.map((each) => `${each.client}: ${describe(each)}`).join(', ');
   return {
     ok: false,
@@ -101,10 +86,7 @@ export function explain(operations: Operations, initial: WriteId | null, reason:
   };
 }
 
-/**
- * The lowest index up to `last` that passes; all above it do, and `last` is taken to. Low ones are looked at first:
- * they are quicker to look at.
- */
+/** The lowest index that passes; all above it do, `last` certainly. Looks at low ones first: they are quicker. */
 function lowest(last: number, passes: (index: number) => boolean): number {
   let low = 0;
   let high = 0;
@@ -121,17 +103,14 @@ function lowest(last: number, passes: (index: number) => boolean): number {
 }
 
 /** Leaves out as much as it can, in ever smaller pieces, and answers what is kept. */
-function shrink(
-  operations: Operations,
-  wrongWithout: (left: ReadonlySet<Operation>) => boolean,
-): Operation[] {
+function shrink(operations: Operations, isWrong: (without: ReadonlySet<Operation>) => boolean): Operation[] {
   const left = new Set<Operation>();
   for (let size = Math.ceil(operations.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     const kept = operations.filter((each) => !left.has(each));
     for (let i = 0; i < kept.length; i += size) {
       const some = kept.slice(i, i + size);
       for (const each of some) left.add(each);
-      if (!wrongWithout(left)) for (const each of some) left.delete(each);
+      if (!isWrong(left)) for (const each of some) left.delete(each);
     }
   }
   return operations.filter((each) => !left.has(each));

@@ -67,7 +67,8 @@ export type Request = Asked<Operation>;
 
 /** Does it change the key, or perhaps? */
 export function changes(operation: Operation): boolean {
-  if (operation.kind !== 'delete' && operation.kind !== 'cas') return operation.kind !== 'get';
+  const { kind } = operation;
+  if (kind !== 'delete' && kind !== 'cas') return kind !== 'get';
   return operation.outcome === 'unknown' || operation.result === true;
 }
 

@@ -44,7 +44,6 @@ class Search implements Left {
   readonly head: Unit;
   readonly maybes: readonly Unit[];
   readonly named: Unit;
-  private readonly hasMaybes: boolean;
   private readonly unitCount: number;
   /** What is in the order, in order. */
   private readonly trail: Unit[] = [];
@@ -63,7 +62,6 @@ class Search implements Left {
     this.maybes = [Effect.anyToPresent, Effect.anyToAbsent, Effect.absentToPresent].map((effect) =>
       makeRing(maybes.filter((unit) => unit.effect === effect && isPlain(unit))),
     );
-    this.hasMaybes = maybes.length > 0;
     this.unitCount = units.length;
   }
 
@@ -144,21 +142,16 @@ class Search implements Left {
 
   /** What a point is: the state of the key and the set of what is in the order. */
   private keyOf(state: Value): string {
-    const { head, named } = this;
-    let key = `${state.id} ${this.placedCount}`;
+    const { head, named, placedCount } = this;
+    let key = `${state.id} ${placedCount}`;
     let position = 0;
     // Up to the last one that is in the order, name the ones that are not.
-    for (
-      let unit = head.after;
-      unit.index - position < this.placedCount && unit !== head;
-      unit = unit.after
-    ) {
+    for (let unit = head.after; unit.index - position < placedCount && unit !== head; unit = unit.after) {
       key += ` ${unit.index}`;
       position++;
     }
-    if (!this.hasMaybes) return key;
     // Of likes the first is taken first.
-    key += `/${this.maybes.map(({ after }) => after.index).join(' ')}`;
+    for (const { after } of this.maybes) key += `/${after.index}`;
     for (let unit = named.after; unit !== named; unit = unit.after) key += ` ${unit.index}`;
     return key;
   }

@@ -2,7 +2,8 @@
  * What the search puts in order: units, and the values that they take the key through.
  *
  * A unit is a block, which changes the key; a sight of it, which does not; or a maybe, a change that nobody saw and
- * that may be left out. X must come before Y if X.end < Y.start.
+ * that may be left out. X must come before Y if X.end < Y.start, so Y may be next if nothing else that is left ends
+ * before its start.
  *
  * Units that are not in the order yet are linked in two rings, by start and by end, with a head that starts and ends
  * after everything. Unlinking leaves a unit's own links alone, so that relinking in reverse order restores the rings

@@ -46,12 +46,10 @@ export function suffix(
     // Named by refusals only, it gets a new name that keeps it like others; the refusals are right anyway.
     return { ...timed, kind: 'put', value: seen.has(id) ? id : newId() };
   };
-  const isOrphan = (id: WriteId | undefined): boolean => id !== undefined && !written.has(id);
-  return [
-    ...open.map(blind),
-    // What a maybe expected may have been there before.
-    ...intact.map((each) => (each.outcome === 'unknown' && isOrphan(namedBy(each)) ? blind(each) : each)),
-  ];
+  written.add(undefined);
+  // What a maybe expected may have been there before.
+  const isBlind = (each: Operation): boolean => each.outcome === 'unknown' && !written.has(namedBy(each));
+  return [...open.map(blind), ...intact.map((each) => (isBlind(each) ? blind(each) : each))];
 }
 
 /**
