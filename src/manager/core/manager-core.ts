@@ -189,7 +189,7 @@ export class ManagerCore {
         this.#onFenceAck(link, message.epoch);
         return;
       case MessageType.copyDone:
-        this.#onCopyDone(message);
+        this.#onCopyDone(link, message);
         return;
       case MessageType.probeAck:
         this.#suspicion.onProbeAck(message.rid);
@@ -349,11 +349,11 @@ export class ManagerCore {
 
   // --- copies and fences -------------------------------------------------------------------------------------------
 
-  /** M5: counts only for the same joining. */
-  #onCopyDone(message: CopyDoneMessage): void {
+  /** M5: counts only for the same joining, and only from the learner itself. */
+  #onCopyDone(link: Link, message: CopyDoneMessage): void {
     const member = this.#roster.members.get(message.nodeId);
     const map = this.map;
-    if (map === null || member?.incarnation !== message.incarnation) return;
+    if (map === null || member?.incarnation !== message.incarnation || member.link !== link) return;
     for (const [slot, joinedAt] of message.slots) {
       if (slot >= map.slots.length || !map.slot(slot).learners.includes(member.id)) continue;
       if (map.joinedAt(slot, member.id) !== joinedAt) continue;
