@@ -62,7 +62,7 @@ export class Problem {
 
   private addValue(value: Value): void {
     const { written } = value;
-    this.values.push(value);
+    value.id = this.values.push(value);
     if (written === null) return;
     if (this.byId.has(written)) throw new TypeError(`two writes of ${written}: write ids must be unique`);
     this.byId.set(written, value);

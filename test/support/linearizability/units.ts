@@ -11,11 +11,10 @@
  */
 import type { WriteId } from './operations.js';
 
-let lastId = 0;
-
 /** A value that the key once had, or perhaps had; or the absence that a conditional delete leaves. */
 export class Value {
-  readonly id = ++lastId;
+  /** Among the values of a key; 0: absence. */
+  id = 0;
   /** What the key must be for the write to work; undefined: anything. */
   needs: Value | undefined;
   /** The conditional change that certainly replaced it. */
@@ -59,6 +58,7 @@ export class Value {
 export const absent = new Value();
 /** Some anonymous value. */
 export const someValue = new Value();
+someValue.id = -1;
 /** Needed by what can never have worked. */
 export const nothing = new Value();
 
