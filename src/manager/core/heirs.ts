@@ -1,5 +1,5 @@
 /**
- * Processes that ask for a node id while another process holds it. That happens when a manager was restarted, had lost
+ * Processes that ask for a node id and must wait, most of them because another process holds it. That happens when a manager was restarted, had lost
  * sight of one of its nodes, and forked another.
  *
  * While the holder is connected there is no need of both, and the newcomer is told to end. While the holder is not, it
@@ -13,7 +13,7 @@ import type { Member } from './members.js';
 import type { Roster } from './roster.js';
 
 export function isSameProcess(member: Member, { host, port, pid }: RegisterMessage): boolean {
-  return member.host === host && member.port === port && member.pid === pid;
+  return member.host === host && member.port === port && (member.pid === pid || member.pid === 0);
 }
 
 /** How long after its end a word of a process may still arrive; far shorter than process ids are used again. */
@@ -40,10 +40,15 @@ export class Heirs {
     return nowMs - (this.#endedAtMs.get(`${nodeId} ${pid}`) ?? -Infinity) <= lateMsMax;
   }
 
+  /** It asks again by itself with the next tick. */
+  wait(link: Link, message: RegisterMessage): void {
+    this.#waiting.set(link, message);
+  }
+
   /** Another process holds its id. @returns whether the newcomer must end. */
   onRival(holder: Member, link: Link, message: RegisterMessage): boolean {
     if (holder.link === null) {
-      this.#waiting.set(link, message);
+      this.wait(link, message);
       return false;
     }
     this.#waiting.delete(link);
@@ -56,7 +61,8 @@ export class Heirs {
   }
 
   tick(): void {
-    for (const [link, message] of this.#waiting) {
+    // A copy: who must go on waiting is added again.
+    for (const [link, message] of [...this.#waiting]) {
       const holder = this.#roster.members.get(message.nodeId);
       if (holder?.link === null) continue;
       this.#waiting.delete(link);

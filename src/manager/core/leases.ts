@@ -25,6 +25,14 @@ export class Leases {
     extendLease(member, this.#leaseMs, this.#ports.nowMs());
   }
 
+  /** The published map names it. It may not have asked for a lease yet; it gets a lease's time to do so. */
+  admit(member: Member): void {
+    if (member.admitted) return;
+    member.admitted = true;
+    this.#roster.lostAtMs.delete(member.id);
+    this.assume(member);
+  }
+
   /**
    * Answers a heartbeat with a lease for the published epoch.
    * @param isBusy a further map is being saved

@@ -36,7 +36,10 @@ import type { KnownNode, ManagerState } from './state.js';
 import { isWhole, statusOf } from './status.js';
 import { Suspicion } from './suspicion.js';
 
-/** A restarted manager skips this many incarnations, in case its last ones were not saved. */
+/**
+ * A restarted manager skips this many incarnations, in case its last ones were not saved, and saves that it has before
+ * it gives out any: otherwise two restarts from one state would give one incarnation to two processes.
+ */
 const incarnationsSkipped = 1000;
 /** Without an event the next map is looked for this often: some conditions are a matter of time alone. */
 const reconcileEveryMs = 100;
@@ -127,6 +130,7 @@ export class ManagerCore {
 
   /** Forks the nodes of a new cluster, or those of a restored one that have no member. */
   start(): void {
+    this.#publisher.reserve();
     for (let id = 0; id < this.#nodeCount; id++) {
       if (!this.#knownNodes.has(id)) this.#knownNodes.set(id, { id, spawned: true, pid: 0 });
       const known = this.#knownNodes.get(id);
@@ -241,7 +245,7 @@ export class ManagerCore {
     const member = this.#roster.members.get(message.nodeId);
     const map = this.map;
     if (member?.incarnation !== message.incarnation) {
-      link.send({ type: MessageType.removed, incarnation: message.incarnation, epoch: map?.epoch ?? 0 });
+      this.#sendRemoved(link, message.incarnation);
       return;
     }
     if (map === null) return;
@@ -256,16 +260,16 @@ export class ManagerCore {
     const id = message.nodeId >= 0 ? message.nodeId : this.#freeId();
     const member = this.#roster.members.get(id);
     if (message.incarnation !== 0) {
-      if (member?.incarnation === message.incarnation) this.#reattach(member, link, message);
-      else
-        link.send({
-          type: MessageType.removed,
-          incarnation: message.incarnation,
-          epoch: this.map?.epoch ?? 0,
-        });
+      const isMember = member?.incarnation === message.incarnation && isSameProcess(member, message);
+      if (isMember) this.#reattach(member, link, message);
+      else this.#sendRemoved(link, message.incarnation);
       return;
     }
     if (this.#stopping || this.#heirs.isDead(message, this.#ports.nowMs())) return;
+    if (!this.#publisher.isReserved) {
+      this.#heirs.wait(link, message);
+      return;
+    }
     if (member !== undefined && !isSameProcess(member, message)) {
       // M3: nothing says that the process which has this id is dead.
       const mustEnd = this.#heirs.onRival(member, link, message);
@@ -283,13 +287,16 @@ export class ManagerCore {
     const { host, port, pid } = message;
     const identity = { id, incarnation: this.#nextIncarnation++, host, port, pid };
     this.#roster.members.set(id, newMember(identity, link, this.#ports.nowMs()));
-    this.#ports.log(
-      'info',
-      `node ${id}: joins as incarnation ${identity.incarnation}, ${host}:${port}, pid ${pid}`,
-    );
+    const life = `incarnation ${identity.incarnation}`;
+    this.#ports.log('info', `node ${id}: joins as ${life}, ${host}:${port}, pid ${pid}`);
     if (this.map === null) this.#earlyRegistrations.set(id, { link, rid: message.rid });
     else this.#welcome(id, link, message.rid, this.map);
     this.#reconcile();
+  }
+
+  /** M6: that incarnation is over; whoever had it joins anew. */
+  #sendRemoved(link: Link, incarnation: number): void {
+    link.send({ type: MessageType.removed, incarnation, epoch: this.map?.epoch ?? 0 });
   }
 
   #freeId(): number {
@@ -419,7 +426,7 @@ export class ManagerCore {
   #announce(map: ClusterMap, previous: ClusterMap | null): void {
     for (const node of map.nodes) {
       const member = this.#roster.members.get(node.id);
-      if (member?.incarnation === node.incarnation) this.#admit(member);
+      if (member?.incarnation === node.incarnation) this.#leases.admit(member);
     }
     this.#roster.keepCopied((slot, id) => map.slot(slot).learners.includes(id));
     for (const [id, { link, rid }] of this.#earlyRegistrations) this.#welcome(id, link, rid, map);
@@ -428,14 +435,6 @@ export class ManagerCore {
     for (const link of this.#links) link.send(message);
     this.#ports.log(...describeChange(previous, map));
     this.#reconcile();
-  }
-
-  #admit(member: Member): void {
-    if (member.admitted) return;
-    member.admitted = true;
-    this.#roster.lostAtMs.delete(member.id);
-    // Admitted without ever having asked: it gets a lease's time to do so.
-    this.#leases.assume(member);
   }
 
   tick(): void {

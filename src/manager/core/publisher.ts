@@ -26,6 +26,8 @@ export class Publisher {
   #plan: FencePlan | null = null;
   #planSerial = 0;
   #serial = 0;
+  #savedSerial = 0;
+  #reservedSerial = 0;
   #mustPublish = false;
 
   constructor(options: PublisherOptions) {
@@ -34,8 +36,20 @@ export class Publisher {
 
   restore({ serial, fencing }: ManagerState, map: ClusterMap | null): void {
     this.#serial = serial;
+    this.#savedSerial = serial;
     this.#map = map;
     this.#mustPublish = fencing;
+  }
+
+  /** Saves that a new life of the manager has begun, before it gives anybody anything that must be unique. */
+  reserve(): void {
+    this.#reservedSerial = ++this.#serial;
+    const map = this.#map?.toData() ?? null;
+    this.#options.persist({ serial: this.#serial, map, fencing: this.#mustPublish });
+  }
+
+  get isReserved(): boolean {
+    return this.#savedSerial >= this.#reservedSerial;
   }
 
   /** The map that is out. */
@@ -75,6 +89,7 @@ export class Publisher {
 
   /** The state of that serial is saved: what waited for it goes out. */
   onPersisted(serial: number): void {
+    this.#savedSerial = Math.max(this.#savedSerial, serial);
     const map = this.#next;
     if (map !== null && serial >= this.#nextSerial) {
       const previous = this.#map;
