@@ -64,7 +64,7 @@ export class Heirs {
     // A copy: who must go on waiting is added again.
     for (const [link, message] of [...this.#waiting]) {
       const holder = this.#roster.members.get(message.nodeId);
-      if (holder?.link === null) continue;
+      if (holder?.link === null && !isSameProcess(holder, message)) continue;
       this.#waiting.delete(link);
       this.#register(link, message);
     }
