@@ -6,7 +6,7 @@ import { runSchedule } from './schedule.js';
  * Schedules that once found a bug in the cores, with what they found. They repeat it only while the simulator draws the
  * same schedule from the same seed: after a change to the simulator itself, `npm run sim -- --mutants` finds new ones.
  */
-const kept: readonly { readonly seed: number; readonly bias: Bias; readonly found: string }[] = [
+const kept: readonly { readonly seed: number; readonly bias?: Bias; readonly found: string }[] = [
   {
     seed: 3,
     bias: 'managerAway',
@@ -40,13 +40,26 @@ const kept: readonly { readonly seed: number; readonly bias: Bias; readonly foun
     bias: 'siblings',
     found: 'RMW1: the same, on an absent key',
   },
+  {
+    seed: 45357,
+    found: 'M3, M6: two restarts of the manager from one saved state gave one incarnation to two processes',
+  },
+  {
+    seed: 1000765,
+    found:
+      'M3: a process that registered while a restarted manager saved its state waited for itself, for ever',
+  },
+  {
+    seed: 108027,
+    found: 'M2: a node was isolated on reports of a cut that had ended',
+  },
 ];
 
 describe('schedules that once failed', () => {
   for (const { seed, bias, found } of kept) {
-    it(`seed ${seed}, ${bias}: ${found}`, function () {
+    it(`seed ${seed}${bias === undefined ? '' : `, ${bias}`}: ${found}`, function () {
       this.timeout(10_000);
-      expect(runSchedule(seed, { bias }).violation).to.equal(null);
+      expect(runSchedule(seed, bias === undefined ? {} : { bias }).violation).to.equal(null);
     });
   }
 });
