@@ -27,8 +27,11 @@ export async function runShop(options: ShopCommandOptions): Promise<number> {
 
   const reader = createInterface({ input, terminal: isTerminal, ...(isTerminal ? { output } : {}) });
   reader.on('SIGINT', () => reader.close());
+  // Input that has ended closes the reader while its last lines are still being worked off; Node 24 prompts no more.
+  let isClosed = false;
+  reader.once('close', () => (isClosed = true));
   const prompt = (): void => {
-    if (!isTerminal) return;
+    if (!isTerminal || isClosed) return;
     reader.setPrompt(`${commands.user ?? 'nobody'}> `);
     reader.prompt();
   };
