@@ -25,8 +25,6 @@ const valueBytesMaxMax = 64 * 1024 * 1024;
 /** Below this, a busy machine loses leases without any fault. */
 const leaseMsMin = 100;
 const leaseMsMax = 60_000;
-/** A cluster on a picked port without a data directory cannot be taken over: its nodes end without their manager. */
-const orphanMsMax = 10_000;
 
 interface StartOptions {
   nodes: number;
@@ -173,8 +171,7 @@ async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
     valueBytesMax: wholeNumber('--max-value-bytes', args.maxValueBytes, 1, valueBytesMaxMax),
     leaseMs: wholeNumber('--lease-ms', args.leaseMs, leaseMsMin, leaseMsMax),
   };
-  const canBeTakenOver = port !== 0 || args.dataDir !== undefined;
-  const endWithoutManagerMs = args.endWithoutManagerMs ?? (canBeTakenOver ? undefined : orphanMsMax);
+  const { endWithoutManagerMs } = args;
   const nodeExtras: NodeExtras = {
     logLevel: args.logLevel,
     ...(endWithoutManagerMs === undefined ? {} : { endWithoutManagerMs }),

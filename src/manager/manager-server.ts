@@ -26,7 +26,7 @@ const tickMs = 10;
 /** Slots per cluster: the multiple of the number of nodes next to this. */
 const slotsAimed = 256;
 /** Nodes that no later manager could find end after so long without theirs. */
-const endWithoutManagerMs = 30_000;
+const endWithoutManagerMs = 10_000;
 /** How long nodes may take to end in good order before they are killed. */
 const stopMsMax = 3000;
 /** So many deaths of nodes before the cluster is ready mean that it will not be. */
