@@ -173,7 +173,7 @@ export class ClientCore {
   /** W7: tried again when a newer map comes, or after a pause. */
   #wait(operation: Operation): void {
     const { retryMsMin, retryMsMax } = this.#timings;
-    const pauseMs = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(operation.attempts - 1, 16));
+    const pauseMs = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(operation.pauses++, 16));
     operation.state = OperationState.waiting;
     operation.rid = 0;
     operation.awaited = 0;
@@ -367,6 +367,8 @@ export class ClientCore {
     this.#map = map;
     this.#ports.mapAdopted(map, previous);
     this.#table.forEach((operation) => {
+      // Things have changed: what it waited for so far says nothing of how long it has to wait now.
+      operation.pauses = 0;
       if (operation.state === OperationState.waiting) this.#attempt(operation);
       else this.#followMap(operation, map, previous);
     });

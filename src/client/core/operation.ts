@@ -51,6 +51,8 @@ export class Operation {
 
   // The present attempt.
   attempts = 0;
+  /** Pauses between attempts since the newest map: the back-off goes by them. */
+  pauses = 0;
   epoch = 0;
   sentMs = 0;
   retryAtMs = 0;
@@ -101,6 +103,7 @@ export class Operation {
     this.wantValue = false;
     this.opNumber = 0;
     this.attempts = 0;
+    this.pauses = 0;
     this.forgetAttempts();
     this.present = false;
     this.applied = false;
