@@ -238,6 +238,9 @@ export class ManagerServer {
       spawn: (nodeId) => {
         this.#spawner.spawn(nodeId);
       },
+      watch: (nodeId, pid) => {
+        this.#spawner.adopt(nodeId, pid);
+      },
       persist: (state) => {
         this.#writer.write(state);
       },

@@ -75,8 +75,9 @@ export class Spawner {
     if (child.connected) child.disconnect();
   }
 
-  /** Watches over a node that an earlier manager forked. */
+  /** Watches over a node that an earlier manager forked. Those forked here are watched anyway. */
   adopt(nodeId: number, pid: number): void {
+    for (const child of this.#children.keys()) if (child.pid === pid) return;
     this.#adopted.set(pid, nodeId);
   }
 

@@ -53,6 +53,11 @@ const kept: readonly { readonly seed: number; readonly bias?: Bias; readonly fou
     seed: 108027,
     found: 'M2: a node was isolated on reports of a cut that had ended',
   },
+  {
+    seed: 110009,
+    found:
+      'M3: a process forked by a manager that had saved nothing was admitted, died, and nobody was told of its end',
+  },
 ];
 
 describe('schedules that once failed', () => {

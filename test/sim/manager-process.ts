@@ -12,7 +12,7 @@ import type { World } from './world.js';
 
 export class ManagerProcess extends SimProcess {
   readonly core: ManagerCore;
-  /** Processes that earlier managers forked, as far as they are on record. */
+  /** Processes that earlier managers forked, as far as they are on record or have registered. */
   readonly inherited: Set<number>;
   readonly #writing: ManagerState[] = [];
 
@@ -26,6 +26,10 @@ export class ManagerProcess extends SimProcess {
         random: () => world.prng.next(),
         spawn: (nodeId) => {
           world.spawnNode(nodeId, this);
+        },
+        watch: (_nodeId, pid) => {
+          const isChild = world.nodes.some((node) => node.pid === pid && node.parent === this);
+          if (!isChild) this.inherited.add(pid);
         },
         persist: (state) => {
           this.#persist(state);

@@ -285,6 +285,7 @@ export class ManagerCore {
     const known = this.#knownNodes.get(id);
     this.#knownNodes.set(id, { id, spawned: known?.spawned ?? false, pid: message.pid });
     const { host, port, pid } = message;
+    if (known?.spawned === true) this.#ports.watch(id, pid);
     const identity = { id, incarnation: this.#nextIncarnation++, host, port, pid };
     this.#roster.members.set(id, newMember(identity, link, this.#ports.nowMs()));
     const life = `incarnation ${identity.incarnation}`;
