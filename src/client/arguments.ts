@@ -54,6 +54,16 @@ export function checkedPrefix(prefix: string | undefined, settings: ClusterSetti
 }
 
 /** @throws GTStoreError INVALID_ARGUMENT */
+export function checkOptions(options: object): void {
+  if (typeof options === 'object' && (options as object | null) !== null) return;
+  throw invalidArgument(`the options must be an object, not ${describe(options)}`);
+}
+
+export function isIterable(items: unknown): items is Iterable<unknown> {
+  return typeof items === 'object' && items !== null && Symbol.iterator in items;
+}
+
+/** @throws GTStoreError INVALID_ARGUMENT */
 export function checkedSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal === undefined || signal instanceof AbortSignal) return signal;
   throw invalidArgument(`signal must be an AbortSignal, not ${describe(signal)}`);

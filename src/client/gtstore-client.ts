@@ -17,7 +17,9 @@ import {
   checkedSignal,
   checkedTimeoutMs,
   checkedValue,
+  checkOptions,
   invalidArgument,
+  isIterable,
   parseAddress,
 } from './arguments.js';
 import type { OperationOptions, WriteOptions } from './arguments.js';
@@ -118,8 +120,9 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * Begins the session: cluster map, clock offset, limits, connections. Calling it again is the same as once.
    * @throws GTStoreError UNAVAILABLE if no cluster answers within the deadline, PROTOCOL if something else does
    */
-  init(options: Pick<OperationOptions, 'timeoutMs'> = {}): Promise<void> {
-    if (this.#state === 'closed') return Promise.reject(new GTStoreError('CLOSED', 'the client was closed'));
+  async init(options: Pick<OperationOptions, 'timeoutMs'> = {}): Promise<void> {
+    if (this.#state === 'closed') throw new GTStoreError('CLOSED', 'the client was closed');
+    checkOptions(options);
     this.#opening ??= this.#open(options.timeoutMs);
     return this.#opening;
   }
@@ -295,21 +298,26 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   // --- many keys ---------------------------------------------------------------------------------------------------
 
   /** The values in the order of the keys, undefined where absent; each is read by itself. Errors as `get`. */
-  getMany(keys: Iterable<string>, options: OperationOptions = {}): Promise<(StoreValue | undefined)[]> {
+  async getMany(keys: Iterable<string>, options: OperationOptions = {}): Promise<(StoreValue | undefined)[]> {
+    if (!isIterable(keys)) throw invalidArgument('getMany needs an array or another iterable of keys');
     const remaining = this.#deadline(options);
     return mapInWindow(keys, this.#window, (key) => this.get(key, remaining()));
   }
 
   /** Stores the entries, each by itself, and gives their versions in the same order. Errors as `put`. */
-  putMany(
+  async putMany(
     entries: Iterable<readonly [key: string, value: StoreValue]> | Readonly<Record<string, StoreValue>>,
     options: WriteOptions = {},
   ): Promise<{ version: Version }[]> {
+    if (typeof entries !== 'object' || (entries as unknown) === null) {
+      throw invalidArgument('putMany needs an object, or an iterable of [key, value] pairs');
+    }
     const remaining = this.#deadline(options);
-    const pairs = Symbol.iterator in entries ? entries : Object.entries(entries);
-    return mapInWindow(pairs as Iterable<readonly [string, StoreValue]>, this.#window, ([key, value]) =>
-      this.put(key, value, { ...options, ...remaining() }),
-    );
+    const pairs = isIterable(entries) ? entries : Object.entries(entries);
+    return mapInWindow(pairs as Iterable<readonly [string, StoreValue]>, this.#window, (pair) => {
+      if (!Array.isArray(pair)) throw invalidArgument('putMany needs [key, value] pairs');
+      return this.put(pair[0], pair[1], { ...options, ...remaining() });
+    });
   }
 
   /**
@@ -321,6 +329,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   async *entries(
     options: { readonly prefix?: string; readonly timeoutMs?: number } = {},
   ): AsyncGenerator<[key: string, value: StoreValue]> {
+    checkOptions(options);
     const prefix = checkedPrefix(options.prefix, this.#assertOpen());
     const timeoutMs = checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
     for await (const entry of scan(this.#session, prefix, timeoutMs)) {
@@ -394,6 +403,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settings = this.#assertOpen();
+      checkOptions(options);
       const deadlineMs = this.#session.now() + checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
       const signal = checkedSignal(options.signal);
       if (signal?.aborted === true) {
@@ -424,7 +434,9 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   }
 
   /** Options of the steps of one call: what is left of its deadline. */
-  #deadline({ timeoutMs, signal }: OperationOptions): () => OperationOptions {
+  #deadline(options: OperationOptions): () => OperationOptions {
+    checkOptions(options);
+    const { timeoutMs, signal } = options;
     const untilMs = performance.now() + checkedTimeoutMs(timeoutMs, this.#timeoutMs);
     return () => {
       const leftMs = Math.max(1, untilMs - performance.now());

@@ -1,4 +1,4 @@
-/** The status document, as `gtstore status --json` prints it. */
+/** The status document; `gtstore status --json` prints it without `clusterId`. */
 
 export type NodeState = 'up' | 'suspect' | 'down' | 'joining' | 'leaving';
 

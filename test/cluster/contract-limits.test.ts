@@ -164,6 +164,19 @@ describe('the contract: limits, arguments, deadlines', function () {
       () => store.increment('new', wrong('1')),
       ...[wrong({}), wrong('signal')].map((signal) => () => store.get('text', { signal })),
       ...['\ud800', wrong(7), wrong(null)].map((prefix) => () => store.entries({ prefix }).next()),
+      ...[wrong(null), wrong(5)].flatMap((options: never) => [
+        () => store.put('text', 1, options),
+        () => store.get('text', options),
+        () => store.delete('text', options),
+        () => store.getMany(['text'], options),
+        () => store.entries(options).next(),
+      ]),
+      ...[wrong(null), wrong(5), wrong('text')].flatMap((many: never) => [
+        () => store.getMany(many),
+        () => store.putMany(many),
+      ]),
+      () => store.getMany(wrong({})),
+      () => store.putMany([wrong('ab')]),
       () => store.reportNodeFailure(99),
       () => store.reportNodeFailure(-1),
     ];

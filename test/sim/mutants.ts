@@ -25,6 +25,8 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** Leans the schedules towards the situation; none: as they come. */
   readonly bias?: Bias;
+  /** Where to begin, for a bug that shows in one of some 100,000 schedules; default: at seed 1. */
+  readonly firstSeed?: number;
   /** Found within a second or two: part of `npm test`. */
   readonly quick?: boolean;
 }
@@ -378,6 +380,13 @@ export const mutants: readonly Mutant[] = [
       'record.value = value === null ? null : copyOf(value);',
       'record.value = value;',
     ),
+    quick: true,
+  },
+  {
+    name: 'only own forks watched',
+    rule: 'M3',
+    edits: one(`${manager}/manager-core.js`, 'this.#ports.watch(id, pid);', 'this.#ports.nowMs();'),
+    firstSeed: 110_000,
     quick: true,
   },
 ];

@@ -64,12 +64,12 @@ function makeFolder(mutant: Mutant): string {
   return folder;
 }
 
-/** Searches seeds from 1 on. */
+/** Searches seeds from 1 on, or from where the mutant says. */
 export async function hunt(mutant: Mutant, schedulesMax: number): Promise<MutantResult> {
   const folder = makeFolder(mutant);
   const startedAt = Date.now();
   try {
-    const args = ['--hunt', '--schedules', String(schedulesMax), '--seed', '1'];
+    const args = ['--hunt', '--schedules', String(schedulesMax), '--seed', String(mutant.firstSeed ?? 1)];
     if (mutant.bias !== undefined) args.push('--bias', mutant.bias);
     const output = await run([join(folder, 'test/sim/main.js'), ...args]);
     const found = JSON.parse(output) as { schedules: number; violation: string | null };
