@@ -196,7 +196,8 @@ describe('the contract: keys, values, and the calls on them', function () {
       expect(own, 'in the order of one client').to.deep.equal(own.toSorted((a, b) => a - b));
     });
     const doubtful = [...told.values()].filter((isApplied) => !isApplied).length;
-    expect(doubtful, 'unknown outcomes').to.be.at.most(2 * clients.length);
+    // Each kill changes the primary twice, when it is missed and when it is back; either may catch a call of each.
+    expect(doubtful, 'unknown outcomes').to.be.at.most(2 * 2 * clients.length);
   });
 
   it('of concurrent deletes, creations and conditional writes exactly one succeeds', async () => {
