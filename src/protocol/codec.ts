@@ -57,7 +57,7 @@ export class MessageDecoder {
   }
 
   /**
-   * Decodes [start, end) of `buffer`. A hot message is good until the next message of its type is decoded here, and
+   * Decodes [start, end) of `buffer`; of a run of several messages the first, `next` gives the others. A hot message is good until the next message of its type is decoded here, and
    * the values in it as long as the bytes of `buffer` stay as they are: see {@link keepMessage}.
    *
    * @throws ProtocolError if it is not exactly one message
@@ -67,13 +67,27 @@ export class MessageDecoder {
       throw new ProtocolError(`a frame of ${end - start} bytes; the limit is ${this.frameBytesMax}`);
     }
     const { reader } = this;
+    this.hot.left = 0;
     reader.reset(buffer, start, end);
     const count = reader.array();
     if (count === 0) throw new ProtocolError('a message without a type');
     const type = reader.uint();
     if (type >= firstColdType) return decodeCold(buffer, start, end);
     const message = this.hot.decode(reader, type, count);
-    reader.done();
+    if (this.hot.left === 0) reader.done();
+    return message;
+  }
+
+  /**
+   * The next message of the frame that was decoded last, if it is a run (ACK, VALIDATE); null: there is none.
+   *
+   * @throws ProtocolError if what follows is no message of it
+   */
+  next(): Message | null {
+    const { hot, reader } = this;
+    if (hot.left === 0) return null;
+    const message = hot.next(reader);
+    if (hot.left === 0) reader.done();
     return message;
   }
 }
@@ -89,8 +103,6 @@ export function keepMessage(message: Message): Message {
       return { ...message, version: cloneVersion(message.version), value: keepBytes(message.value) };
     case MessageType.condition:
       return { ...message, expected: cloneVersion(message.expected), value: keepBytes(message.value) };
-    case MessageType.validate:
-      return { ...message, version: cloneVersion(message.version) };
     case MessageType.copyBatch:
     case MessageType.scanBatch:
       return {

@@ -5,7 +5,8 @@
  *     [type, ...fields in the order of their interface]
  *
  * with a version as its four numbers, a key as a str of key bytes, a value as bin or nil, and an applied list as an
- * array of numbers or nil. COPY_BATCH and SCAN_BATCH are `[type, rid, done, ...entries]`, each entry an array
+ * array of numbers or nil. ACK and VALIDATE are *runs*, `[type, rid, ...rids]`: a message for each request id, in that
+ * order. COPY_BATCH and SCAN_BATCH are `[type, rid, done, ...entries]`, each entry an array
  * `[key, hlc, clientId, seq, epoch, valid, value, expiresAtMs, applied]`.
  *
  * This file writes them; hot-decoder.ts reads them.
@@ -39,13 +40,13 @@ import type { MsgpackWriter } from './msgpack-writer.js';
 /** Longest key a frame may carry, in bytes. The cluster's own limit is lower and is the node's to check. */
 export const wireKeyBytesMax = 65_536;
 
-/** Array elements of a message of each hot type; of a batch without entries. */
+/** Array elements of a message of each hot type; of a batch without entries, of a run of one. */
 export const elementCounts: Readonly<Record<HotMessage['type'], number>> = {
   [MessageType.write]: 12,
   [MessageType.ack]: 2,
   [MessageType.stale]: 10,
   [MessageType.fenced]: 4,
-  [MessageType.validate]: 6,
+  [MessageType.validate]: 2,
   [MessageType.get]: 4,
   [MessageType.value]: 8,
   [MessageType.condition]: 15,
@@ -60,6 +61,16 @@ export const entryElements = 9;
 
 /** Hot types are the low numbers; the cold ones begin here. */
 export const firstColdType = MessageType.hello;
+
+/** Messages that are no more than a request id: those that follow each other on a connection share one frame. */
+export type RunMessage = AckMessage | ValidateMessage;
+
+/** Messages in one frame, at most: its length and count stay within the two bytes that `extendRun` writes. */
+export const runLengthMax = 4096;
+
+export function isRun(message: Message): message is RunMessage {
+  return message.type === MessageType.ack || message.type === MessageType.validate;
+}
 
 export function isHot(message: Message): message is HotMessage {
   return message.type < firstColdType;
@@ -80,6 +91,9 @@ export function encodeHot(writer: MsgpackWriter, message: HotMessage): void {
       writer.pos = putWrite(writer, message);
       return;
     case MessageType.ack:
+    case MessageType.validate:
+      writer.pos = putRun(writer, message);
+      return;
     case MessageType.ping:
     case MessageType.pong:
       writer.pos = putRidOnly(writer, message);
@@ -89,9 +103,6 @@ export function encodeHot(writer: MsgpackWriter, message: HotMessage): void {
       return;
     case MessageType.fenced:
       writer.pos = putFenced(writer, message);
-      return;
-    case MessageType.validate:
-      writer.pos = putValidate(writer, message);
       return;
     case MessageType.get:
       writer.pos = putGet(writer, message);
@@ -129,11 +140,39 @@ function putWrite(writer: MsgpackWriter, message: WriteMessage): number {
   return putApplied(buf, pos, applied);
 }
 
-function putRidOnly(writer: MsgpackWriter, message: AckMessage | PingMessage | PongMessage): number {
+function putRidOnly(writer: MsgpackWriter, message: PingMessage | PongMessage): number {
   writer.ensure(fixedBytesMax);
   const { buf } = writer;
   const pos = putHeader(buf, writer.pos, message.type);
   return putUint(buf, pos, message.rid);
+}
+
+/** The frame of a run with one message, as `extendRun` wants to find it: an array 16. */
+function putRun(writer: MsgpackWriter, message: RunMessage): number {
+  writer.ensure(fixedBytesMax);
+  const { buf, pos } = writer;
+  buf[pos] = 0xdc;
+  buf[pos + 1] = 0;
+  buf[pos + 2] = 2;
+  buf[pos + 3] = message.type;
+  return putUint(buf, pos + 4, message.rid);
+}
+
+/**
+ * Adds one more message to a run: to the frame that begins at `start`, header included, and ends at `writer.pos`.
+ *
+ * @throws ProtocolError if `rid` is no unsigned integer; nothing has changed then
+ */
+export function extendRun(writer: MsgpackWriter, start: number, rid: number): void {
+  writer.ensure(uintBytesMax);
+  const { buf } = writer;
+  writer.pos = putUint(buf, writer.pos, rid);
+  const count = (((buf[start + 5] ?? 0) << 8) | (buf[start + 6] ?? 0)) + 1;
+  buf[start + 5] = count >>> 8;
+  buf[start + 6] = count;
+  const length = writer.pos - start - 4;
+  buf[start + 2] = length >>> 8;
+  buf[start + 3] = length;
 }
 
 function putStale(writer: MsgpackWriter, message: StaleMessage): number {
@@ -154,12 +193,6 @@ function putFenced(writer: MsgpackWriter, message: FencedMessage): number {
   pos = putUint(buf, pos, message.rid);
   pos = putUint(buf, pos, message.epoch);
   return putUint(buf, pos, message.reason);
-}
-
-function putValidate(writer: MsgpackWriter, message: ValidateMessage): number {
-  const buf = roomFor(writer, message.key, null, null);
-  const pos = putHeader(buf, writer.pos, message.type);
-  return putKey(buf, putVersion(buf, pos, message.version), message.key);
 }
 
 function putGet(writer: MsgpackWriter, message: GetMessage): number {

@@ -10,6 +10,7 @@ import { isAppliedLength } from './applied-list.js';
 import type { AppliedList } from './applied-list.js';
 import { ProtocolError } from './errors.js';
 import { elementCounts, entryElements, wireKeyBytesMax } from './hot-codec.js';
+import type { RunMessage } from './hot-codec.js';
 import { ConditionStatus, FencedReason, MessageType, RefusedReason, WriteKind } from './messages.js';
 import type {
   AckMessage,
@@ -66,11 +67,7 @@ export class HotDecoder {
     epoch: 0,
     reason: FencedReason.oldEpoch,
   };
-  private readonly validate: Scratch<ValidateMessage> = {
-    type: MessageType.validate,
-    version: noVersion(),
-    key: '',
-  };
+  private readonly validate: Scratch<ValidateMessage> = { type: MessageType.validate, rid: 0 };
   private readonly get: Scratch<GetMessage> = { type: MessageType.get, rid: 0, versionOnly: false, key: '' };
   private readonly value: Scratch<ValueMessage> = {
     type: MessageType.value,
@@ -107,6 +104,9 @@ export class HotDecoder {
     reason: RefusedReason.keyTooLarge,
   };
   private readonly ping: Scratch<PingMessage> = { type: MessageType.ping, rid: 0 };
+  private run: Scratch<RunMessage> = this.ack;
+  /** Messages of the run that was begun last which are still to be read. */
+  left = 0;
   private readonly pong: Scratch<PongMessage> = { type: MessageType.pong, rid: 0 };
 
   /**
@@ -130,7 +130,9 @@ export class HotDecoder {
         return message;
       }
       case MessageType.ack:
-        return ridOnly(reader, this.ack, count);
+        return this.firstOf(reader, this.ack, count);
+      case MessageType.validate:
+        return this.firstOf(reader, this.validate, count);
       case MessageType.ping:
         return ridOnly(reader, this.ping, count);
       case MessageType.pong:
@@ -152,13 +154,6 @@ export class HotDecoder {
         message.rid = readUint(reader);
         message.epoch = readUint(reader);
         message.reason = oneOf(reader, FencedReason.memberUnreachable, 'reason of FENCED') as FencedReason;
-        return message;
-      }
-      case MessageType.validate: {
-        expectElements(type, count);
-        const message = this.validate;
-        readVersion(reader, message.version);
-        message.key = readKey(reader, wireKeyBytesMax);
         return message;
       }
       case MessageType.get: {
@@ -205,6 +200,21 @@ export class HotDecoder {
     }
   }
 
+  private firstOf(reader: MsgpackReader, message: Scratch<RunMessage>, count: number): RunMessage {
+    if (count < elementCounts[message.type]) wrongCount(message.type, elementCounts[message.type], count);
+    this.run = message;
+    this.left = count - elementCounts[message.type];
+    message.rid = readUint(reader);
+    return message;
+  }
+
+  /** Reads the next message of a run; `left` says how many there are. */
+  next(reader: MsgpackReader): RunMessage {
+    this.left--;
+    this.run.rid = readUint(reader);
+    return this.run;
+  }
+
   private readCondition(reader: MsgpackReader, count: number): ConditionMessage {
     const message = this.condition;
     expectElements(message.type, count);
@@ -238,7 +248,7 @@ function oneOf(reader: MsgpackReader, max: number, what: string): number {
   return value;
 }
 
-function ridOnly<M extends Scratch<AckMessage | PingMessage | PongMessage>>(
+function ridOnly<M extends Scratch<PingMessage | PongMessage>>(
   reader: MsgpackReader,
   message: M,
   count: number,

@@ -110,10 +110,10 @@ export interface FencedMessage {
   readonly reason: FencedReason;
 }
 
+/** What the WRITE of that request id, on the same connection, stored is committed at all members (W9). */
 export interface ValidateMessage {
   readonly type: typeof MessageType.validate;
-  readonly version: Version;
-  readonly key: string;
+  readonly rid: number;
 }
 
 export interface GetMessage {

@@ -21,6 +21,7 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { ProtocolError } from '../protocol/errors.js';
+import { isRun } from '../protocol/hot-codec.js';
 import { MessageType } from '../protocol/messages.js';
 import type { ErrorMessage, HelloMessage, Link, Message, WelcomeMessage } from '../protocol/messages.js';
 import type { CloseCode, CloseReason } from './close-reason.js';
@@ -157,7 +158,7 @@ export class Connection implements Link, Sink, Receiver, Watched {
     let bytes = 0;
     for (const { state, out } of connections) {
       if (state !== 'open') continue;
-      if (first === undefined) {
+      if (first === undefined || isRun(message)) {
         first = out;
         bytes = out.append(message);
       } else {

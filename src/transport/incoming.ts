@@ -87,7 +87,21 @@ export class Incoming {
 
   private readonly onFrame = (buffer: Buffer, start: number, end: number): void => {
     if (this.stopped) return;
-    if (this.held === undefined) this.receiver.onMessage(this.decoder.decode(buffer, start, end));
-    else this.held.push(Buffer.from(buffer.subarray(start, end)));
+    if (this.held !== undefined) {
+      this.held.push(Buffer.from(buffer.subarray(start, end)));
+      return;
+    }
+    const { decoder } = this;
+    this.receiver.onMessage(decoder.decode(buffer, start, end));
+    // The rest of a run is handed on whole, held back or not: it is no more than its request ids.
+    for (let next = decoder.next(); next !== null; next = decoder.next()) {
+      // A method call: a handler may have stopped this since.
+      if (this.hasStopped()) return;
+      this.receiver.onMessage(next);
+    }
   };
+
+  private hasStopped(): boolean {
+    return this.stopped;
+  }
 }

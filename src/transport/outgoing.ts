@@ -15,6 +15,8 @@
  */
 import { Buffer } from 'node:buffer';
 import { encodeMessage } from '../protocol/codec.js';
+import { extendRun, isRun, runLengthMax } from '../protocol/hot-codec.js';
+import type { RunMessage } from '../protocol/hot-codec.js';
 import type { Message } from '../protocol/messages.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import type { Flushable } from './flusher.js';
@@ -95,6 +97,11 @@ export class Outgoing implements Flushable {
   private readonly writer = new MsgpackWriter(0);
   /** `noChunk` while there is nothing to send. */
   private chunk = noChunk;
+  /** The run that is the last frame of the current chunk, if `runEnd` is where the chunk ends so far. */
+  private runType: RunMessage['type'] | 0 = 0;
+  private runStart = 0;
+  private runEnd = -1;
+  private runLength = 0;
   /** Chunks that were filled since the last flush. */
   private readonly waiting: Filled[] = [];
   private waitingBytes = 0;
@@ -118,17 +125,37 @@ export class Outgoing implements Flushable {
   }
 
   /**
-   * Encodes a message to the end of the current chunk.
+   * Encodes a message to the end of the current chunk: as a frame of its own, or as one more of a run.
    *
-   * @returns the bytes of its frame
+   * @returns the bytes that were added
    * @throws TypeError as `encodeMessage`
    */
   append(message: Message): number {
     this.makeRoom();
     const { writer } = this;
     const start = writer.pos;
-    encodeMessage(writer, message);
+    if (isRun(message)) this.appendToRun(message);
+    else encodeMessage(writer, message);
     return writer.pos - start;
+  }
+
+  /** To the last frame, if that is a run of the same type. */
+  private appendToRun(message: RunMessage): void {
+    const { writer } = this;
+    const { type, rid } = message;
+    const isNext = this.runEnd === writer.pos && this.runType === type && this.runLength < runLengthMax;
+    if (isNext && rid >>> 0 === rid) {
+      extendRun(writer, this.runStart, rid);
+      this.runLength++;
+    } else {
+      const start = writer.pos;
+      this.runEnd = -1;
+      encodeMessage(writer, message);
+      this.runType = type;
+      this.runStart = start;
+      this.runLength = 1;
+    }
+    this.runEnd = writer.pos;
   }
 
   /** Appends the frame that was the last one appended to `from`, of that many bytes. */
@@ -198,6 +225,7 @@ export class Outgoing implements Flushable {
     this.waiting.push({ buf, bytes, chunk: buf === chunk.buf ? chunk : undefined, given: 0 });
     this.waitingBytes += bytes;
     this.chunk = noChunk;
+    this.runEnd = -1;
     writer.buf = noChunk.buf;
     writer.pos = 0;
   }

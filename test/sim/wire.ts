@@ -37,8 +37,6 @@ export function cloneMessage(m: Message): Message {
     case MessageType.write:
     case MessageType.stale:
       return { ...m, version: version(m.version), value: bytes(m.value), applied: list(m.applied) };
-    case MessageType.validate:
-      return { ...m, version: version(m.version) };
     case MessageType.value:
     case MessageType.conditionResult:
       return { ...m, version: version(m.version), value: bytes(m.value) };
@@ -71,14 +69,12 @@ export function spoilMessage(m: Message): void {
       m.value?.fill(0xee);
       (m as { value: Uint8Array | null }).value = null;
       break;
-    case MessageType.validate:
-      spoilVersion(m.version);
-      break;
     case MessageType.copyBatch:
     case MessageType.scanBatch:
       for (const each of m.entries) each.value?.fill(0xee);
       return;
     case MessageType.ack:
+    case MessageType.validate:
     case MessageType.fenced:
     case MessageType.get:
     case MessageType.refused:

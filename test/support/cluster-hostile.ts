@@ -58,7 +58,7 @@ function honestFrames(key: string): Buffer[] {
       applied: null,
     }),
     encode({ type: MessageType.get, rid, versionOnly: false, key }),
-    encode({ type: MessageType.validate, version, key }),
+    encode({ type: MessageType.validate, rid }),
     encode({
       type: MessageType.condition,
       ...{ rid, epoch, opClientId: 13, opNumber: 1, retried: false, wantValue: true },

@@ -154,7 +154,7 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
   ack: of(T.ack, { rid: uint }),
   stale: of(T.stale, { rid: uint, version, hasEntry: bool, value, expiresAtMs: uint, applied }),
   fenced: of(T.fenced, { rid: uint, epoch: uint, reason: fc.constantFrom(0, 1, 2, 3, 4, 5, 6) }),
-  validate: of(T.validate, { version, key }),
+  validate: of(T.validate, { rid: uint }),
   get: of(T.get, { rid: uint, versionOnly: bool, key }),
   value: of(T.value, { rid: uint, present: bool, version, value }),
   condition: of(T.condition, {

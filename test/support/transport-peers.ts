@@ -103,7 +103,8 @@ export class RawPeer {
     socket.on('data', (chunk) => {
       this.chunks.push(chunk);
       this.#frames.push(chunk, (buffer, start, end) => {
-        this.messages.push(keepMessage(this.#decoder.decode(buffer, start, end)));
+        let message: Message | null = this.#decoder.decode(buffer, start, end);
+        for (; message !== null; message = this.#decoder.next()) this.messages.push(keepMessage(message));
       });
     });
   }

@@ -56,7 +56,7 @@ describe('codec: what is not a message', () => {
     ['an unknown cold type', [200, 1], /message type 200, unknown/],
     ['a huge type', [2 ** 50, 1], /unknown/],
     ['an element too few', [T.ack], /has 2 elements, this one 1/],
-    ['an element too many', [T.ack, 1, 2], /has 2 elements, this one 3/],
+    ['an element too many', [T.ping, 1, 2], /has 2 elements, this one 3/],
     ['a cold message with an element too many', [T.status, 1, 2], /has 2 elements, this one 3/],
     ['bytes after the message', Buffer.of(0x92, T.ack, 1, 0xc0), /1 bytes too many/],
     ['a negative rid', [T.ack, -1], /unsigned integer/],

@@ -77,7 +77,7 @@ describe('handshake', () => {
 
   it('another protocol version is told both versions and what to do, whichever side is the older', async () => {
     const { port } = await peers.listen(new Recorder());
-    const text = /protocol version 9 from your side, 1 here: install the same version of gtstore on both/;
+    const text = /protocol version 9 from your side, 2 here: install the same version of gtstore on both/;
     const foreign = { ...hello, protocolVersion: 9 };
     const error = await errorOf(peers.dial(port, new Recorder(), { hello: foreign }));
     expect(error.code).to.equal('PROTOCOL');
@@ -90,7 +90,7 @@ describe('handshake', () => {
     expect(other.code).to.equal('PROTOCOL');
     expect(other.message).to.match(text);
     await until(() => server.peers[0]!.messages.some((message) => message.type === T.error));
-    expect(protocolVersion).to.equal(1);
+    expect(protocolVersion).to.equal(2);
   });
 
   it('the ERROR of a listener that does not want the peer is what the dialler is told', async () => {

@@ -439,10 +439,19 @@ export class ClientCore {
     } else if (operation.state === OperationState.waiting) {
       if (nowMs >= operation.retryAtMs) this.#attempt(operation);
     } else if (nowMs - operation.sentMs >= this.#timings.answerMsMax * Math.min(operation.attempts, 8)) {
-      operation.members.forEach((id, i) => {
-        if ((operation.awaited & (1 << i)) !== 0) this.report(id);
-      });
-      this.#unanswered(operation);
+      this.#overdue(operation);
     }
   };
+
+  /**
+   * Whoever does not answer is reported. A read is tried elsewhere. A write is not sent again on a connection that
+   * stands: that would bring nothing but a second answer behind the first, and leave the write in doubt (W8). Either
+   * the answer comes, or the connection goes, or the node is taken off the slot (W7).
+   */
+  #overdue(operation: Operation): void {
+    operation.members.forEach((id, i) => {
+      if ((operation.awaited & (1 << i)) !== 0) this.report(id);
+    });
+    if (operation.kind === OperationKind.get) this.#unanswered(operation);
+  }
 }

@@ -24,7 +24,7 @@ export interface ClientPorts {
 
 /** Delays of the client core, all in milliseconds. */
 export interface ClientTimings {
-  /** A node that leaves a request unanswered for this long is reported, and the request is tried anew. */
+  /** A node that leaves a request unanswered for this long is reported; a read is tried elsewhere. */
   readonly answerMsMax: number;
   /** Pause before the second attempt; doubled for each further one, with jitter. */
   readonly retryMsMin: number;

@@ -38,11 +38,7 @@ export class Sender {
     applied: null,
   };
   readonly #get = { type: MessageType.get, rid: 0, versionOnly: false, key: '' };
-  readonly #validate = {
-    type: MessageType.validate,
-    version: { hlc: 0, clientId: 0, seq: 0, epoch: 0 },
-    key: '',
-  };
+  readonly #validate = { type: MessageType.validate, rid: 0 };
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -153,8 +149,7 @@ export class Sender {
   /** W9: lazily, to all members of the attempt that committed. */
   validate(operation: Operation): void {
     const message = this.#validate;
-    copyVersion(operation.version, message.version);
-    message.key = operation.key;
+    message.rid = operation.rid;
     for (const id of operation.members) this.#options.ports.node(id)?.sendLazily(message);
   }
 }

@@ -95,7 +95,7 @@ export class NodeCore implements ReplicaOwner {
         this.replica.onGet(link, message);
         return;
       case MessageType.validate:
-        this.replica.onValidate(message);
+        this.replica.onValidate(link, message);
         return;
       case MessageType.condition:
         this.#conditions.onCondition(link, message);
@@ -203,6 +203,7 @@ export class NodeCore implements ReplicaOwner {
 
   onLinkClosed(link: Link): void {
     this.#walks.onLinkClosed(link);
+    this.replica.onLinkClosed(link);
   }
 
   // --- identity ----------------------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ export class PeerWrites {
     for (const id of write.members) {
       if (id === this.#membership.nodeId) continue;
       const link: Link | undefined = this.#ports.peer(id);
-      link?.sendLazily({ type: MessageType.validate, version: write.version, key: write.record.key });
+      link?.sendLazily({ type: MessageType.validate, rid: write.rid });
     }
   }
 

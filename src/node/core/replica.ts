@@ -25,6 +25,7 @@ import type {
 import { clockAheadMsMax } from '../../protocol/settings.js';
 import { compareVersions, copyVersion } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
+import { AcceptedWrites } from './accepted-writes.js';
 import { Answers } from './answers.js';
 import type { Condition, KeyWork, Reader } from './key-work.js';
 import { isIdle, newKeyWork } from './key-work.js';
@@ -66,6 +67,7 @@ export class Replica implements PeerWriteOwner {
   readonly #waiting = new Set<KeyRecord>();
   readonly #settleQueue: SettleQueue;
   readonly #answers = new Answers();
+  readonly #accepted = new AcceptedWrites();
   #waiters = 0;
 
   constructor(
@@ -119,27 +121,33 @@ export class Replica implements PeerWriteOwner {
 
   /** W3, W4. */
   onWrite(link: Link, message: WriteMessage): void {
+    this.#accepted.note(link, message.rid, this.#write(link, message));
+  }
+
+  /** @returns the record that holds it now; null: it was not accepted. */
+  #write(link: Link, message: WriteMessage): KeyRecord | null {
     const map = this.#membership.map;
     const slot = map === null ? 0 : map.slotOf(message.key);
     const fault = this.#acceptFault(slot, message);
     if (fault !== -1) {
       this.fence(link, message.rid, fault);
-      return;
+      return null;
     }
     const refusal = this.#refusal(message);
     if (refusal !== -1) {
       this.refuse(link, message.rid, refusal);
-      return;
+      return null;
     }
     const record = this.store.get(slot, message.key) ?? this.store.insert(slot, message.key);
     const order = compareVersions(message.version, record);
     this.#takeApplied(record, message.applied);
     if (order < 0) {
       this.#answers.stale(link, message, record);
-      return;
+      return null;
     }
     if (order > 0) this.#overwrite(record, message.version, message.value, message.expiresAtMs);
     this.#answers.ack(link, message.rid);
+    return record;
   }
 
   #acceptFault(slot: number, message: WriteMessage): FencedReason | -1 {
@@ -187,14 +195,13 @@ export class Replica implements PeerWriteOwner {
   }
 
   /** W9. */
-  onValidate(message: ValidateMessage): void {
-    const map = this.#membership.map;
-    if (map === null) return;
-    const slot = map.slotOf(message.key);
-    if (this.#membership.role(slot) === Role.none) return;
-    const record = this.store.get(slot, message.key);
-    if (record === undefined || record.valid || compareVersions(message.version, record) !== 0) return;
-    this.#makeValid(record);
+  onValidate(link: Link, message: ValidateMessage): void {
+    const record = this.#accepted.take(link, message.rid);
+    if (record !== undefined && !record.valid) this.#makeValid(record);
+  }
+
+  onLinkClosed(link: Link): void {
+    this.#accepted.onLinkClosed(link);
   }
 
   #makeValid(record: KeyRecord): void {
