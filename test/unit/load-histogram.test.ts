@@ -55,7 +55,11 @@ describe('load: latency histogram', () => {
       }
       merged.merge(structuredClone(part.toData()));
     }
-    expect(merged.count).to.equal(3000);
+    const small = new Histogram();
+    small.record(1);
+    whole.record(1);
+    merged.merge(small.toData());
+    expect(merged.count).to.equal(3001);
     expect(merged.counts).to.deep.equal(whole.counts);
     expect([merged.minMs, merged.maxMs]).to.deep.equal([whole.minMs, whole.maxMs]);
     expect(merged.meanMs).to.be.closeTo(whole.meanMs, 1e-6 * whole.meanMs);

@@ -1,6 +1,5 @@
 // The hot loop, the schedule of the open loop and what is counted, with a store in memory.
 import { expect } from 'chai';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { GTStoreError, type StoreValue, type Version } from '../../src/client/index.js';
 import { Histogram } from '../../src/load/histogram.js';
 import { KeyList } from '../../src/load/key-list.js';
@@ -10,6 +9,7 @@ import type { LoadPlan } from '../../src/load/plan.js';
 import { Recorder, type Recording } from '../../src/load/recorder.js';
 import { type Kind, getPutWorkload, kinds, workloadNamed } from '../../src/load/workloads.js';
 import { loadPlan } from '../support/load-plan.js';
+import { stretch } from '../support/cluster-until.js';
 import { until } from '../support/until.js';
 
 const version: Version = { hlc: 1, clientId: 1, seq: 0, epoch: 0 };
@@ -83,8 +83,11 @@ async function drive(
   recorder.begin(performance.now(), Infinity);
   const lanes = new Lanes(store, keys, recorder, undefined, plan, 0);
   const ended = lanes.run(plan.inFlight);
-  await until(() => Object.values(store.calls).reduce((sum, count) => sum + count) >= calls);
-  lanes.stop();
+  try {
+    await until(() => Object.values(store.calls).reduce((sum, count) => sum + count) >= calls);
+  } finally {
+    lanes.stop();
+  }
   recorder.end(performance.now());
   await ended;
   expect(lanes.running).to.equal(0);
@@ -267,14 +270,18 @@ describe('load: open loop', () => {
     recorder.begin(performance.now(), Infinity);
     pacer.start(performance.now(), 0);
     const ended = lanes.run(plan.inFlight);
-    await until(() => isStill);
-    // The stretch of time is what is tested.
-    await sleep(stillMs);
-    store.beforeAnswer = () => Promise.resolve();
-    thaw();
-    await until(() => lanes.completed > 400);
-    lanes.stop();
-    pacer.stop();
+    try {
+      await until(() => isStill);
+      // The stretch of time is what is tested.
+      await stretch(stillMs);
+      store.beforeAnswer = () => new Promise((resolve) => setImmediate(resolve));
+      thaw();
+      await until(() => lanes.completed > 400);
+    } finally {
+      lanes.stop();
+      pacer.stop();
+      thaw();
+    }
     recorder.end(performance.now());
     await ended;
     const all = new Histogram();
