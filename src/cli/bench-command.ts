@@ -98,8 +98,8 @@ async function checkWritable(file: string): Promise<void> {
 
 const labels: Readonly<Record<Phase, string>> = {
   filling: 'storing keys',
-  'warming-up': 'warming up',
-  measuring: 'measuring',
+  'warming-up': 'warming up (s)',
+  measuring: 'measuring (s)',
   deleting: 'deleting keys',
 };
 
@@ -116,8 +116,7 @@ class PhaseBar {
       this.#phase = phase;
       this.#bar = progressBar(process.stderr, labels[phase], Math.ceil(total / units));
     }
-    const note = `${isTimed ? 's, ' : ''}${Math.round(rate).toLocaleString('en')} op/s`;
-    this.#bar?.show(Math.floor(done / units), note);
+    this.#bar?.show(Math.floor(done / units), `${Math.round(rate).toLocaleString('en')} op/s`);
   }
 
   clear(): void {

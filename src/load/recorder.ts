@@ -63,7 +63,9 @@ export class Recorder {
 
   /** Call it after `end`. */
   recording(): Recording {
-    const measuredMs = this.#beganMs === Infinity ? 0 : this.#endMs - this.#beganMs;
+    // To the microsecond: 1999.9999 would be one whole second and a strange rest.
+    const measuredMs =
+      this.#beganMs === Infinity ? 0 : Math.round(1000 * (this.#endMs - this.#beganMs)) / 1000;
     const perInterval = Array.from(
       { length: Math.ceil(measuredMs / intervalMs) },
       (_, interval) => this.#perInterval[interval] ?? 0,

@@ -212,6 +212,18 @@ describe('load: what is counted', () => {
     expect(recorder.recording().perInterval).to.deep.equal([0, 1, 0, 0, 0]);
   });
 
+  it('two seconds are two intervals, whatever the sums of the clock say', () => {
+    for (const beganMs of [0.1, 1234.567891, 98_765.4321, 7_654_321.123457]) {
+      const recorder = new Recorder();
+      recorder.begin(beganMs, beganMs + 2000);
+      expect(recorder.recording()).to.deep.include({ measuredMs: 2000, perInterval: [0, 0] });
+      recorder.end(beganMs + 2000.0000001);
+      expect(recorder.recording().perInterval).to.deep.equal([0, 0]);
+      recorder.end(beganMs + 1999.9999999);
+      expect(recorder.recording().measuredMs).to.equal(2000);
+    }
+  });
+
   it('stopped in the warm-up: nothing', () => {
     const recorder = new Recorder();
     recorder.succeeded(get, 0, 1);
