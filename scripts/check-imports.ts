@@ -36,9 +36,11 @@ const rooms: Readonly<Record<string, Room>> = {
   node: { mayImport: ['node/core', 'transport', 'protocol'] },
   manager: { mayImport: ['manager/core', 'transport', 'protocol'] },
   client: { mayImport: ['client/core', 'transport', 'protocol'] },
-  shop: { mayImport: ['client/index'] },
+  terminal: { mayImport: [], packages: [] },
+  load: { mayImport: ['client/index', 'protocol'] },
+  shop: { mayImport: ['client/index', 'terminal'] },
   testing: { mayImport: ['client/index', 'protocol'] },
-  cli: { mayImport: ['client/index', 'node', 'manager', 'transport', 'protocol'] },
+  cli: { mayImport: ['client/index', 'load', 'terminal', 'node', 'manager', 'transport', 'protocol'] },
 };
 const nodeModulesOfOneRoom = new Map([
   ['node:net', 'transport'],

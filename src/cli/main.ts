@@ -2,6 +2,7 @@
 /** `gtstore`: launches clusters and talks to them. Each command has a file of its own; here is what they share. */
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { benchCommand } from './bench-command.js';
 import { UsageError, guardProcess, reportFailure } from './exit.js';
 import { deleteCommand, getCommand, locateCommand, putCommand } from './key-commands.js';
 import { nodeCommand } from './node-command.js';
@@ -23,6 +24,7 @@ const commands = [
   getCommand,
   deleteCommand,
   locateCommand,
+  benchCommand,
 ] as const;
 
 const args = markOperands(hideBin(process.argv));

@@ -1,5 +1,6 @@
 /** The status document for people: a summary, then one row a node. */
 import type { ClusterStatus, NodeStatus } from '../protocol/status.js';
+import { alignColumns } from './columns.js';
 import { formatAddress } from './options.js';
 
 interface Column {
@@ -51,16 +52,7 @@ function table(nodes: readonly NodeStatus[]): string[] {
     columns.map(({ title }) => title),
     ...nodes.map((node) => columns.map(({ cell }) => cell(node))),
   ];
-  const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((text, index) => {
-        const width = widths[index] ?? 0;
-        return columns[index]?.isNumber === true ? text.padStart(width) : text.padEnd(width);
-      })
-      .join('  ')
-      .trimEnd(),
-  );
+  return alignColumns(rows, (index) => columns[index]?.isNumber === true);
 }
 
 /** 0 stands for what is not known. */

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { UsageError } from './errors.js';
 import { type InvoiceLine, readInvoiceLines } from './invoice-csv.js';
 import { formatPounds } from './money.js';
-import { type Screen, progressBar } from './progress-bar.js';
+import { type Screen, progressBar } from '../terminal/progress-bar.js';
 import { type ReplayOptions, type ReplayOutcome, replay } from './replay.js';
 
 export interface ReplayCommandOptions extends Omit<ReplayOptions, 'onProgress'> {

@@ -151,7 +151,7 @@ describe('gtstore commands', function () {
   });
 
   it('mistakes on the command line: one line, exit 2', async () => {
-    await expectFailure([], 2, /a command is missing.*start.*locate/);
+    await expectFailure([], 2, /a command is missing.*start.*locate.*bench/);
     await expectFailure(['frobnicate'], 2, /unknown command 'frobnicate'.*start/);
     await expectFailure(['get'], 2, /an argument is missing.*gtstore get <key>/);
     await expectFailure(['put', 'k'], 2, /an argument is missing.*gtstore put <key> <value>/);
@@ -177,7 +177,7 @@ describe('gtstore commands', function () {
   });
 
   it('each command has --help with an example', async () => {
-    for (const name of ['start', 'node', 'status', 'put', 'get', 'delete', 'locate']) {
+    for (const name of ['start', 'node', 'status', 'put', 'get', 'delete', 'locate', 'bench']) {
       const { code, stdout, stderr } = await command(name, '--help');
       expect(code, name).to.equal(0);
       expect(stderr).to.equal('');

@@ -49,6 +49,10 @@ describe('check-imports', () => {
     ['only transport imports node:tls', 'src/cli/main.ts', "import tls from 'node:tls';"],
     ['shop uses the public client only', 'src/shop/cart.ts', "import { C } from '../client/client.js';"],
     ['shop does not know the protocol', 'src/shop/cart.ts', "import { E } from '../protocol/errors.js';"],
+    ['load uses the public client only', 'src/load/lanes.ts', "import { S } from '../client/session.js';"],
+    ['load does not know the shop', 'src/load/report.ts', "import { C } from '../shop/catalogue.js';"],
+    ['load leaves the screen to the commands', 'src/load/a.ts', "import { b } from '../terminal/b.js';"],
+    ['terminal imports nothing', 'src/terminal/bar.ts', "import { C } from '../client/index.js';"],
     ['testing does not reach into node', 'src/testing/index.ts', "import { N } from '../node/server.js';"],
     ['cli does not reach into a core', 'src/cli/node.ts', "import { R } from '../node/core/replica.js';"],
     ['nothing imports cli', 'src/testing/index.ts', "import { main } from '../cli/main.js';"],
@@ -109,6 +113,12 @@ describe('check-imports', () => {
       'src/shop/cart.ts',
       "import { GTStoreClient } from '../client/index.js';",
     ],
+    [
+      'load uses the public client and the protocol',
+      'src/load/lanes.ts',
+      "import { GTStoreClient } from '../client/index.js'; import { e } from '../protocol/value-codec.js';",
+    ],
+    ['shop draws on the terminal', 'src/shop/replay.ts', "import { b } from '../terminal/bar.js';"],
     [
       'shop/main.ts reads the command line',
       'src/shop/main.ts',

@@ -8,7 +8,8 @@ export interface Screen {
 }
 
 export interface ProgressBar {
-  show(done: number): void;
+  /** @param note - what there is to say besides, such as the present speed */
+  show(done: number, note?: string): void;
   /** Takes the line away. */
   clear(): void;
 }
@@ -20,17 +21,19 @@ export function progressBar(screen: Screen, label: string, total: number): Progr
   if (screen.isTTY !== true) return { show: () => undefined, clear: () => undefined };
   let drawnAt = -Infinity;
   return {
-    show(done) {
+    show(done, note = '') {
       const now = performance.now();
       if (now - drawnAt < redrawMs && done < total) return;
       drawnAt = now;
       // Some terminals do not know their width, or say 0.
       const columns = screen.columns === undefined || screen.columns === 0 ? 80 : screen.columns;
-      const width = Math.max(0, Math.min(40, columns - label.length - 30));
+      const width = Math.max(0, Math.min(40, columns - label.length - note.length - 30));
       const filled = Math.round((width * done) / Math.max(1, total));
       const percent = Math.floor((100 * done) / Math.max(1, total));
       const bar = `${'#'.repeat(filled)}${'-'.repeat(width - filled)}`;
-      screen.write(`${eraseLine}${label} [${bar}] ${percent} % ${done}/${total}`);
+      screen.write(
+        `${eraseLine}${label} [${bar}] ${percent} % ${done}/${total}${note === '' ? '' : `  ${note}`}`,
+      );
     },
     clear: () => void screen.write(eraseLine),
   };

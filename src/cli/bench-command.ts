@@ -1,0 +1,126 @@
+/** `gtstore bench`: load on a cluster that runs, and what comes of it as a table, as JSON, as a page with plots. */
+import { constants, access, stat, writeFile } from 'node:fs/promises';
+import { constants as osConstants } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ArgumentsCamelCase, CommandModule } from 'yargs';
+import type { GTStoreClient } from '../client/index.js';
+import type { LoadPlan, LoadResult, Phase } from '../load/index.js';
+import { type ProgressBar, progressBar } from '../terminal/progress-bar.js';
+import { type BenchOptions, benchOptions, planOf } from './bench-options.js';
+import { UsageError, exitFailed } from './exit.js';
+import { StopRequest } from './stop-request.js';
+import { printJson, printLine, withClient } from './with-client.js';
+
+export const benchCommand: CommandModule<object, BenchOptions> = {
+  command: 'bench',
+  describe: 'Measure a cluster: operations per second, latencies, keys on each node',
+  builder: benchOptions,
+  handler: bench,
+};
+
+async function bench(args: ArgumentsCamelCase<BenchOptions>): Promise<void> {
+  const plan = planOf(args);
+  const { report, json } = args;
+  if (report !== undefined) await checkWritable(report);
+  const stop = new StopRequest();
+  await withClient(args.manager, async (store) => {
+    const result = await runWithProgress(store, plan, stop);
+    if (result === undefined) complain('stopped before anything was measured');
+    else await show(result, json, report);
+    if (stop.signal.aborted) process.exitCode = exitCodeOf(await stop.requested);
+  });
+}
+
+async function runWithProgress(
+  store: GTStoreClient,
+  plan: LoadPlan,
+  stop: StopRequest,
+): Promise<LoadResult | undefined> {
+  const { runLoad } = await import('../load/index.js');
+  const progress = new PhaseBar();
+  try {
+    return await runLoad(store, plan, {
+      entry: fileURLToPath(new URL('forked-client.js', import.meta.url)),
+      signal: stop.signal,
+      onProgress: (phase, done, total, rate) => {
+        progress.show(phase, done, total, rate);
+      },
+      onStarted: (kill) => {
+        stop.killAtOnce = kill;
+      },
+    });
+  } finally {
+    progress.clear();
+  }
+}
+
+async function show(result: LoadResult, json: boolean, report: string | undefined): Promise<void> {
+  const { documentOf, goneError, reportHtml } = await import('../load/index.js');
+  const { formatResult } = await import('./bench-table.js');
+  if (json) printJson(documentOf(result));
+  else printLine(formatResult(result));
+  if (report !== undefined) {
+    await writeFile(report, reportHtml(result));
+    if (!json) printLine(`\nreport    ${report}`);
+  }
+  const { cleaned } = result;
+  if (cleaned !== null && cleaned.left > 0) {
+    const codes = Object.keys(cleaned.errors).join(', ');
+    complain(`${cleaned.left} keys that begin with '${result.plan.prefix}' could not be deleted: ${codes}`);
+    process.exitCode = exitFailed;
+  }
+  if (result.endedEarly === 'cluster-gone') throw goneError();
+}
+
+function complain(text: string): void {
+  process.stderr.write(`gtstore: ${text}\n`);
+}
+
+/** As a shell has it: 128 and the number of the signal. */
+function exitCodeOf(reason: string): number {
+  const signals: Readonly<Record<string, number>> = osConstants.signals;
+  return 128 + (signals[reason] ?? 0);
+}
+
+/** Before minutes are spent on measuring. @throws UsageError */
+async function checkWritable(file: string): Promise<void> {
+  try {
+    const existing = await stat(file).catch(() => undefined);
+    if (existing?.isDirectory() === true) throw new Error('it is a directory');
+    await access(existing === undefined ? dirname(file) : file, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(
+      `--report ${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+const labels: Readonly<Record<Phase, string>> = {
+  filling: 'storing keys',
+  'warming-up': 'warming up (s)',
+  measuring: 'measuring (s)',
+  deleting: 'deleting keys',
+};
+
+/** One bar after the other, on stderr if that is a terminal. */
+class PhaseBar {
+  #phase: Phase | undefined;
+  #bar: ProgressBar | undefined;
+
+  show(phase: Phase, done: number, total: number, rate: number): void {
+    const isTimed = phase === 'warming-up' || phase === 'measuring';
+    const units = isTimed ? 1000 : 1;
+    if (this.#phase !== phase) {
+      this.clear();
+      this.#phase = phase;
+      this.#bar = progressBar(process.stderr, labels[phase], Math.ceil(total / units));
+    }
+    this.#bar?.show(Math.floor(done / units), `${Math.round(rate).toLocaleString('en')} op/s`);
+  }
+
+  clear(): void {
+    this.#bar?.clear();
+    this.#bar = undefined;
+  }
+}

@@ -1,0 +1,15 @@
+/** The load generator behind `gtstore bench`: what the command uses of it. */
+export { ClientProcess } from './client-process.js';
+export type { Order } from './messages.js';
+export type { LoadPlan } from './plan.js';
+export { reportHtml } from './report.js';
+export {
+  type LatencySummary,
+  type LoadDocument,
+  type LoadResult,
+  documentOf,
+  latencySummary,
+  throughputOf,
+} from './result.js';
+export { type LoadOptions, type Phase, goneError, runLoad } from './run-load.js';
+export { caveatOf } from './workloads.js';
