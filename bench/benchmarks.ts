@@ -5,6 +5,7 @@ import { largeValues } from './large-values.js';
 import { memory } from './memory.js';
 import { millionKeys } from './million-keys.js';
 import { failover, pause } from './outage.js';
+import { etcd, memcached, redis } from './peers/benchmarks.js';
 import { ready } from './ready.js';
 import { replay } from './replay.js';
 import { restore } from './restore.js';
@@ -24,6 +25,9 @@ export const benchmarks: readonly Benchmark[] = [
   largeValues,
   memory,
   millionKeys,
+  redis,
+  etcd,
+  memcached,
   failover,
   pause,
   restore,
