@@ -1,5 +1,6 @@
 /** All benchmarks, in the order in which they run and are shown. */
 import type { Benchmark } from './benchmark.js';
+import { classProject } from './class-project.js';
 import { connections } from './connections.js';
 import { largeValues } from './large-values.js';
 import { memory } from './memory.js';
@@ -28,6 +29,7 @@ export const benchmarks: readonly Benchmark[] = [
   redis,
   etcd,
   memcached,
+  classProject,
   failover,
   pause,
   restore,
