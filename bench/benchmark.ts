@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly runs: number | undefined;
   /** Length of one throughput run. */
   readonly seconds: number;
+  /** How many keys `memory` and `million-keys` store; undefined: as many as they are meant to. */
+  readonly keys: number | undefined;
   /** Nodes killed by `failover`. */
   readonly kills: number;
   /** CSV that `replay` replays. */

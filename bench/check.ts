@@ -114,6 +114,7 @@ async function main(): Promise<void> {
     root: checkout(),
     runs: Number(values.runs ?? (values.update ? baselineRuns : runs)),
     seconds: Number(values.seconds),
+    keys: undefined,
     kills: 0,
     file: '',
     isQuick: false,

@@ -24,6 +24,7 @@ ${benchmarks.map(({ name, purpose }) => `  ${name.padEnd(15)}${purpose}`).join('
 
   --runs N      how often each measurement is repeated
   --seconds S   length of one throughput run; default 2, quick 0.1
+  --keys N      keys of memory and million-keys; default 1,000,000 and 5,000,000
   --kills N     nodes killed by failover; default 20
   --file CSV    invoices for replay; default the day in examples/
   --quick       only see that everything works; the figures mean nothing
@@ -39,6 +40,7 @@ function options() {
     options: {
       runs: { type: 'string' },
       seconds: { type: 'string' },
+      keys: { type: 'string' },
       kills: { type: 'string', default: '20' },
       file: { type: 'string', default: join(root, 'examples', 'online-retail-2010-12-01.csv') },
       quick: { type: 'boolean', default: false },
@@ -78,6 +80,7 @@ async function main(): Promise<void> {
     root,
     runs: values.runs === undefined ? undefined : Math.ceil(positive('runs', values.runs)),
     seconds: positive('seconds', values.seconds ?? (values.quick ? '0.1' : '2')),
+    keys: values.keys === undefined ? undefined : Math.ceil(positive('keys', values.keys)),
     kills: Math.ceil(positive('kills', values.kills)),
     file: values.file,
     isQuick: values.quick,

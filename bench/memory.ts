@@ -28,7 +28,7 @@ export const memory: Benchmark = {
   name: 'memory',
   purpose: 'resident bytes per key at 1,000,000 keys, and after a churn of other sizes and deletes',
   async run(options) {
-    const count = options.isQuick ? quickKeyCount : keyCount;
+    const count = options.keys ?? (options.isQuick ? quickKeyCount : keyCount);
     await using node = await ProbedNode.start();
     await using store = new GTStoreClient({ manager: node.cluster.url });
     await store.init();

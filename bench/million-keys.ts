@@ -24,7 +24,7 @@ export const millionKeys: Benchmark = {
   name: 'million-keys',
   purpose: '5,000,000 keys in one node: garbage-collection pauses, tail latency, throughput',
   async run(options) {
-    const count = options.isQuick ? quickManyKeys : manyKeys;
+    const count = options.keys ?? (options.isQuick ? quickManyKeys : manyKeys);
     await using few = await ProbedNode.start();
     await using many = await ProbedNode.start();
     await using peers = new Peers();

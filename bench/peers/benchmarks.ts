@@ -44,7 +44,8 @@ async function beside(
   notes: readonly string[],
   options: BenchOptions,
 ): Promise<Section> {
-  const contestants = [store, ...rivals.flatMap(({ ways }) => ways)];
+  // A way may stand for two rivals.
+  const contestants = [...new Set([store, ...rivals.flatMap(({ ways }) => ways)])];
   await warmUp(contestants, options);
   const rows: Row[] = [];
   const all: RunResult[] = [];

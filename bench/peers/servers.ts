@@ -4,11 +4,12 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { TemporaryFolder } from '../temporary-folder.js';
 
 /** The path of a program, or undefined if this machine has none. */
 export function findProgram(name: string): string | undefined {
@@ -32,17 +33,16 @@ const memoryFolder = '/dev/shm';
 
 export class Servers implements AsyncDisposable {
   /** Files of the servers. */
-  readonly folder: string;
+  readonly #folder: TemporaryFolder;
   readonly #children: ChildProcess[] = [];
   readonly #onExit = (): void => {
     for (const child of this.#children) child.kill('SIGKILL');
-    rmSync(this.folder, { recursive: true, force: true });
   };
 
   /** @param place `memory`: where writing to a file costs nothing, if the machine has such a place */
   constructor(place: 'disk' | 'memory' = 'disk') {
     const parent = place === 'memory' && existsSync(memoryFolder) ? memoryFolder : tmpdir();
-    this.folder = mkdtempSync(join(parent, 'gtstore-bench-'));
+    this.#folder = new TemporaryFolder(parent);
     process.once('exit', this.#onExit);
   }
 
@@ -52,7 +52,7 @@ export class Servers implements AsyncDisposable {
 
   /** Not detached: Ctrl-C in the terminal reaches it, too. */
   start(program: string, args: readonly string[]): void {
-    const child = spawn(program, args, { cwd: this.folder, stdio: 'ignore' });
+    const child = spawn(program, args, { cwd: this.#folder.path, stdio: 'ignore' });
     child.on('error', () => undefined);
     this.#children.push(child);
   }
@@ -67,7 +67,7 @@ export class Servers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#children.map(ended));
     process.off('exit', this.#onExit);
-    rmSync(this.folder, { recursive: true, force: true });
+    this.#folder[Symbol.dispose]();
   }
 }
 

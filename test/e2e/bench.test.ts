@@ -1,5 +1,7 @@
 // The benchmarks start, measure something, and leave nothing behind; their figures are not looked at here.
 import { expect } from 'chai';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Results } from '../../bench/report.js';
 import { eventually } from '../support/cluster-until.js';
@@ -11,9 +13,18 @@ const processesOfLatency = 17;
 
 describe('benchmarks', function () {
   this.timeout(60_000);
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'gtstore-e2e-'));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
 
-  it('a quick run prints figures and leaves no process', async () => {
-    const launched = new Launched(bench, ['latency', 'memory', '--quick', '--json']);
+  it('a quick run prints figures and leaves neither process nor file', async () => {
+    const launched = new Launched(bench, ['latency', 'memory', '--quick', '--json'], {
+      env: { TMPDIR: folder },
+    });
     try {
       const { code, stdout, stderr } = await launched.ended();
       expect(code, stderr).to.equal(0);
@@ -24,6 +35,7 @@ describe('benchmarks', function () {
         for (const { name, median } of rows) expect(median, name).to.be.a('number');
       }
       expect(launched.processes()).to.deep.equal([]);
+      expect(readdirSync(folder)).to.deep.equal([]);
     } finally {
       await launched.dispose();
     }
@@ -32,12 +44,15 @@ describe('benchmarks', function () {
   it('Ctrl-C ends clusters, servers and clients', async function () {
     // Only there does the system tell whose child a process is.
     if (process.platform !== 'linux') this.skip();
-    const launched = new Launched(bench, ['latency', '--quick', '--seconds', '60']);
+    const launched = new Launched(bench, ['latency', '--quick', '--seconds', '60'], {
+      env: { TMPDIR: folder },
+    });
     try {
       await eventually('it is under way', () => launched.processes().length >= processesOfLatency);
       launched.signal('SIGINT');
       await launched.ended();
       await eventually('nothing is left', () => launched.processes().length === 0);
+      expect(readdirSync(folder)).to.deep.equal([]);
     } finally {
       await launched.dispose();
     }
