@@ -4,7 +4,7 @@
  *
  * See judgement.ts for what counts, and docs/BENCHMARKS.md for how to read it.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startCluster } from '../src/testing/index.js';
@@ -126,6 +126,7 @@ async function main(): Promise<void> {
     process.stdout.write('bench/baseline.json is new\n');
     return;
   }
+  if (!existsSync(path)) throw new Error('there is no bench/baseline.json; take one with --update');
   const baseline = JSON.parse(readFileSync(path, 'utf8')) as Baseline;
   const result = await check(() => measure(options), baseline, roundsMax);
   print(result);
