@@ -110,8 +110,21 @@ interface Operations {
 
 interface Done {
   readonly seconds: number;
-  /** Milliseconds of each operation. */
+  /** Milliseconds of each operation that did not fail. */
   readonly timesMs: readonly number[];
+  /** What those said that did. */
+  readonly failures: readonly string[];
+}
+
+/** None is expected to fail. */
+function failureRow(done: readonly Pick<Done, 'failures'>[]): Row {
+  const failures = done.reduce((sum, each) => sum + each.failures.length, 0);
+  return rowAtMost('calls that failed', '', [failures], 0);
+}
+
+function failureNotes(done: readonly Pick<Done, 'failures'>[]): string[] {
+  const first = done.find(({ failures }) => failures.length > 0)?.failures[0];
+  return first === undefined ? [] : [`the first call that failed: ${first}`];
 }
 
 /** So many operations, half of them puts, so many at a time; every one is timed. */
@@ -122,19 +135,25 @@ async function operate(store: GTStoreClient, { count, inFlight, pattern }: Opera
   const nextKey = chooser(pattern, keys.length, random);
   const isPutNext = putDecider(0.5, random);
   const timesMs: number[] = [];
+  const failures: string[] = [];
   let begun = 0;
   const lane = async (): Promise<void> => {
     while (begun++ < count) {
       const key = keys[nextKey()] ?? '';
       const startedAtMs = performance.now();
-      if (isPutNext()) await store.put(key, value);
-      else await store.get(key);
+      try {
+        if (isPutNext()) await store.put(key, value);
+        else await store.get(key);
+      } catch (error) {
+        failures.push(String(error));
+        continue;
+      }
       timesMs.push(performance.now() - startedAtMs);
     }
   };
   const startedAtMs = performance.now();
   await Promise.all(Array.from({ length: inFlight }, lane));
-  return { seconds: (performance.now() - startedAtMs) / 1000, timesMs };
+  return { seconds: (performance.now() - startedAtMs) / 1000, timesMs, failures };
 }
 
 const usualKeys = makeKeys(keyCount);
@@ -199,12 +218,15 @@ async function growthSections(options: BenchOptions): Promise<Section[]> {
 
 async function queriesSection(store: GTStoreClient, options: BenchOptions): Promise<Section> {
   const rows: Row[] = [];
+  const done: Done[] = [];
   const means: [number, number][] = [];
   const tails: [number, number][] = [];
   for (const full of queryCounts) {
     const count = amount(full, options);
     options.progress(`class-project: ${count} queries`);
-    const { timesMs } = await operate(store, { count, inFlight: lanes, pattern: 'uniform' });
+    const result = await operate(store, { count, inFlight: lanes, pattern: 'uniform' });
+    const { timesMs } = result;
+    done.push(result);
     means.push([count, mean(timesMs)]);
     tails.push([count, percentile(timesMs, 0.99)]);
     rows.push(rowAtMost(`${count.toLocaleString('en')} queries: mean`, 'ms', [mean(timesMs)]));
@@ -221,17 +243,21 @@ async function queriesSection(store: GTStoreClient, options: BenchOptions): Prom
     ],
   } as const;
   const figures = [{ name: 'class-project-queries', chart }];
-  return { title: 'Class project: response time by queries, K = 3', rows, notes: [], figures };
+  const title = 'Class project: response time by queries, K = 3';
+  return { title, rows: [...rows, failureRow(done)], notes: failureNotes(done), figures };
 }
 
 async function clientsSection(url: string, options: BenchOptions): Promise<Section> {
   const rows: Row[] = [];
+  const come: ClientsDone[] = [];
   const means: [number, number][] = [];
   const logins: [number, number][] = [];
   for (const full of clientCounts) {
     const count = options.isQuick ? Math.ceil(full / 100) : full;
     options.progress(`class-project: ${count} clients`);
-    const { loginMs, timesMs } = await clientsComeAndGo(url, count);
+    const result = await clientsComeAndGo(url, count);
+    const { loginMs, timesMs } = result;
+    come.push(result);
     means.push([count, mean(timesMs)]);
     logins.push([count, mean(loginMs)]);
     const name = `${count.toLocaleString('en')} clients`;
@@ -251,13 +277,15 @@ async function clientsSection(url: string, options: BenchOptions): Promise<Secti
   } as const;
   const note = `each client logs in, makes ${operationsOfClient} queries, one at a time, while all others do, and logs out; all sit in one process`;
   const figures = [{ name: 'class-project-clients', chart }];
-  return { title: 'Class project: response time by clients, K = 3', rows, notes: [note], figures };
+  const title = 'Class project: response time by clients, K = 3';
+  return { title, rows: [...rows, failureRow(come)], notes: [note, ...failureNotes(come)], figures };
 }
 
-async function clientsComeAndGo(
-  url: string,
-  count: number,
-): Promise<{ loginMs: readonly number[]; timesMs: readonly number[] }> {
+interface ClientsDone extends Pick<Done, 'timesMs' | 'failures'> {
+  readonly loginMs: readonly number[];
+}
+
+async function clientsComeAndGo(url: string, count: number): Promise<ClientsDone> {
   const loginMs: number[] = [];
   const stores: GTStoreClient[] = [];
   let begun = 0;
@@ -272,7 +300,11 @@ async function clientsComeAndGo(
     await Promise.all(Array.from({ length: loginLanes }, logIn));
     const load = { count: operationsOfClient, inFlight: 1, pattern: 'uniform' } as const;
     const done = await Promise.all(stores.map((store) => operate(store, load)));
-    return { loginMs, timesMs: done.flatMap(({ timesMs }) => timesMs) };
+    return {
+      loginMs,
+      timesMs: done.flatMap(({ timesMs }) => timesMs),
+      failures: done.flatMap(({ failures }) => failures),
+    };
   } finally {
     await Promise.all(stores.map((store) => store.finalize()));
   }

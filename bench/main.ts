@@ -91,14 +91,25 @@ async function main(): Promise<void> {
   const results = new Map<string, Results>();
   const sections: Section[] = [];
   for (const benchmark of chosen) {
-    const found = await benchmark.run(bench);
+    const found = await benchmark.run(bench).catch((error: unknown) => failed(benchmark, error));
     progress('');
     if (!values.json) for (const section of found) process.stdout.write(`${formatTable(section)}\n`);
     sections.push(...found);
-    results.set(benchmark.name, resultsOf(found, where));
+    // What was skipped or failed shall not take the place of what was measured before.
+    if (found.some(({ rows }) => rows.length > 0)) results.set(benchmark.name, resultsOf(found, where));
     if (!values.quick) keep(results, values.save);
   }
   if (values.json) process.stdout.write(`${JSON.stringify(resultsOf(sections, where), undefined, 2)}\n`);
+}
+
+/** The others are still measured. */
+function failed({ name }: Benchmark, error: unknown): Section[] {
+  progress('');
+  process.stderr.write(
+    `${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  process.exitCode = 1;
+  return [{ title: name, rows: [], notes: [`could not be measured: ${String(error)}`] }];
 }
 
 /** After each benchmark: a later one may fail, or take too long for who waits. */

@@ -12,7 +12,7 @@ export interface DrivenStore {
 }
 
 const fillLanes = 256;
-const failuresMax = 100;
+const failuresMax = 5000;
 
 export class PromiseDriver implements Driver {
   completed = 0;
