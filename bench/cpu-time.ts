@@ -2,17 +2,17 @@
  * CPU time of other processes, where the system tells (Linux). On a busy machine it says more than the clock: it does
  * not count what others took.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 
-/** Microseconds that these processes have run so far, together; NaN if unknown. */
-export function cpuUsOf(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
-}
-
-function cpuUs(pid: number): number {
+/** Microseconds that this process has run so far, all its threads; NaN if unknown. */
+export function cpuUsOf(pid: number): number {
   try {
-    const [nanoseconds] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ');
-    return Number(nanoseconds) / 1000;
+    // schedstat of a process is that of its first thread: the others are asked one by one.
+    const tasks = `/proc/${pid}/task`;
+    return readdirSync(tasks).reduce((sum, task) => {
+      const [nanoseconds] = readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ');
+      return sum + Number(nanoseconds) / 1000;
+    }, 0);
   } catch {
     return NaN;
   }

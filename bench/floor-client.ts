@@ -1,18 +1,31 @@
 /**
  * The client of the floor: callbacks and prepared frames, a put to K servers at once, a get to one.
  *
- *     floor-client REPLICAS PORT...
+ *     floor-client {"workload": ..., "replicas": ..., "ports": ...}
  */
 import { connect } from 'node:net';
-import { FloorReader, FloorWriter, frames } from './floor-frames.js';
-import { keyCount, Latencies, Random, sampleEvery, serveRequests } from './workload.js';
-import type { Driver } from './workload.js';
+import { Latencies, sampleEvery, serveRequests } from './driver.js';
+import type { Driver, RunRequest } from './driver.js';
+import { FloorReader, FloorWriter, makeFrames } from './floor-frames.js';
+import { Random, putDecider } from './workload.js';
+import type { Workload } from './workload.js';
+
+export interface FloorClientArgument {
+  readonly workload: Workload;
+  readonly replicas: number;
+  readonly ports: readonly number[];
+}
 
 class FloorDriver implements Driver {
   completed = 0;
   readonly latencies = new Latencies();
-  readonly servers: FloorWriter[] = [];
+  /** A server that fails takes its client with it. */
+  readonly failures: readonly string[] = [];
+  /** Of each session, one for each server. */
+  readonly sessions: FloorWriter[][] = [];
   readonly #replicas: number;
+  readonly #keyCount: number;
+  readonly #frames: ReturnType<typeof makeFrames>;
   readonly #random = new Random(1);
   /** By lane, whose number is the request id: answers awaited, kind, and when it began if it is timed. */
   #awaited = new Uint8Array(0);
@@ -22,15 +35,19 @@ class FloorDriver implements Driver {
   #begun = 0;
   #running = 0;
   #isStopping = false;
+  #isPutNext = (): boolean => false;
   #onStopped: () => void = () => undefined;
 
-  constructor(replicas: number) {
+  constructor({ workload, replicas }: FloorClientArgument) {
     this.#replicas = replicas;
+    this.#keyCount = workload.keyCount;
+    this.#frames = makeFrames(workload.valueBytes);
   }
 
-  start(inFlight: number): void {
+  start({ inFlight, putRatio }: RunRequest): void {
     this.#isStopping = false;
     this.#sampleEvery = sampleEvery(inFlight);
+    this.#isPutNext = putDecider(putRatio, this.#random);
     this.#awaited = new Uint8Array(inFlight);
     this.#isPut = new Uint8Array(inFlight);
     this.#startedAtMs = new Float64Array(inFlight);
@@ -39,18 +56,20 @@ class FloorDriver implements Driver {
   }
 
   #begin(lane: number): void {
-    const isPut = (this.#random.next() >>> 16) & 1;
-    const { servers } = this;
-    const first = (this.#random.next() % keyCount) % servers.length;
-    this.#isPut[lane] = isPut;
+    const isPut = this.#isPutNext();
+    const servers = this.sessions[lane % this.sessions.length] ?? [];
+    const first = (this.#random.next() % this.#keyCount) % servers.length;
+    this.#isPut[lane] = isPut ? 1 : 0;
     this.#startedAtMs[lane] = this.#begun++ % this.#sampleEvery === 0 ? performance.now() : 0;
-    if (isPut === 0) {
+    if (!isPut) {
       this.#awaited[lane] = 1;
-      servers[first]?.append(frames.get, lane);
+      servers[first]?.append(this.#frames.get, lane);
       return;
     }
     this.#awaited[lane] = this.#replicas;
-    for (let i = 0; i < this.#replicas; i++) servers[(first + i) % servers.length]?.append(frames.put, lane);
+    for (let i = 0; i < this.#replicas; i++) {
+      servers[(first + i) % servers.length]?.append(this.#frames.put, lane);
+    }
   }
 
   onAnswer(lane: number): void {
@@ -72,13 +91,16 @@ class FloorDriver implements Driver {
   }
 }
 
+/** Every connection may share it: what it holds is read before the next one is. */
+const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
+
 function dial(port: number, onAnswer: (lane: number) => void): Promise<FloorWriter> {
   return new Promise((resolve, reject) => {
     const reader = new FloorReader((_type, rid) => {
       onAnswer(rid);
     });
     const onread = {
-      buffer: Buffer.allocUnsafeSlow(256 * 1024),
+      buffer: readBuffer,
       callback: (bytes: number, buffer: Uint8Array): boolean => {
         reader.read(buffer, bytes);
         return true;
@@ -92,13 +114,12 @@ function dial(port: number, onAnswer: (lane: number) => void): Promise<FloorWrit
   });
 }
 
-const [replicas = 0, ...ports] = process.argv.slice(2).map(Number);
-const driver = new FloorDriver(replicas);
-for (const port of ports) {
-  driver.servers.push(
-    await dial(port, (lane) => {
-      driver.onAnswer(lane);
-    }),
-  );
+const argument = JSON.parse(process.argv[2] ?? '{}') as FloorClientArgument;
+const driver = new FloorDriver(argument);
+const onAnswer = (lane: number): void => {
+  driver.onAnswer(lane);
+};
+for (let session = 0; session < argument.workload.sessions; session++) {
+  driver.sessions.push(await Promise.all(argument.ports.map((port) => dial(port, onAnswer))));
 }
 serveRequests(driver);

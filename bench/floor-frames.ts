@@ -12,16 +12,18 @@ import { keyBytes, makeValue } from './workload.js';
 export const FloorType = { put: 1, get: 2, ack: 3, value: 4 } as const;
 
 /** Frames with their length and type in place, to be copied and given a request id. */
-export const frames = templates();
+export type FloorFrames = Readonly<Record<keyof typeof FloorType, Buffer>>;
 
 /** Where the request id lies in a frame. */
 export const ridOffset = 5;
+const headBytes = 9;
 
-function templates(): Record<keyof typeof FloorType, Buffer> {
+/** For values of so many bytes. */
+export function makeFrames(valueBytes: number): FloorFrames {
   const version = { hlc: 2 ** 50, clientId: 2 ** 47, seq: 0, epoch: 0 };
   const rid = 2 ** 31;
   const key = 'k'.repeat(keyBytes);
-  const value = encodeValue(makeValue());
+  const value = encodeValue(makeValue(valueBytes));
   const write = { rid, epoch: 1, kind: WriteKind.plain, version, key, value, expiresAtMs: 0, applied: null };
   return {
     put: template(FloorType.put, { type: MessageType.write, ...write }),
@@ -40,38 +42,51 @@ function template(type: number, ours: Message): Buffer {
   return frame;
 }
 
-/** Cuts chunks into frames and hands on type and request id; only what a chunk leaves unfinished is copied. */
+/** Cuts chunks into frames and hands on type and request id; of what a chunk leaves unfinished only the head is kept. */
 export class FloorReader {
   readonly #onFrame: (type: number, rid: number) => void;
-  readonly #partial = Buffer.alloc(4096);
+  readonly #head = Buffer.alloc(headBytes);
   #held = 0;
+  /** What is still to come of the frame whose head is held. */
+  #restBytes = 0;
 
   constructor(onFrame: (type: number, rid: number) => void) {
     this.#onFrame = onFrame;
   }
 
   read(chunk: Uint8Array, length: number): void {
-    let pos = 0;
-    while (this.#held > 0 && pos < length) {
-      const wanted = this.#held < 4 ? 4 : 4 + read32(this.#partial, 0);
-      const count = Math.min(wanted - this.#held, length - pos);
-      this.#partial.set(chunk.subarray(pos, pos + count), this.#held);
-      this.#held += count;
-      pos += count;
-      if (this.#held < wanted || wanted === 4) continue;
-      this.#held = 0;
-      this.#onFrame(this.#partial[4] ?? 0, read32(this.#partial, ridOffset));
-    }
-    while (length - pos >= 4) {
+    let pos = this.#held > 0 ? this.#finish(chunk, length) : 0;
+    while (length - pos >= headBytes) {
       const end = pos + 4 + read32(chunk, pos);
       if (end > length) break;
       this.#onFrame(chunk[pos + 4] ?? 0, read32(chunk, pos + ridOffset));
       pos = end;
     }
-    if (pos < length) {
-      this.#partial.set(chunk.subarray(pos, length), 0);
-      this.#held = length - pos;
+    if (pos < length) this.#hold(chunk, pos, length);
+  }
+
+  /** Goes on with the frame that an earlier chunk began. @returns where the next one begins */
+  #finish(chunk: Uint8Array, length: number): number {
+    let pos = 0;
+    if (this.#held < headBytes) {
+      pos = Math.min(headBytes - this.#held, length);
+      this.#hold(chunk, 0, pos);
+      if (this.#held < headBytes) return length;
     }
+    const count = Math.min(this.#restBytes, length - pos);
+    this.#restBytes -= count;
+    if (this.#restBytes > 0) return length;
+    this.#held = 0;
+    this.#onFrame(this.#head[4] ?? 0, read32(this.#head, ridOffset));
+    return pos + count;
+  }
+
+  #hold(chunk: Uint8Array, pos: number, end: number): void {
+    const count = Math.min(headBytes - this.#held, end - pos);
+    this.#head.set(chunk.subarray(pos, pos + count), this.#held);
+    this.#held += count;
+    if (this.#held === headBytes)
+      this.#restBytes = 4 + read32(this.#head, 0) - headBytes - (end - pos - count);
   }
 }
 
@@ -96,6 +111,10 @@ export class FloorWriter {
 
   append(frame: Buffer, rid: number): void {
     if (this.#pos + frame.length > bufferBytes) this.#flush();
+    if (frame.length > bufferBytes) {
+      this.#appendLarge(frame, rid);
+      return;
+    }
     const buffer = this.#buffer;
     const pos = this.#pos;
     buffer.set(frame, pos);
@@ -107,6 +126,15 @@ export class FloorWriter {
     if (this.#isDue) return;
     this.#isDue = true;
     setImmediate(this.#onDue);
+  }
+
+  /** Only the head is copied. */
+  #appendLarge(frame: Buffer, rid: number): void {
+    const head = Buffer.from(frame.subarray(0, headBytes));
+    head.writeUInt32BE(rid, ridOffset);
+    const nothing = (): void => undefined;
+    this.#write(head, nothing);
+    this.#write(frame.subarray(headBytes), nothing);
   }
 
   readonly #onDue = (): void => {

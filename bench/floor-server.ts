@@ -1,8 +1,13 @@
-/** One server of the floor: answers each frame with one of the right length, and keeps nothing. */
+/**
+ * One server of the floor: answers each frame with one of the right length, and keeps nothing.
+ *
+ *     floor-server VALUE_BYTES
+ */
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { FloorReader, FloorType, FloorWriter, frames } from './floor-frames.js';
+import { FloorReader, FloorType, FloorWriter, makeFrames } from './floor-frames.js';
 
+const frames = makeFrames(Number(process.argv[2]));
 const server = createServer({ noDelay: true }, (socket) => {
   const writer = new FloorWriter((bytes, done) => socket.write(bytes, done));
   const reader = new FloorReader((type, rid) => {

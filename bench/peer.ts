@@ -3,7 +3,12 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { TestCluster } from '../src/testing/index.js';
-import type { RunRequest, RunResult } from './workload.js';
+import { together } from './driver.js';
+import type { RunRequest, RunResult } from './driver.js';
+import type { FloorClientArgument } from './floor-client.js';
+import type { StoreClientArgument } from './store-client.js';
+import { usualWorkload } from './workload.js';
+import type { Workload } from './workload.js';
 
 class Peer {
   readonly #child: ChildProcess;
@@ -37,45 +42,80 @@ class Peer {
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.#child.disconnect();
+    if (this.#child.connected) this.#child.disconnect();
     await ended;
   }
 }
 
-/** A client process that does the workload on request. */
+/** Client processes that do the workload on request, all at the same time. */
 export interface ClientPeer {
+  /** `inFlight` is that of all of them together. */
   readonly measure: (request: Omit<RunRequest, 'serverPids'>) => Promise<RunResult>;
+}
+
+export interface ClientOptions {
+  readonly workload?: Partial<Workload>;
+  /** How many client processes; default 1. */
+  readonly processes?: number;
 }
 
 /** All peers of one benchmark. */
 export class Peers implements AsyncDisposable {
   readonly #peers: Peer[] = [];
 
-  /** Bare servers, and a client of theirs that sends each put to `replicas` of them. */
-  async startFloor(servers: number, replicas: number): Promise<ClientPeer> {
-    const peers = Array.from({ length: servers }, () => this.#start('floor-server', []));
-    const ports = await Promise.all(peers.map((peer) => peer.answer()));
-    const serverPids = peers.map(({ pid }) => pid);
-    return this.#startClient('floor-client', [replicas, ...ports].map(String), serverPids);
+  /** Bare servers, and clients of theirs that send each put to `replicas` of them. */
+  async startFloor(servers: number, replicas: number, options: ClientOptions = {}): Promise<ClientPeer> {
+    const workload = { ...usualWorkload, ...options.workload };
+    const peers = Array.from({ length: servers }, () =>
+      this.#start('floor-server', [String(workload.valueBytes)]),
+    );
+    const ports = (await Promise.all(peers.map((peer) => peer.answer()))) as number[];
+    const argument: FloorClientArgument = { workload, replicas, ports };
+    return this.startClients(
+      'floor-client',
+      argument,
+      peers.map(({ pid }) => pid),
+      options.processes,
+    );
   }
 
-  /** A process with one public client of that cluster. */
-  startStoreClient({ url, nodes }: TestCluster): Promise<ClientPeer> {
-    const serverPids = nodes.map(({ pid }) => pid);
-    return this.#startClient('store-client', [url], serverPids);
-  }
-
-  async #startClient(
-    module: string,
-    args: readonly string[],
-    serverPids: readonly number[],
+  /** Processes with public clients of that cluster. */
+  startStoreClient(
+    { url, nodes }: TestCluster,
+    options: ClientOptions & { readonly readFrom?: 'primary' | 'any' } = {},
   ): Promise<ClientPeer> {
-    const peer = this.#start(module, args);
-    await peer.answer();
+    const workload = { ...usualWorkload, ...options.workload };
+    const argument: StoreClientArgument = { workload, url, readFrom: options.readFrom ?? 'primary' };
+    return this.startClients(
+      'store-client',
+      argument,
+      nodes.map(({ pid }) => pid),
+      options.processes,
+    );
+  }
+
+  /** @param serverPids whose CPU time counts as the servers' */
+  async startClients(
+    module: string,
+    argument: object,
+    serverPids: readonly number[],
+    processes = 1,
+  ): Promise<ClientPeer> {
+    const peers: Peer[] = [];
+    // One after the other: each stores all keys, and they shall not get in each other's way.
+    while (peers.length < processes) {
+      const peer = this.#start(module, [JSON.stringify(argument)]);
+      peers.push(peer);
+      await peer.answer();
+    }
     return {
       measure: async (request) => {
-        peer.send({ ...request, serverPids });
-        return (await peer.answer()) as RunResult;
+        const inFlight = Math.ceil(request.inFlight / processes);
+        const results = peers.map((peer) => {
+          peer.send({ ...request, inFlight, serverPids });
+          return peer.answer() as Promise<RunResult>;
+        });
+        return together(await Promise.all(results));
       },
     };
   }

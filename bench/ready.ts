@@ -10,16 +10,17 @@ const readyMsMax = 3000;
 export const ready: Benchmark = {
   name: 'ready',
   purpose: './run.sh -n 7 -k 3, built: time to the ready line',
-  async run({ root, runs: count = runsDefault, progress }) {
+  async run({ root, runs, isQuick, progress }) {
+    const count = runs ?? (isQuick ? 1 : runsDefault);
     progress('ready: building, if need be');
     await startAndStop(root);
-    const runs: number[] = [];
+    const times: number[] = [];
     for (let run = 0; run < count; run++) {
       progress(`ready, run ${run + 1} of ${count}`);
-      runs.push(await startAndStop(root));
+      times.push(await startAndStop(root));
     }
-    const target = { text: `<= ${readyMsMax / 1000} s`, isMet: largest(runs) <= readyMsMax / 1000 };
-    const rows = [{ name: 'from the command to the ready line', unit: 's', runs, target }];
+    const target = { text: `<= ${readyMsMax / 1000} s`, isMet: largest(times) <= readyMsMax / 1000 };
+    const rows = [{ name: 'from the command to the ready line', unit: 's', runs: times, target }];
     return [{ title: 'Ready: ./run.sh -n 7 -k 3', rows, notes: [] }];
   },
 };

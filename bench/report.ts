@@ -1,6 +1,6 @@
-/** Tables for people, markdown for the README, JSON for later comparison. */
+/** Tables for people, markdown for the documentation, JSON for later comparison. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import type { Row, Section } from './benchmark.js';
@@ -56,14 +56,14 @@ export function describe(where: Circumstances): string {
   );
 }
 
-interface Cells {
+export interface Cells {
   readonly name: string;
   readonly median: string;
   readonly range: string;
   readonly target: string;
 }
 
-function cellsOf({ name, unit, runs, target }: Row): Cells {
+export function cellsOf({ name, unit, runs, target }: Row): Cells {
   const least = -largest(runs.map((value) => -value));
   const suffix = unit === '' ? '' : ` ${unit}`;
   return {
@@ -99,20 +99,16 @@ export function formatTable({ title, rows, notes }: Section): string {
   return [title, ...lines, ...notes.map((note) => `(${note})`), ''].join('\n');
 }
 
-export function formatMarkdown(sections: readonly Section[], where: Circumstances): string {
-  const lines = sections.flatMap(({ title, rows }) =>
-    rows.map((row) => {
-      const { name, median: middle, range, target } = cellsOf(row);
-      return `| ${title} | ${name} | ${middle} | ${range} | ${target} |`;
-    }),
-  );
-  return [
-    '| benchmark | measurement | median | min .. max | target |',
-    '| --- | --- | ---: | ---: | --- |',
-    ...lines,
-    '',
-    `Measured on ${describe(where)}.`,
-  ].join('\n');
+/** A table of one section, for documentation. */
+export function formatMarkdown({ title, rows, notes }: Section): string {
+  const lines = rows.map((row) => {
+    const { name, median: middle, range, target } = cellsOf(row);
+    return `| ${name} | ${middle} | ${range} | ${target} |`;
+  });
+  const head = ['| measurement | median | min .. max | target |', '| --- | ---: | ---: | --- |'];
+  const told = notes.map((note) => `- ${note}`);
+  const table = rows.length === 0 ? [] : ['', ...head, ...lines];
+  return [`### ${title}`, ...table, ...(told.length === 0 ? [] : ['', ...told])].join('\n');
 }
 
 export interface Results {
@@ -132,10 +128,28 @@ export function resultsOf(sections: readonly Section[], where: Circumstances): R
   };
 }
 
-/** @returns the path of the file */
-export function save(results: Results, folder: string): string {
+/** Name of a benchmark to what it gave. */
+export type ResultsByName = ReadonlyMap<string, Results>;
+
+/** One file for each benchmark, so that each can be measured again alone. @returns their paths */
+export function save(results: ResultsByName, folder: string): string[] {
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${results.circumstances.date.slice(0, 19).replaceAll(':', '')}.json`);
-  writeFileSync(path, `${JSON.stringify(results, undefined, 2)}\n`);
-  return path;
+  return [...results].map(([name, each]) => {
+    const path = join(folder, `${name}.json`);
+    writeFileSync(path, `${JSON.stringify(each, undefined, 2)}\n`);
+    return path;
+  });
+}
+
+/** What `save` has written there. */
+export function load(folder: string): ResultsByName {
+  const files = existsSync(folder) ? readdirSync(folder).sort() : [];
+  return new Map(
+    files
+      .filter((file) => file.endsWith('.json'))
+      .map((file) => [
+        file.slice(0, -'.json'.length),
+        JSON.parse(readFileSync(join(folder, file), 'utf8')) as Results,
+      ]),
+  );
 }

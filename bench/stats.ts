@@ -21,6 +21,20 @@ export function largest(values: Iterable<number>): number {
   return most;
 }
 
+/** NaN of nothing. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Turns a median distance from the median into a standard deviation, if values are spread as by chance. */
+const normalFactor = 1.4826;
+
+/** How far values lie from their median, as a share of it; a few that lie far off hardly count. */
+export function relativeSpread(values: readonly number[]): number {
+  const middle = median(values);
+  return (normalFactor * median(values.map((value) => Math.abs(value - middle)))) / Math.abs(middle);
+}
+
 function ascending(values: readonly number[]): number[] {
   return [...values].sort((a, b) => a - b);
 }

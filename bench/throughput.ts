@@ -1,143 +1,176 @@
 /**
- * Operations per second through the public client, and beside it what bare sockets do with frames of the same length
- * between as many processes: the floor. Both are measured by turns in the same run, A B A B, since absolute figures
- * move with whatever else the machine does; the ratio of neighbours moves less.
+ * Operations per second and latencies through the public client, and beside them what bare sockets do with frames of
+ * the same length between as many processes: the floor.
  */
 import { startCluster } from '../src/testing/index.js';
-import type { BenchOptions, Benchmark, Row, Section, Target } from './benchmark.js';
+import { rowAtLeast } from './benchmark.js';
+import type { BenchOptions, Benchmark, Row, Section } from './benchmark.js';
+import {
+  byTurns,
+  floorRows,
+  latencyRows,
+  notesOf,
+  ratios,
+  throughputRows,
+  timesOf,
+  warmUp,
+} from './comparison.js';
+import type { Contestant } from './comparison.js';
+import { perSecond } from './driver.js';
+import type { RunResult } from './driver.js';
 import { Peers } from './peer.js';
-import type { ClientPeer } from './peer.js';
-import { median } from './stats.js';
-import { keyBytes, valueBytes } from './workload.js';
-import type { RunResult } from './workload.js';
+import type { ClientOptions } from './peer.js';
+import { usualWorkload, valueBytes } from './workload.js';
 
 const nodes = 7;
-const inFlightCounts = [1, 64, 512];
-const runsDefault = 5;
-/** Before each run. */
-const warmUpMs = 500;
-/** Before the first one, at 64 in flight: until then the compiler is at work in all processes. */
-const firstWarmUpMs = 8000;
+const replicas = 3;
+const kibibyte = 1024;
 
-/** By operations in flight, with K = 3. */
-const perSecondMin = new Map([[64, 60_000]]);
+/** Least share of the floor's throughput, by operations in flight. */
 const ratioMin = new Map([
   [64, 0.7],
   [512, 0.6],
 ]);
-
-export const throughput: Benchmark = {
-  name: 'throughput',
-  purpose: 'operations per second of 7 nodes and one client, K = 3, 1, 5, beside the floor',
-  async run(options) {
-    const sections: Section[] = [];
-    for (const replicas of [3, 1, 5]) sections.push(await throughputOf(replicas, options));
-    return sections;
-  },
-};
+const p50RatioMax = { 'get p50': 1.15, 'put p50': 1.2 };
+const p99RatioMax = { 'get p99': 1.5, 'put p99': 1.5 };
 
 export const floor: Benchmark = {
   name: 'floor',
   purpose: 'what bare sockets do with the same frames, the reference for all ratios',
   async run(options) {
     await using peers = new Peers();
-    const client = await peers.startFloor(nodes, 3);
-    await warmUp([client], options);
+    const contestants = [{ name: 'floor', client: await peers.startFloor(nodes, replicas) }];
+    await warmUp(contestants, options);
     const rows: Row[] = [];
     const all: RunResult[] = [];
-    for (const inFlight of inFlightCounts) {
-      const [results = []] = await byTurns([client], inFlight, options);
+    for (const inFlight of [1, 64, 512]) {
+      const [results = []] = await byTurns(contestants, { inFlight }, options);
       rows.push(...throughputRows(`${inFlight} in flight`, results));
-      if (inFlight === 1) rows.push(...latencyRows('1 in flight', results));
+      for (const [time, of] of Object.entries(timesOf)) {
+        if (inFlight === 1) rows.push(rowAtLeast(`1 in flight, ${time}`, 'us', results.map(of)));
+      }
       all.push(...results);
     }
-    return [{ title: `Floor: ${nodes} bare servers, K = 3`, rows, notes: notesOf(all) }];
+    const title = `Floor: ${nodes} bare servers, K = ${replicas}`;
+    return [{ title, rows, notes: notesOf([all], valueBytes) }];
   },
 };
 
-async function throughputOf(replicas: number, options: BenchOptions): Promise<Section> {
+export const throughput: Benchmark = {
+  name: 'throughput',
+  purpose: 'operations per second of 7 nodes and one client, K = 3, beside the floor',
+  run: (options) => besideFloor('Throughput', [1, 64, 512], {}, options),
+};
+
+export const payload: Benchmark = {
+  name: 'payload',
+  purpose: 'the same with values of 1 KB',
+  run: (options) =>
+    besideFloor('Payload of 1 KB', [64, 512], { workload: { valueBytes: kibibyte } }, options),
+};
+
+export const clients: Benchmark = {
+  name: 'clients',
+  purpose: 'the same with two client processes',
+  run: (options) => besideFloor('Two client processes', [64, 512], { processes: 2 }, options),
+};
+
+async function besideFloor(
+  what: string,
+  inFlightCounts: readonly number[],
+  client: ClientOptions,
+  options: BenchOptions,
+): Promise<Section[]> {
   await using cluster = await startCluster({ nodes, replicas });
   await using peers = new Peers();
-  const clients = [await peers.startFloor(nodes, replicas), await peers.startStoreClient(cluster)];
-  await warmUp(clients, options);
+  const contestants = await floorAndStore(peers, cluster, client);
+  await warmUp(contestants, options);
   const rows: Row[] = [];
   const all: RunResult[] = [];
   for (const inFlight of inFlightCounts) {
-    options.progress(`K = ${replicas}, ${inFlight} in flight`);
-    const [bare = [], ours = []] = await byTurns(clients, inFlight, options);
-    const goals = replicas === 3 ? { least: perSecondMin.get(inFlight), ratio: ratioMin.get(inFlight) } : {};
-    const ratios = ours.map((result, run) => perSecond(result) / perSecond(bare[run] ?? result));
-    const name = `${inFlight} in flight`;
-    rows.push(...throughputRows(`${name}: floor`, bare));
-    rows.push(...throughputRows(`${name}: GTStore`, ours, goals.least));
-    rows.push(row(`${name}: ratio`, '', ratios, goals.ratio));
-    if (inFlight === 1) {
-      rows.push(...latencyRows(`${name}: floor`, bare), ...latencyRows(`${name}: GTStore`, ours));
-    }
-    all.push(...bare, ...ours);
+    const results = await byTurns(contestants, { inFlight }, options);
+    rows.push(...floorRows(`${inFlight} in flight`, results, ratioMin.get(inFlight)));
+    all.push(...results.flat());
   }
-  return { title: `Throughput: ${nodes} nodes, K = ${replicas}`, rows, notes: notesOf(all) };
+  const { processes = 1, workload } = client;
+  const whom = processes === 1 ? 'one client process' : `${processes} client processes that share the load`;
+  const notes = notesOf([all], { ...usualWorkload, ...workload }.valueBytes, whom);
+  return [{ title: `${what}: ${nodes} nodes, K = ${replicas}`, rows, notes }];
 }
 
-async function warmUp(clients: readonly ClientPeer[], { progress }: BenchOptions): Promise<void> {
-  progress('warming up');
-  for (const client of clients) await client.measure({ inFlight: 64, warmUpMs: 0, runMs: firstWarmUpMs });
-}
-
-/** One run of each client after the other, again and again. @returns the results of each client */
-async function byTurns(
-  clients: readonly ClientPeer[],
-  inFlight: number,
-  { runs = runsDefault, seconds }: BenchOptions,
-): Promise<RunResult[][]> {
-  const results = clients.map((): RunResult[] => []);
-  for (let run = 0; run < runs; run++) {
-    for (const [index, client] of clients.entries()) {
-      results[index]?.push(await client.measure({ inFlight, warmUpMs, runMs: seconds * 1000 }));
-    }
-  }
-  return results;
-}
-
-function perSecond({ operations, seconds }: RunResult): number {
-  return operations / seconds;
-}
-
-function throughputRows(name: string, results: readonly RunResult[], least?: number): Row[] {
-  const client = results.map(({ clientCpuUs }) => clientCpuUs);
-  const servers = results.map(({ serverCpuUs }) => serverCpuUs);
+async function floorAndStore(
+  peers: Peers,
+  cluster: Awaited<ReturnType<typeof startCluster>>,
+  client: ClientOptions,
+): Promise<Contestant[]> {
   return [
-    row(name, 'op/s', results.map(perSecond), least),
-    row(`${name}, CPU of the client`, 'us/op', client),
-    row(`${name}, CPU of the servers`, 'us/op', servers),
+    { name: 'floor', client: await peers.startFloor(nodes, replicas, client) },
+    { name: 'GTStore', client: await peers.startStoreClient(cluster, client) },
   ];
 }
 
-function latencyRows(name: string, results: readonly RunResult[]): Row[] {
-  const times = (field: 'getP50Us' | 'getP99Us' | 'putP50Us' | 'putP99Us'): number[] =>
-    results.map((result) => result[field]);
+export const latency: Benchmark = {
+  name: 'latency',
+  purpose: 'how long one get and one put take, alone and beside 63 others, beside the floor',
+  async run(options) {
+    await using cluster = await startCluster({ nodes, replicas });
+    await using peers = new Peers();
+    const contestants = await floorAndStore(peers, cluster, {});
+    await warmUp(contestants, options);
+    const alone = await byTurns(contestants, { inFlight: 1 }, options);
+    const among = await byTurns(contestants, { inFlight: 64 }, options);
+    const rows = [
+      ...latencyRows('1 in flight', alone, p50RatioMax),
+      ...latencyRows('64 in flight', among, p99RatioMax),
+    ];
+    const notes = notesOf([...alone, ...among], valueBytes);
+    return [{ title: `Latency: ${nodes} nodes, K = ${replicas}`, rows, notes }];
+  },
+};
+
+/** Least share of the throughput with K = 1 that K = 5 has. */
+const fiveToOneMin = 0.8;
+
+export const replication: Benchmark = {
+  name: 'replication',
+  purpose: 'operations per second with K = 1, 3 and 5, by turns',
+  async run(options) {
+    await using peers = new Peers();
+    await using one = await startCluster({ nodes, replicas: 1 });
+    await using three = await startCluster({ nodes, replicas: 3 });
+    await using five = await startCluster({ nodes, replicas: 5 });
+    const contestants: Contestant[] = [];
+    for (const [index, cluster] of [one, three, five].entries()) {
+      const k = 2 * index + 1;
+      contestants.push({ name: `floor, K = ${k}`, client: await peers.startFloor(nodes, k) });
+      contestants.push({ name: `GTStore, K = ${k}`, client: await peers.startStoreClient(cluster) });
+    }
+    await warmUp(contestants, options);
+    const rows: Row[] = [];
+    const all: RunResult[] = [];
+    for (const inFlight of [64, 512]) {
+      const results = await byTurns(contestants, { inFlight }, options);
+      rows.push(...replicationRows(`${inFlight} in flight`, contestants, results));
+      all.push(...results.flat());
+    }
+    const title = `Replication: ${nodes} nodes, K = 1, 3, 5`;
+    const note = 'a put goes to K nodes: the ratio of the floor says what the machine itself makes of that';
+    return [{ title, rows, notes: [...notesOf([all], valueBytes), note] }];
+  },
+};
+
+function replicationRows(
+  name: string,
+  contestants: readonly Contestant[],
+  results: readonly (readonly RunResult[])[],
+): Row[] {
+  const [bareOne = [], ourOne = [], , , bareFive = [], ourFive = []] = results;
+  const perRun = results.flatMap((runs, index) =>
+    throughputRows(`${name}: ${contestants[index]?.name ?? ''}`, runs).slice(0, 1),
+  );
   return [
-    row(`${name}, get p50`, 'us', times('getP50Us')),
-    row(`${name}, get p99`, 'us', times('getP99Us')),
-    row(`${name}, put p50`, 'us', times('putP50Us')),
-    row(`${name}, put p99`, 'us', times('putP99Us')),
+    ...perRun,
+    rowAtLeast(`${name}: K = 5 to K = 1, floor`, '', ratios(bareFive, bareOne, perSecond)),
+    rowAtLeast(`${name}: K = 5 to K = 1, GTStore`, '', ratios(ourFive, ourOne, perSecond), fiveToOneMin),
   ];
-}
-
-function row(name: string, unit: string, runs: readonly number[], least?: number): Row {
-  return least === undefined ? { name, unit, runs } : { name, unit, runs, target: atLeast(least, runs) };
-}
-
-function atLeast(least: number, runs: readonly number[]): Target {
-  return { text: `>= ${least.toLocaleString('en')}`, isMet: median(runs) >= least };
-}
-
-/** Above this share, absolute figures say more of the others than of the store. */
-const foreignShareMax = 0.1;
-
-function notesOf(results: readonly RunResult[]): string[] {
-  const workload = `puts and gets half and half, keys of ${keyBytes} B, values of ${valueBytes} B, one client process`;
-  const foreign = median(results.map(({ foreignShare }) => foreignShare));
-  if (!(foreign > foreignShareMax)) return [workload];
-  return [workload, `other programs took ${Math.round(100 * foreign)} % of all cores meanwhile`];
 }

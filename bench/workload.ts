@@ -1,39 +1,34 @@
 /**
- * The workload that floor and throughput have in common: keys of 20 bytes, values of 100, puts and gets half and
- * half, a fixed number of operations in flight. A lane is one of those: it begins its next operation as soon as the
- * one before is done.
+ * What all clients have in common, whatever store they drive: keys of 20 bytes, values, and which key comes next. The
+ * generators are small and seeded, so that every client meets the same sequence.
  */
-import { availableParallelism } from 'node:os';
-import { cpuUsOf, systemCpuUs } from './cpu-time.js';
-import { percentile } from './stats.js';
 
 export const keyBytes = 20;
 export const valueBytes = 100;
 export const keyCount = 10_000;
 
-/** One measured interval, as the parent asks a client process for it. */
-export interface RunRequest {
-  readonly inFlight: number;
-  /** Processes whose CPU time is looked at, too. */
-  readonly serverPids: readonly number[];
-  readonly warmUpMs: number;
-  readonly runMs: number;
+/** What a client process is told once, when it starts. */
+export interface Workload {
+  readonly keyCount: number;
+  readonly valueBytes: number;
+  /** Whether values are bytes, not text. */
+  readonly isBinary: boolean;
+  /** Client objects (of the floor: sets of connections) in the process; operations in flight are dealt to them in turn. */
+  readonly sessions: number;
+  /** Whether keys are computed when needed: five million of them would be a load on the client's own heap. */
+  readonly areKeysComputed: boolean;
+  /** Clients with another seed have other keys. */
+  readonly keySeed: number;
 }
 
-export interface RunResult {
-  readonly operations: number;
-  readonly seconds: number;
-  /** Microseconds, from the caller's view. */
-  readonly putP50Us: number;
-  readonly putP99Us: number;
-  readonly getP50Us: number;
-  readonly getP99Us: number;
-  /** CPU time per operation in microseconds, of the client and of all servers together; NaN: unknown. */
-  readonly clientCpuUs: number;
-  readonly serverCpuUs: number;
-  /** Share of all cores that others took meanwhile; NaN: unknown. */
-  readonly foreignShare: number;
-}
+export const usualWorkload: Workload = {
+  keyCount,
+  valueBytes,
+  isBinary: false,
+  sessions: 1,
+  areKeysComputed: false,
+  keySeed: 7,
+};
 
 /** A small generator of its own, so that all clients meet the same sequence: xorshift32. */
 export class Random {
@@ -57,7 +52,7 @@ export class Random {
 const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 /** Distinct keys whose byte sums spread over all slots. */
-export function makeKeys(count: number, seed = 7): string[] {
+export function makeKeys(count: number, seed = usualWorkload.keySeed): string[] {
   const random = new Random(seed);
   const keys = new Set<string>();
   while (keys.size < count) {
@@ -68,96 +63,101 @@ export function makeKeys(count: number, seed = 7): string[] {
   return [...keys];
 }
 
+const scratch = Buffer.alloc(keyBytes);
+const letterBits = 5;
+const letters = Buffer.from('abcdefghijklmnopqrstuvwxyz012345');
+const lettersOf32Bits = 7;
+const otherWord = 0x9e3779b9;
+
+/** Key number `index` below 2^32 without keeping any: two numbers never give the same key. */
+export function computedKey(index: number): string {
+  let word = mixed(index);
+  let bits = word;
+  for (let at = 0; at < keyBytes; at++) {
+    // The first seven letters carry all of a word that `mixed` gives to one index alone; the rest is for looks.
+    if (at > 0 && at % lettersOf32Bits === 0) bits = word = mixed(word ^ otherWord);
+    scratch[at] = letters[bits & ((1 << letterBits) - 1)] ?? 0;
+    bits >>>= letterBits;
+  }
+  return scratch.toString('latin1');
+}
+
+/** The finalizer of MurmurHash3, a bijection of 32-bit numbers. */
+function mixed(word: number): number {
+  let h = word | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** Gives the key of a number from 0 to `keyCount - 1`. */
+export function keySource(
+  workload: Pick<Workload, 'keyCount' | 'areKeysComputed' | 'keySeed'>,
+): (index: number) => string {
+  if (workload.areKeysComputed) return computedKey;
+  const keys = makeKeys(workload.keyCount, workload.keySeed);
+  return (index) => keys[index] ?? '';
+}
+
 export function makeValue(bytes = valueBytes): string {
   return 'v'.repeat(bytes);
 }
 
-/** Times of a sample of operations: looking at the clock for each would be a cost of its own. */
-export class Latencies {
-  readonly #puts: number[] = [];
-  readonly #gets: number[] = [];
+/**
+ * Which keys are asked for: all alike; 90 % of requests on 10 % of the keys; by Zipf's law, as in YCSB; always the
+ * same one.
+ */
+export type Pattern = 'uniform' | 'hot' | 'zipf' | 'one-key';
 
-  clear(): void {
-    this.#puts.length = 0;
-    this.#gets.length = 0;
+const wordCount = 2 ** 32;
+const hotKeyRatio = 0.1;
+const hotRequestRatio = 0.9;
+/** The exponent that YCSB uses. */
+const zipfExponent = 0.99;
+
+/** Gives the number of the next key, again and again. */
+export function chooser(pattern: Pattern, count: number, random: Random): () => number {
+  switch (pattern) {
+    case 'uniform':
+      return () => random.next() % count;
+    case 'hot': {
+      const hot = Math.max(1, Math.floor(count * hotKeyRatio));
+      const cold = Math.max(1, count - hot);
+      return () =>
+        random.next() < hotRequestRatio * wordCount
+          ? random.next() % hot
+          : Math.min(hot + (random.next() % cold), count - 1);
+    }
+    case 'zipf': {
+      const sums = zipfSums(count);
+      return () => firstAbove(sums, random.next() / wordCount);
+    }
+    case 'one-key':
+      return () => 0;
   }
+}
 
-  add(isPut: boolean, ms: number): void {
-    (isPut ? this.#puts : this.#gets).push(ms * 1000);
+/** Share of requests on the keys up to each. */
+function zipfSums(count: number): Float64Array {
+  const sums = new Float64Array(count);
+  let sum = 0;
+  for (let rank = 1; rank <= count; rank++) sums[rank - 1] = sum += rank ** -zipfExponent;
+  return sums.map((part) => part / sum);
+}
+
+function firstAbove(sums: Float64Array, share: number): number {
+  let low = 0;
+  let high = sums.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sums[middle] ?? 1) > share) high = middle;
+    else low = middle + 1;
   }
-
-  percentiles(): Pick<RunResult, 'putP50Us' | 'putP99Us' | 'getP50Us' | 'getP99Us'> {
-    return {
-      putP50Us: percentile(this.#puts, 0.5),
-      putP99Us: percentile(this.#puts, 0.99),
-      getP50Us: percentile(this.#gets, 0.5),
-      getP99Us: percentile(this.#gets, 0.99),
-    };
-  }
+  return low;
 }
 
-/** Every which operation is timed: all of them while there is one at a time. */
-export function sampleEvery(inFlight: number): number {
-  return inFlight < 8 ? 1 : 16;
-}
-
-/** What a client process does for one request. */
-export interface Driver {
-  /** Operations completed since it was made. */
-  readonly completed: number;
-  readonly latencies: Latencies;
-  /** Begins so many lanes; they run until `stop`. */
-  start(inFlight: number): void;
-  /** Fulfilled when the last lane has ended. */
-  stop(): Promise<void>;
-}
-
-/** Starts the lanes, lets them warm up, measures, ends them. */
-export async function measure(driver: Driver, request: RunRequest): Promise<RunResult> {
-  driver.start(request.inFlight);
-  await pause(request.warmUpMs);
-  driver.latencies.clear();
-  const operationsBefore = driver.completed;
-  const before = cpuNow(request);
-  const startedAtMs = performance.now();
-  await pause(request.runMs);
-  const seconds = (performance.now() - startedAtMs) / 1000;
-  const operations = driver.completed - operationsBefore;
-  const after = cpuNow(request);
-  const latencies = driver.latencies.percentiles();
-  await driver.stop();
-  const clientUs = after.client - before.client;
-  const serverUs = after.servers - before.servers;
-  const foreignUs = after.system - before.system - clientUs - serverUs;
-  return {
-    operations,
-    seconds,
-    ...latencies,
-    clientCpuUs: clientUs / operations,
-    serverCpuUs: serverUs / operations,
-    foreignShare: Math.max(0, foreignUs / (seconds * 1e6 * availableParallelism())),
-  };
-}
-
-function cpuNow({ serverPids }: RunRequest): { client: number; servers: number; system: number } {
-  return { client: cpuUsOf([process.pid]), servers: cpuUsOf(serverPids), system: systemCpuUs() };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Serves the parent's requests, one after the other, until it hangs up. */
-export function serveRequests(driver: Driver): void {
-  process.on('message', (request: RunRequest) => {
-    measure(driver, request).then(
-      (result) => process.send?.(result),
-      (error: unknown) => {
-        console.error(error);
-        process.exit(1);
-      },
-    );
-  });
-  process.on('disconnect', () => process.exit(0));
-  process.send?.('ready');
+/** Says of each next operation whether it is a put. */
+export function putDecider(putRatio: number, random: Random): () => boolean {
+  const limit = putRatio * wordCount;
+  return () => random.next() < limit;
 }

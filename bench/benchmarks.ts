@@ -1,0 +1,38 @@
+/** All benchmarks, in the order in which they run and are shown. */
+import type { Benchmark } from './benchmark.js';
+import { classProject } from './class-project.js';
+import { connections } from './connections.js';
+import { largeValues } from './large-values.js';
+import { memory } from './memory.js';
+import { millionKeys } from './million-keys.js';
+import { failover, pause } from './outage.js';
+import { etcd, memcached, redis } from './peers/benchmarks.js';
+import { ready } from './ready.js';
+import { replay } from './replay.js';
+import { restore } from './restore.js';
+import { readAny, skew } from './skew.js';
+import { clients, floor, latency, payload, replication, throughput } from './throughput.js';
+
+export const benchmarks: readonly Benchmark[] = [
+  floor,
+  throughput,
+  latency,
+  payload,
+  clients,
+  replication,
+  skew,
+  readAny,
+  connections,
+  largeValues,
+  memory,
+  millionKeys,
+  redis,
+  etcd,
+  memcached,
+  classProject,
+  failover,
+  pause,
+  restore,
+  ready,
+  replay,
+];

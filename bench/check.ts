@@ -1,0 +1,145 @@
+/**
+ * npm run bench:check              compares with bench/baseline.json; exit 1 if something has become slower
+ * npm run bench:check -- --update  takes a new baseline
+ *
+ * See judgement.ts for what counts, and docs/BENCHMARKS.md for how to read it.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startCluster } from '../src/testing/index.js';
+import type { BenchOptions } from './benchmark.js';
+import { checkout } from './checkout.js';
+import { byTurns, ratios, timesOf, warmUp } from './comparison.js';
+import { clientCpuPerOperationUs, perSecond, serverCpuPerOperationUs } from './driver.js';
+import type { RunResult } from './driver.js';
+import { baselineOf, check } from './judgement.js';
+import type { Baseline, CheckResult, Ratio, Verdict } from './judgement.js';
+import { Peers } from './peer.js';
+import { circumstances, describe } from './report.js';
+
+const nodes = 7;
+const replicas = 3;
+const roundsMax = 3;
+const runs = 5;
+const baselineRuns = 15;
+const seconds = 1;
+const path = join(checkout(), 'bench', 'baseline.json');
+
+const usage = `npm run bench:check -- [options]
+
+  --update      take a new baseline instead (on a quiet machine)
+  --runs N      runs of each measurement in one round; default ${runs}, for a baseline ${baselineRuns}
+  --seconds S   length of one run; default ${seconds}
+`;
+
+/** What is measured, and of what the ratio to the floor is taken. */
+const measurements: readonly {
+  readonly name: string;
+  readonly inFlight: number;
+  readonly of: Readonly<Record<string, (result: RunResult) => number>>;
+}[] = [
+  {
+    name: '1 in flight',
+    inFlight: 1,
+    of: { 'get p50': timesOf['get p50'], 'put p50': timesOf['put p50'] },
+  },
+  {
+    name: '64 in flight',
+    inFlight: 64,
+    of: { throughput: perSecond, 'CPU of the client': clientCpuPerOperationUs },
+  },
+  {
+    name: '512 in flight',
+    inFlight: 512,
+    of: {
+      throughput: perSecond,
+      'CPU of the client': clientCpuPerOperationUs,
+      'CPU of the servers': serverCpuPerOperationUs,
+    },
+  },
+];
+
+async function measure(options: BenchOptions): Promise<Ratio[]> {
+  await using cluster = await startCluster({ nodes, replicas });
+  await using peers = new Peers();
+  const contestants = [
+    { name: 'floor', client: await peers.startFloor(nodes, replicas) },
+    { name: 'GTStore', client: await peers.startStoreClient(cluster) },
+  ];
+  await warmUp(contestants, options);
+  const found: Ratio[] = [];
+  for (const { name, inFlight, of } of measurements) {
+    const [bare = [], ours = []] = await byTurns(contestants, { inFlight }, options);
+    for (const [what, quantity] of Object.entries(of)) {
+      const isMoreBetter = quantity === perSecond;
+      found.push({ name: `${name}: ${what}`, isMoreBetter, runs: ratios(ours, bare, quantity) });
+    }
+  }
+  return found;
+}
+
+function formatVerdict({ name, median, baseline, worseBy, isFine }: Verdict): string {
+  if (baseline === undefined)
+    return `FAILED  ${name}: ${median.toFixed(3)}, and the baseline has none of that name`;
+  const change = `${Math.abs(100 * worseBy).toFixed(1)} % ${worseBy > 0 ? 'worse' : 'better'}`;
+  return (
+    `${isFine ? 'fine  ' : 'FAILED'}  ${name}: ${median.toFixed(3)}, baseline ${baseline.median.toFixed(3)}, ` +
+    `${change}, may be ${(100 * baseline.tolerance).toFixed(0)} % worse`
+  );
+}
+
+function print({ verdicts, missing, rounds, isFine }: CheckResult): void {
+  for (const verdict of verdicts) process.stdout.write(`${formatVerdict(verdict)}\n`);
+  for (const name of missing) process.stdout.write(`FAILED  ${name}: in the baseline, but not measured\n`);
+  process.stdout.write(
+    `${isFine ? 'fine' : 'slower than the baseline'} after ${rounds} of at most ${roundsMax} rounds\n`,
+  );
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      update: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+      seconds: { type: 'string', default: String(seconds) },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(usage);
+    return;
+  }
+  const options: BenchOptions = {
+    root: checkout(),
+    runs: Number(values.runs ?? (values.update ? baselineRuns : runs)),
+    seconds: Number(values.seconds),
+    keys: undefined,
+    kills: 0,
+    file: '',
+    isQuick: false,
+    progress: () => undefined,
+  };
+  if (values.update) {
+    const baseline = baselineOf(await measure(options), describe(circumstances()));
+    writeFileSync(path, `${JSON.stringify(baseline, undefined, 2)}\n`);
+    process.stdout.write('bench/baseline.json is new\n');
+    return;
+  }
+  if (!existsSync(path)) throw new Error('there is no bench/baseline.json; take one with --update');
+  const baseline = JSON.parse(readFileSync(path, 'utf8')) as Baseline;
+  const result = await check(() => measure(options), baseline, roundsMax);
+  print(result);
+  if (!result.isFine) process.exitCode = 1;
+}
+
+// Cluster and servers are cleared away when the process exits, but not when a signal ends it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
+main().then(
+  () => process.exit(),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(1);
+  },
+);
