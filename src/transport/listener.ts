@@ -2,6 +2,7 @@
  * Accepts connections on one address and greets their peers. The owner decides over each HELLO; connections beyond
  * `connectionsMax` are told so and closed. One connection's trouble is never another's.
  */
+import { Buffer } from 'node:buffer';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { encodeMessage } from '../protocol/codec.js';
@@ -9,11 +10,15 @@ import { MessageType } from '../protocol/messages.js';
 import type { ErrorMessage, HelloMessage, Message, WelcomeMessage } from '../protocol/messages.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import type { CloseReason } from './close-reason.js';
+import { withOnread } from './accepted-socket.js';
 import { Connection } from './connection.js';
 import type { Greeter, Handlers, Verdict } from './handlers.js';
 import { expectHello, newError } from './handshake.js';
 import { resolveOptions } from './options.js';
 import type { ConnectionOptions, ResolvedOptions } from './options.js';
+
+/** For all accepted sockets: each chunk is worked off before anybody reads again. */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 export interface ListenOptions extends ConnectionOptions {
   /** Address to listen on. */
@@ -58,7 +63,8 @@ const refusedMax = 64;
 /** @throws ListenError (rejects) if the address cannot be had */
 export function listen(options: ListenOptions): Promise<Listener> {
   const { host, port } = options;
-  const server = createServer();
+  // Nothing is read before it is settled how.
+  const server = createServer({ pauseOnConnect: true });
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
       reject(new ListenError(host, port, error));
@@ -131,22 +137,35 @@ export class Listener implements Greeter {
     this.options.onRefused?.(connection.remote, reason);
   }
 
-  private accept(socket: Socket): void {
-    const remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+  private accept(accepted: Socket): void {
+    const remote = `${accepted.remoteAddress ?? '?'}:${accepted.remotePort ?? 0}`;
     if (this.accepted.size >= this.connectionsMax) {
-      this.refuse(socket, remote);
+      this.refuse(accepted, remote);
       return;
     }
     const { handlers } = this.options;
-    const connection = new Connection({ socket, remote, handlers, greeter: this, options: this.resolved });
+    const onread = {
+      buffer: readBuffer,
+      callback: (bytes: number, buffer: Uint8Array): boolean => {
+        connection.receive((buffer as Buffer).subarray(0, bytes));
+        return true;
+      },
+    };
+    const reading = withOnread(accepted, onread);
+    const socket = reading ?? accepted;
+    const options = this.resolved;
+    const connection = new Connection({ socket, remote, handlers, greeter: this, options });
     this.accepted.add(connection);
-    socket.on('data', (chunk: Buffer) => {
-      connection.receive(chunk);
-    });
+    if (reading === undefined) {
+      socket.on('data', (chunk: Buffer) => {
+        connection.receive(chunk);
+      });
+    }
     socket.on('close', () => {
       this.accepted.delete(connection);
       this.onGone?.();
     });
+    socket.resume();
   }
 
   private refuse(socket: Socket, remote: string): void {
