@@ -14,9 +14,10 @@ import { circumstances, describe, formatMarkdown, formatTable, resultsOf, save }
 import { ready } from './ready.js';
 import { replay } from './replay.js';
 import { restore } from './restore.js';
+import { store } from './store.js';
 import { floor, throughput } from './throughput.js';
 
-const benchmarks: readonly Benchmark[] = [floor, throughput, failover, pause, restore, ready, replay];
+const benchmarks: readonly Benchmark[] = [floor, throughput, failover, pause, restore, ready, replay, store];
 
 const root = checkout(dirname(fileURLToPath(import.meta.url)));
 
