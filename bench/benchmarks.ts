@@ -11,6 +11,7 @@ import { ready } from './ready.js';
 import { replay } from './replay.js';
 import { restore } from './restore.js';
 import { readAny, skew } from './skew.js';
+import { store } from './store.js';
 import { clients, floor, latency, payload, replication, throughput } from './throughput.js';
 
 export const benchmarks: readonly Benchmark[] = [
@@ -26,6 +27,7 @@ export const benchmarks: readonly Benchmark[] = [
   largeValues,
   memory,
   millionKeys,
+  store,
   redis,
   etcd,
   memcached,

@@ -15,7 +15,7 @@ import { MemberLinks } from '../transport/member-links.js';
 import { Redialler } from '../transport/redialler.js';
 import { SampledClock } from '../transport/sampled-clock.js';
 import { NodeCore } from './core/node-core.js';
-import { MemoryStore } from './storage/memory-store.js';
+import { ArenaStore } from './storage/arena-store.js';
 
 /** How often the core looks at its deadlines. */
 const tickMs = 10;
@@ -111,7 +111,7 @@ export class NodeServer {
     });
     const address = { ...(advertise ?? this.address), pid: process.pid };
     const identity = nodeId === undefined ? {} : { nodeId };
-    this.#core = new NodeCore({ ports: this.#ports(), store: new MemoryStore(), address, ...identity });
+    this.#core = new NodeCore({ ports: this.#ports(), store: new ArenaStore(), address, ...identity });
     this.#dialManager(this.#core);
     this.#timer = setInterval(() => {
       this.#tick();

@@ -53,7 +53,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'INVALID value exposed',
     rule: 'R2',
-    edits: one(`${node}/replica.js`, 'if (record === undefined || record.valid) {', 'if (link.id >= 0) {'),
+    edits: one(
+      `${node}/replica.js`,
+      'if (record === noRecord || this.store.isValid(record)) {',
+      'if (link.id >= 0) {',
+    ),
     quick: true,
   },
   {
@@ -175,7 +179,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'INVALID copied as VALID',
     rule: 'M5',
-    edits: one(`${node}/walks.js`, 'valid: record.valid,', 'valid: true,'),
+    edits: one(`${node}/walks.js`, 'const valid = store.isValid(record);', 'const valid = true;'),
     bias: 'copies',
   },
   {
@@ -184,7 +188,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${node}/conditions.js`,
-        find: 'if (findApplied(record?.applied ?? null, condition.opClientId, condition.opNumber, appliedAs)) {',
+        find: 'if (findApplied(applied, condition.opClientId, condition.opNumber, appliedAs)) {',
         replace: 'if (findApplied(null, condition.opClientId, condition.opNumber, appliedAs)) {',
       },
       {
@@ -202,7 +206,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${node}/conditions.js`,
-        find: 'return condition.expectAbsent ? record === undefined : matches;',
+        find: 'return condition.expectAbsent ? record === noRecord : matches;',
         replace: 'return condition.expectAbsent || matches;',
       },
       {
@@ -218,8 +222,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'RMW5',
     edits: one(
       `${node}/replica.js`,
-      'record.applied = [...applied];',
-      'record.applied = [...applied, ...(record.applied ?? []).slice(4)];',
+      'this.store.setApplied(record, applied);\n    }\n    #overwrite',
+      'this.store.setApplied(record, [...applied, ...(this.store.appliedOf(record) ?? []).slice(4)]);\n    }\n    #overwrite',
     ),
     bias: 'conditions',
   },
@@ -228,8 +232,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'RMW2',
     edits: one(
       `${node}/conditions.js`,
-      'return { hlc: record.hlc, clientId: record.clientId, seq: record.seq + 1, epoch };',
-      'return { hlc: Math.max(record.hlc + 1, this.#lease.clockUs()), clientId: 7, seq: 0, epoch };',
+      'return { hlc: current.hlc, clientId: current.clientId, seq: current.seq + 1, epoch };',
+      'return { hlc: Math.max(current.hlc + 1, this.#lease.clockUs()), clientId: 7, seq: 0, epoch };',
     ),
     quick: true,
   },
@@ -347,8 +351,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'W10',
     edits: one(
       `${node}/sweeper.js`,
-      'return record.storedAtMs + tombstoneMs < this.#ports.nowMs() && record.hlc + tombstoneMs * 1000 < clockUs;',
-      'return record.storedAtMs + 20 < this.#ports.nowMs();',
+      'return store.storedAtMs(record) + tombstoneMs < this.#ports.nowMs() && store.hlcOf(record) < spentUs;',
+      'return store.storedAtMs(record) + 20 < this.#ports.nowMs();',
     ),
     quick: true,
   },
@@ -375,11 +379,18 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'value kept without a copy',
     rule: 'ports',
-    edits: one(
-      'src/node/storage/memory-store.js',
-      'record.value = value === null ? null : copyOf(value);',
-      'record.value = value;',
-    ),
+    edits: [
+      {
+        file: 'src/node/storage/records.js',
+        find: 'this.#memoryOf(record).bytes.set(value, this.#valueAt(record));',
+        replace: '(this.kept ??= new Map()).set(record, value);',
+      },
+      {
+        file: 'src/node/storage/records.js',
+        find: 'return new Uint8Array(buffer, this.#valueAt(record), this.#table.valueLength(record));',
+        replace: 'return buffer === null ? null : this.kept.get(record);',
+      },
+    ],
     quick: true,
   },
   {
@@ -388,6 +399,23 @@ export const mutants: readonly Mutant[] = [
     edits: one(`${manager}/manager-core.js`, 'this.#ports.watch(id, pid);', 'this.#ports.nowMs();'),
     firstSeed: 110_000,
     quick: true,
+  },
+  {
+    name: 'number of a removed record given away while it is held',
+    rule: 'M6',
+    edits: [
+      {
+        file: 'src/node/storage/record-table.js',
+        find: 'if ((flags & (Flag.present | holdBits)) !== 0)',
+        replace: 'if ((flags & Flag.present) !== 0)',
+      },
+      {
+        file: `${node}/settle-queue.js`,
+        find: 'store.exists(record) && !store.isValid(record);',
+        replace: '!store.isValid(record);',
+      },
+    ],
+    bias: 'moves',
   },
 ];
 

@@ -4,7 +4,7 @@
  * names is closed and dialled again, as the shell does after a hello with the wrong incarnation.
  */
 import { NodeCore } from '../../src/node/core/node-core.js';
-import { MemoryStore } from '../../src/node/storage/memory-store.js';
+import { ArenaStore } from '../../src/node/storage/arena-store.js';
 import type { ClusterMap, MemberNode } from '../../src/protocol/cluster-map.js';
 import type { Link, Message } from '../../src/protocol/messages.js';
 import type { ManagerProcess } from './manager-process.js';
@@ -23,7 +23,7 @@ interface Peer {
 
 export class NodeProcess extends SimProcess {
   readonly core: NodeCore;
-  readonly store = new MemoryStore();
+  readonly store: ArenaStore;
   readonly port: number;
   /** The manager life that forked it; null: it came from outside. */
   readonly parent: ManagerProcess | null;
@@ -42,6 +42,8 @@ export class NodeProcess extends SimProcess {
     this.givenId = givenId;
     this.parent = parent;
     this.port = port;
+    // Walks go in the order of hashes: the same in every run of a seed.
+    this.store = new ArenaStore({ hashSeed: world.seed });
     this.core = new NodeCore({
       ports: {
         nowMs: () => this.nowMs(),

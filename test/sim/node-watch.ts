@@ -15,8 +15,9 @@ import {
   WriteKind,
 } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
-import { compareVersions, formatVersion } from '../../src/protocol/version.js';
+import { copyVersion, formatVersion, versionZero } from '../../src/protocol/version.js';
 import type { MutableVersion } from '../../src/protocol/version.js';
+import { noRecord } from '../../src/node/core/store.js';
 import { Role } from '../../src/node/core/membership.js';
 import type { Situation } from './coverage.js';
 import type { End } from './network.js';
@@ -173,7 +174,7 @@ export class NodeWatch {
     const slot = world.slotOf(key);
     this.#serves(slot, `a read of ${key}`);
     const record = store.get(slot, key);
-    if (record !== undefined && !record.valid)
+    if (record !== noRecord && !store.isValid(record))
       world.fail(`R1: ${name} answers a read of ${key}, which is INVALID`);
   }
 
@@ -218,28 +219,28 @@ export class NodeWatch {
       shadow.held = false;
     }
     const record = store.get(slot, key);
-    if (record === undefined) {
+    if (record === noRecord) {
       if (shadow.held) this.#checkDropped(shadow);
       shadow.held = false;
       return;
     }
-    const order = shadow.held ? compareVersions(record, shadow) : 1;
-    if (order === 0 && record.valid === shadow.valid) return;
+    const valid = store.isValid(record);
+    const order = shadow.held ? -store.compareVersion(shadow, record) : 1;
+    if (order === 0 && valid === shadow.valid) return;
+    const version = { ...versionZero };
+    store.copyVersion(record, version);
     if (order < 0) {
       world.fail(
-        `${name}: version of ${key} falls from ${formatVersion(shadow)} to ${formatVersion(record)}`,
+        `${name}: version of ${key} falls from ${formatVersion(shadow)} to ${formatVersion(version)}`,
       );
     } else if (order === 0 && shadow.valid) {
-      world.fail(`${name}: ${key} returns from VALID to INVALID at ${formatVersion(record)}`);
+      world.fail(`${name}: ${key} returns from VALID to INVALID at ${formatVersion(version)}`);
     }
     shadow.held = true;
-    shadow.valid = record.valid;
-    shadow.tombstone = record.value === null;
-    shadow.hlc = record.hlc;
-    shadow.clientId = record.clientId;
-    shadow.seq = record.seq;
-    shadow.epoch = record.epoch;
-    if (order > 0) world.observer.noteVersion(key, record, record.value);
+    shadow.valid = valid;
+    shadow.tombstone = !store.hasValue(record);
+    copyVersion(version, shadow);
+    if (order > 0) world.observer.noteVersion(key, version, store.valueOf(record));
   }
 
   /** W10. */

@@ -4,6 +4,8 @@
  * and on the whole history at the end.
  */
 import { Role } from '../../src/node/core/membership.js';
+import { Hold, noRecord } from '../../src/node/core/store.js';
+import { formatVersion, versionZero } from '../../src/protocol/version.js';
 import type { ClientProcess } from './client-process.js';
 import type { Situation } from './coverage.js';
 import { scheduleFaults } from './faults.js';
@@ -227,13 +229,18 @@ class Schedule {
       for (const { core, store, name } of this.#aliveNodes()) {
         const record = store.get(slot, key);
         if (core.membership.role(slot) !== Role.full) {
-          if (record !== undefined) return `${name} holds ${key} and is no replica of it`;
+          if (record !== noRecord) return `${name} holds ${key} and is no replica of it`;
           continue;
         }
-        if (record?.valid === false) return `${name} holds ${key} INVALID`;
-        if (record !== undefined && record.work !== null) return `${name} keeps work at ${key}`;
-        const isGone = record === undefined || record.value === null;
-        states.add(isGone ? 'absent' : [record.hlc, record.clientId, record.seq, record.epoch].join('.'));
+        if (record === noRecord) {
+          states.add('absent');
+          continue;
+        }
+        if (!store.isValid(record)) return `${name} holds ${key} INVALID`;
+        if (store.holds(record, Hold.work)) return `${name} keeps work at ${key}`;
+        const version = { ...versionZero };
+        store.copyVersion(record, version);
+        states.add(store.hasValue(record) ? formatVersion(version) : 'absent');
       }
       if (states.size > 1) return `the replicas of ${key} hold ${[...states].join(' and ')}`;
     }

@@ -49,6 +49,7 @@ export class World {
   /** FNV-1a over everything that was delivered. */
   traceHash = 0x811c9dc5;
   messages = 0;
+  readonly seed: number;
   readonly #traceSink: ((line: string) => void) | undefined;
   #pid = 0;
   #linkId = 0;
@@ -56,6 +57,7 @@ export class World {
   #port = 100;
 
   constructor(seed: number, bias: Bias | undefined, traceSink?: (line: string) => void) {
+    this.seed = seed;
     this.prng = new Prng(seed);
     this.plan = drawPlan(this.prng, bias);
     this.#traceSink = traceSink;

@@ -7,51 +7,62 @@
  * under way distinct low bits; where two writes do share a place the older one's VALIDATE is lost, and the key is
  * settled by a replay (R3) as if its client had died.
  */
-import type { Link } from '../../protocol/messages.js';
+import type { Link, WriteMessage } from '../../protocol/messages.js';
 import type { MutableVersion } from '../../protocol/version.js';
-import { compareVersions, copyVersion } from '../../protocol/version.js';
-import type { KeyRecord } from './store.js';
+import { copyVersion } from '../../protocol/version.js';
+import { noRecord } from './store.js';
+import type { KeyStore, RecordId } from './store.js';
 
 const placeMask = (1 << 14) - 1;
 
+/**
+ * Its record is not held: a number that has been given to another record, whatever it is, comes with another version,
+ * since no two writes have the same.
+ */
 interface Place {
   rid: number;
-  /** null: not accepted, or validated already. */
-  record: KeyRecord | null;
+  /** `noRecord`: not accepted, or validated already. */
+  record: RecordId;
   readonly version: MutableVersion;
 }
 
 type Places = (Place | undefined)[];
 
 export class AcceptedWrites {
+  readonly #store: KeyStore;
   /** By id of the connection. */
   readonly #byLink = new Map<number, Places>();
   /** Most messages come on the connection that the one before came on. */
   #lastLink: Link | null = null;
   #lastPlaces: Places = [];
 
-  /** The write of this request was accepted, and is in `record` as it stands; null: it was not accepted. */
-  note(link: Link, rid: number, record: KeyRecord | null): void {
+  constructor(store: KeyStore) {
+    this.#store = store;
+  }
+
+  /** This WRITE was accepted, and its version is that of the record; `noRecord`: it was not accepted. */
+  note(link: Link, { rid, version }: WriteMessage, record: RecordId): void {
     const places = this.#placesOf(link);
     const index = rid & placeMask;
     let place = places[index];
     if (place === undefined) {
-      if (record === null) return;
+      if (record === noRecord) return;
       while (places.length < index) places.push(undefined);
       place = places[index] = { rid, record, version: { hlc: 0, clientId: 0, seq: 0, epoch: 0 } };
     }
     place.rid = rid;
     place.record = record;
-    if (record !== null) copyVersion(record, place.version);
+    copyVersion(version, place.version);
   }
 
-  /** The record, if it still holds the write of this request; each write is given out once. */
-  take(link: Link, rid: number): KeyRecord | undefined {
+  /** The record, if it still holds the write of this request, else `noRecord`; each write is given out once. */
+  take(link: Link, rid: number): RecordId {
     const place = this.#placesOf(link)[rid & placeMask];
-    if (place?.rid !== rid || place.record === null) return undefined;
-    const { record } = place;
-    place.record = null;
-    return compareVersions(record, place.version) === 0 ? record : undefined;
+    if (place?.rid !== rid || place.record === noRecord) return noRecord;
+    const { record, version } = place;
+    place.record = noRecord;
+    const isThere = this.#store.exists(record) && this.#store.compareVersion(version, record) === 0;
+    return isThere ? record : noRecord;
   }
 
   #placesOf(link: Link): Places {

@@ -2,10 +2,12 @@
  * What a replica answers, as messages. The objects are scratch: `send` encodes them before they are used again, so
  * that an answer costs no garbage.
  */
+import type { AppliedList } from '../../protocol/applied-list.js';
 import { FencedReason, MessageType, WriteKind } from '../../protocol/messages.js';
 import type { Link, RefusedReason, WriteMessage } from '../../protocol/messages.js';
 import { copyVersion, versionZero } from '../../protocol/version.js';
-import type { KeyRecord } from './store.js';
+import { noRecord } from './store.js';
+import type { KeyStore, RecordId } from './store.js';
 
 export class Answers {
   readonly #ack = { type: MessageType.ack, rid: 0 };
@@ -22,6 +24,20 @@ export class Answers {
     version: { ...versionZero },
     value: null as Uint8Array | null,
   };
+  readonly #stale = {
+    type: MessageType.stale,
+    rid: 0,
+    version: { ...versionZero },
+    hasEntry: false,
+    value: null as Uint8Array | null,
+    expiresAtMs: 0,
+    applied: null as AppliedList | null,
+  };
+  readonly #store: KeyStore;
+
+  constructor(store: KeyStore) {
+    this.#store = store;
+  }
 
   ack(link: Link, rid: number): void {
     this.#ack.rid = rid;
@@ -40,26 +56,27 @@ export class Answers {
   }
 
   /** To a client the version is enough; a fellow node gets the whole entry, to take it over (R3). */
-  stale(link: Link, message: WriteMessage, record: KeyRecord): void {
+  stale(link: Link, message: WriteMessage, record: RecordId): void {
+    const store = this.#store;
+    const answer = this.#stale;
     const hasEntry = message.kind !== WriteKind.plain;
-    link.send({
-      type: MessageType.stale,
-      rid: message.rid,
-      version: record,
-      hasEntry,
-      value: hasEntry ? record.value : null,
-      expiresAtMs: hasEntry ? record.expiresAtMs : 0,
-      applied: hasEntry ? record.applied : null,
-    });
+    answer.rid = message.rid;
+    store.copyVersion(record, answer.version);
+    answer.hasEntry = hasEntry;
+    answer.value = hasEntry ? store.valueOf(record) : null;
+    answer.expiresAtMs = hasEntry ? store.expiresAtMs(record) : 0;
+    answer.applied = hasEntry ? store.appliedOf(record) : null;
+    link.send(answer);
   }
 
-  /** @param live the record if the key is present, else undefined */
-  value(link: Link, rid: number, live: KeyRecord | undefined, versionOnly: boolean): void {
+  /** @param live the record if the key is present, else `noRecord` */
+  value(link: Link, rid: number, live: RecordId, versionOnly: boolean): void {
     const answer = this.#value;
     answer.rid = rid;
-    answer.present = live !== undefined;
-    copyVersion(live ?? versionZero, answer.version);
-    answer.value = live === undefined || versionOnly ? null : live.value;
+    answer.present = live !== noRecord;
+    if (live === noRecord) copyVersion(versionZero, answer.version);
+    else this.#store.copyVersion(live, answer.version);
+    answer.value = live === noRecord || versionOnly ? null : this.#store.valueOf(live);
     link.send(answer);
   }
 }

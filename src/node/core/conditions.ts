@@ -9,17 +9,19 @@
  * and `n` never repeats in this process. So nothing fits between "absent" and it, and no version is ever used twice.
  */
 import { extendApplied, findApplied } from '../../protocol/applied-list.js';
+import type { AppliedList } from '../../protocol/applied-list.js';
 import { ConditionStatus, FencedReason, MessageType, RefusedReason } from '../../protocol/messages.js';
 import type { ConditionMessage, Link } from '../../protocol/messages.js';
-import { cloneVersion, compareVersions, versionZero } from '../../protocol/version.js';
-import type { MutableVersion, Version } from '../../protocol/version.js';
+import { cloneVersion, versionZero } from '../../protocol/version.js';
+import type { Version } from '../../protocol/version.js';
 import type { Condition } from './key-work.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 import type { PeerWrite } from './peer-writes.js';
 import type { Replica } from './replica.js';
-import type { KeyRecord } from './store.js';
+import { Hold, noRecord } from './store.js';
+import type { RecordId } from './store.js';
 
 export class Conditions {
   readonly #membership: Membership;
@@ -50,8 +52,10 @@ export class Conditions {
       return;
     }
     const condition = copyOf(message, link, slot);
-    const record = this.#replica.store.get(slot, message.key);
-    if (record === undefined || (record.valid && record.work === null)) this.run(condition, record);
+    const { store } = this.#replica;
+    const record = store.get(slot, message.key);
+    const isFree = record === noRecord || (store.isValid(record) && !store.holds(record, Hold.work));
+    if (isFree) this.run(condition, record);
     else this.#replica.park(condition, record);
   }
 
@@ -78,8 +82,10 @@ export class Conditions {
   /**
    * RMW1: the key is VALID (or has no record) and no other conditional write of it is under way. While this one waited
    * another node may have become the primary; two that evaluate in one epoch would give one version to two writes.
+   *
+   * @param record `noRecord`: the key has none
    */
-  run(condition: Condition, record: KeyRecord | undefined): void {
+  run(condition: Condition, record: RecordId): void {
     const serviceFault = this.#replica.serviceFault(condition.slot);
     const isPrimary = this.#membership.isPrimary(condition.slot);
     const fault = serviceFault === -1 && !isPrimary ? FencedReason.notPrimary : serviceFault;
@@ -88,7 +94,8 @@ export class Conditions {
       return;
     }
     const appliedAs = { ...versionZero };
-    if (findApplied(record?.applied ?? null, condition.opClientId, condition.opNumber, appliedAs)) {
+    const applied = record === noRecord ? null : this.#replica.store.appliedOf(record);
+    if (findApplied(applied, condition.opClientId, condition.opNumber, appliedAs)) {
       this.#answerApplied(condition, appliedAs);
       return;
     }
@@ -100,37 +107,45 @@ export class Conditions {
     } else if (!this.#replica.peerWrites.reachesAll(condition.slot)) {
       this.#replica.fence(condition.link, condition.rid, FencedReason.memberUnreachable);
     } else {
-      this.#apply(condition, record);
+      this.#apply(condition, record, applied);
     }
   }
 
-  #matches(condition: Condition, record: KeyRecord | undefined): boolean {
-    const isLive = record !== undefined && this.#replica.isLive(record);
+  #matches(condition: Condition, record: RecordId): boolean {
+    const isLive = record !== noRecord && this.#replica.isLive(record);
     if (condition.expectAbsent) return !isLive;
-    return isLive && compareVersions(condition.expected, record) === 0;
+    return isLive && this.#replica.store.compareVersion(condition.expected, record) === 0;
   }
 
   /** RMW5: an earlier attempt would have left a trace that is not there. */
-  #provesNotApplied(condition: Condition, record: KeyRecord | undefined, matches: boolean): boolean {
-    return condition.expectAbsent ? record === undefined : matches;
+  #provesNotApplied(condition: Condition, record: RecordId, matches: boolean): boolean {
+    return condition.expectAbsent ? record === noRecord : matches;
   }
 
-  #apply(condition: Condition, existing: KeyRecord | undefined): void {
+  #apply(condition: Condition, existing: RecordId, appliedBefore: AppliedList | null): void {
     const version = this.#nextVersion(existing);
-    const record = existing ?? this.#replica.store.insert(condition.slot, condition.key);
-    const applied = extendApplied(record.applied, condition.opClientId, condition.opNumber, version);
+    const record =
+      existing === noRecord ? this.#replica.store.getOrInsert(condition.slot, condition.key) : existing;
+    const applied = extendApplied(appliedBefore, condition.opClientId, condition.opNumber, version);
     this.#replica.drive(condition, record, version, applied);
   }
 
   /** RMW2. */
-  #nextVersion(record: KeyRecord | undefined): Version {
+  #nextVersion(record: RecordId): Version {
     const epoch = this.#membership.epoch;
-    if (record !== undefined) {
-      return { hlc: record.hlc, clientId: record.clientId, seq: record.seq + 1, epoch };
+    if (record !== noRecord) {
+      const current = this.#versionOf(record);
+      return { hlc: current.hlc, clientId: current.clientId, seq: current.seq + 1, epoch };
     }
     const tombstoneUs = (this.#membership.map?.settings.tombstoneMs ?? 0) * 1000;
     const hlc = Math.floor((this.#replica.oldestPlainHlc() + this.#lease.clockUs() - tombstoneUs) / 2);
     return { hlc: Math.max(0, hlc), clientId: 0, seq: ++this.#absentCount, epoch };
+  }
+
+  #versionOf(record: RecordId): Version {
+    const version = { ...versionZero };
+    this.#replica.store.copyVersion(record, version);
+    return version;
   }
 
   /** RMW4: success is told only if nothing changed meanwhile; otherwise the client asks again with the same id. */
@@ -151,16 +166,17 @@ export class Conditions {
     this.#answer(condition, ConditionStatus.applied, version, condition.value !== null);
   }
 
-  #answerNotApplied(condition: Condition, record: KeyRecord | undefined): void {
-    const isLive = record !== undefined && this.#replica.isLive(record);
-    const value = isLive && condition.wantValue ? record.value : null;
-    this.#answer(condition, ConditionStatus.notApplied, isLive ? record : versionZero, isLive, value);
+  #answerNotApplied(condition: Condition, record: RecordId): void {
+    const isLive = record !== noRecord && this.#replica.isLive(record);
+    const version = isLive ? this.#versionOf(record) : versionZero;
+    const value = isLive && condition.wantValue ? this.#replica.store.valueOf(record) : null;
+    this.#answer(condition, ConditionStatus.notApplied, version, isLive, value);
   }
 
   #answer(
     { link, rid }: Condition,
     status: ConditionStatus,
-    version: MutableVersion | Version,
+    version: Version,
     present = false,
     value: Uint8Array | null = null,
   ): void {

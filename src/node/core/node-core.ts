@@ -30,7 +30,7 @@ import { nodeTimings } from './ports.js';
 import type { NodeAddress, NodePorts, NodeTimings } from './ports.js';
 import { Replica } from './replica.js';
 import type { ReplicaOwner } from './replica.js';
-import type { KeyRecord, KeyStore } from './store.js';
+import type { KeyStore, RecordId } from './store.js';
 import { Sweeper } from './sweeper.js';
 import { Walks } from './walks.js';
 
@@ -320,7 +320,7 @@ export class NodeCore implements ReplicaOwner {
 
   // --- what the replica asks for -----------------------------------------------------------------------------------
 
-  runCondition(condition: Condition, record: KeyRecord | undefined): void {
+  runCondition(condition: Condition, record: RecordId): void {
     this.#conditions.run(condition, record);
   }
 

@@ -11,16 +11,20 @@
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { MessageType, WriteKind } from '../../protocol/messages.js';
 import type { Link, StaleMessage } from '../../protocol/messages.js';
-import { cloneVersion } from '../../protocol/version.js';
+import { versionZero } from '../../protocol/version.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
 import type { Condition } from './key-work.js';
 import type { Membership } from './membership.js';
 import type { NodePorts, NodeTimings } from './ports.js';
-import type { KeyRecord } from './store.js';
+import { Hold, noRecord } from './store.js';
+import type { KeyStore, RecordId } from './store.js';
 
 export interface PeerWrite {
   readonly rid: number;
-  readonly record: KeyRecord;
+  /** `noRecord` once it has been removed: then there is nothing left to be decided. */
+  record: RecordId;
+  readonly slot: number;
+  readonly key: string;
   readonly version: Version;
   /** `changedAt` of the slot under which it was sent. */
   readonly changedAt: number;
@@ -58,6 +62,7 @@ interface ScratchWrite {
 export class PeerWrites {
   readonly #ports: NodePorts;
   readonly #membership: Membership;
+  readonly #store: KeyStore;
   readonly #timings: NodeTimings;
   readonly #nextRid: () => number;
   readonly #owner: PeerWriteOwner;
@@ -66,12 +71,14 @@ export class PeerWrites {
   constructor(
     ports: NodePorts,
     membership: Membership,
+    store: KeyStore,
     timings: NodeTimings,
     nextRid: () => number,
     owner: PeerWriteOwner,
   ) {
     this.#ports = ports;
     this.#membership = membership;
+    this.#store = store;
     this.#timings = timings;
     this.#nextRid = nextRid;
     this.#owner = owner;
@@ -92,15 +99,21 @@ export class PeerWrites {
    * Sends the record as it stands to all other members. Call `reachesAll` before.
    * @returns the write, or null if it was committed at once, there being no other member.
    */
-  start(record: KeyRecord, condition: Condition | null): PeerWrite | null {
+  start(record: RecordId, condition: Condition | null): PeerWrite | null {
     const { map, nodeId } = this.#membership;
+    const store = this.#store;
     if (map === null) throw new Error('a write before the first map');
-    const members = map.members(record.slot);
+    const slot = store.slotOf(record);
+    const members = map.members(slot);
+    const version = { ...versionZero };
+    store.copyVersion(record, version);
     const write: PeerWrite = {
       rid: this.#nextRid(),
       record,
-      version: cloneVersion(record),
-      changedAt: map.slot(record.slot).changedAt,
+      slot,
+      key: store.keyOf(record),
+      version,
+      changedAt: map.slot(slot).changedAt,
       condition,
       awaited: members.filter((id) => id !== nodeId),
       members,
@@ -111,16 +124,17 @@ export class PeerWrites {
       return null;
     }
     this.#inFlight.set(write.rid, write);
+    store.hold(record, Hold.write);
     const message: ScratchWrite = {
       type: MessageType.write,
       rid: write.rid,
       epoch: map.epoch,
       kind: condition === null ? WriteKind.replay : WriteKind.conditional,
-      version: cloneVersion(record),
-      key: record.key,
-      value: record.value,
-      expiresAtMs: record.expiresAtMs,
-      applied: record.applied,
+      version: { ...version },
+      key: write.key,
+      value: store.valueOf(record),
+      expiresAtMs: store.expiresAtMs(record),
+      applied: store.appliedOf(record),
     };
     for (const id of write.awaited) this.#ports.peer(id)?.send(message);
     return write;
@@ -147,7 +161,7 @@ export class PeerWrites {
       this.#answered(write, nodeId);
       return;
     }
-    this.#inFlight.delete(write.rid);
+    this.#take(write);
     this.#owner.superseded(write, message);
   }
 
@@ -162,8 +176,16 @@ export class PeerWrites {
     if (index < 0) return;
     write.awaited.splice(index, 1);
     if (write.awaited.length > 0) return;
-    this.#inFlight.delete(write.rid);
+    this.#take(write);
     this.#owner.committed(write);
+  }
+
+  /** It is decided, and its record is held no more: the owner may begin the next one within its call. */
+  #take(write: PeerWrite): void {
+    this.#inFlight.delete(write.rid);
+    const { record } = write;
+    if (!this.#store.exists(record)) write.record = noRecord;
+    this.#store.release(record, Hold.write);
   }
 
   onFenced(rid: number): void {
@@ -172,7 +194,7 @@ export class PeerWrites {
   }
 
   #fail(write: PeerWrite): void {
-    this.#inFlight.delete(write.rid);
+    this.#take(write);
     this.#owner.failed(write);
   }
 
@@ -182,7 +204,7 @@ export class PeerWrites {
 
   /** RMW4: what was sent under another membership of its slot is not decided by these answers. */
   onSlotChanged(slot: number): void {
-    for (const write of this.#inFlight.values()) if (write.record.slot === slot) this.#fail(write);
+    for (const write of this.#inFlight.values()) if (write.slot === slot) this.#fail(write);
   }
 
   tick(): void {

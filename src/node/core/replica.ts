@@ -23,7 +23,6 @@ import type {
   WriteMessage,
 } from '../../protocol/messages.js';
 import { clockAheadMsMax } from '../../protocol/settings.js';
-import { compareVersions, copyVersion } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
 import { AcceptedWrites } from './accepted-writes.js';
 import { Answers } from './answers.js';
@@ -36,7 +35,8 @@ import { PeerWrites } from './peer-writes.js';
 import type { PeerWrite, PeerWriteOwner } from './peer-writes.js';
 import type { NodePorts, NodeTimings } from './ports.js';
 import { SettleQueue } from './settle-queue.js';
-import type { KeyRecord, KeyStore } from './store.js';
+import { Hold, noRecord } from './store.js';
+import type { KeyStore, RecordId } from './store.js';
 
 /** Readers and conditional writes that may wait in one node; further ones are refused. */
 const waitersMax = 65_536;
@@ -49,7 +49,7 @@ export interface ReplicaOwner {
   /** See-tell: a member left a request unanswered. */
   unanswered(nodeId: number): void;
   /** The key is VALID and free: run its next conditional write. */
-  runCondition(condition: Condition, record: KeyRecord | undefined): void;
+  runCondition(condition: Condition, record: RecordId): void;
   /** A conditional write was decided at all members, or could not be. */
   conditionCommitted(condition: Condition, write: PeerWrite): void;
   conditionInterrupted(condition: Condition): void;
@@ -63,11 +63,11 @@ export class Replica implements PeerWriteOwner {
   readonly #lease: Lease;
   readonly #timings: NodeTimings;
   readonly #owner: ReplicaOwner;
-  /** Records somebody waits at. */
-  readonly #waiting = new Set<KeyRecord>();
+  /** What waits at records, which are held as long. */
+  readonly #works = new Map<RecordId, KeyWork>();
   readonly #settleQueue: SettleQueue;
-  readonly #answers = new Answers();
-  readonly #accepted = new AcceptedWrites();
+  readonly #answers: Answers;
+  readonly #accepted: AcceptedWrites;
   #waiters = 0;
 
   constructor(
@@ -85,8 +85,10 @@ export class Replica implements PeerWriteOwner {
     this.store = store;
     this.#timings = timings;
     this.#owner = owner;
-    this.#settleQueue = new SettleQueue(timings.settleAfterMs);
-    this.peerWrites = new PeerWrites(ports, membership, timings, nextRid, this);
+    this.#answers = new Answers(store);
+    this.#accepted = new AcceptedWrites(store);
+    this.#settleQueue = new SettleQueue(store, timings.settleAfterMs);
+    this.peerWrites = new PeerWrites(ports, membership, store, timings, nextRid, this);
   }
 
   /** Readers and conditional writes that wait at a key; none once the node is at rest. */
@@ -105,9 +107,10 @@ export class Replica implements PeerWriteOwner {
   }
 
   /** A present value; tombstones and what has expired count as absent. */
-  isLive(record: KeyRecord): boolean {
-    if (record.value === null) return false;
-    return record.expiresAtMs === 0 || record.expiresAtMs * 1000 > this.#lease.clockUs();
+  isLive(record: RecordId): boolean {
+    if (!this.store.hasValue(record)) return false;
+    const expiresAtMs = this.store.expiresAtMs(record);
+    return expiresAtMs === 0 || expiresAtMs * 1000 > this.#lease.clockUs();
   }
 
   /** Why this node may not serve the slot as a full replica; -1: it may (R1, R4). */
@@ -121,29 +124,29 @@ export class Replica implements PeerWriteOwner {
 
   /** W3, W4. */
   onWrite(link: Link, message: WriteMessage): void {
-    this.#accepted.note(link, message.rid, this.#write(link, message));
+    this.#accepted.note(link, message, this.#write(link, message));
   }
 
-  /** @returns the record that holds it now; null: it was not accepted. */
-  #write(link: Link, message: WriteMessage): KeyRecord | null {
+  /** @returns the record that holds it now; `noRecord`: it was not accepted. */
+  #write(link: Link, message: WriteMessage): RecordId {
     const map = this.#membership.map;
     const slot = map === null ? 0 : map.slotOf(message.key);
     const fault = this.#acceptFault(slot, message);
     if (fault !== -1) {
       this.fence(link, message.rid, fault);
-      return null;
+      return noRecord;
     }
     const refusal = this.#refusal(message);
     if (refusal !== -1) {
       this.refuse(link, message.rid, refusal);
-      return null;
+      return noRecord;
     }
-    const record = this.store.get(slot, message.key) ?? this.store.insert(slot, message.key);
-    const order = compareVersions(message.version, record);
+    const record = this.store.getOrInsert(slot, message.key);
+    const order = this.store.compareVersion(message.version, record);
     this.#takeApplied(record, message.applied);
     if (order < 0) {
       this.#answers.stale(link, message, record);
-      return null;
+      return noRecord;
     }
     if (order > 0) this.#overwrite(record, message.version, message.value, message.expiresAtMs);
     this.#answers.ack(link, message.rid);
@@ -181,32 +184,30 @@ export class Replica implements PeerWriteOwner {
   }
 
   /** RMW5: the later list replaces the earlier one whole, whatever happens to the value. */
-  #takeApplied(record: KeyRecord, applied: AppliedList | null): void {
-    if (applied !== null && compareApplied(applied, record.applied) > 0) record.applied = [...applied];
+  #takeApplied(record: RecordId, applied: AppliedList | null): void {
+    if (applied === null) return;
+    if (compareApplied(applied, this.store.appliedOf(record)) > 0) this.store.setApplied(record, applied);
   }
 
-  #overwrite(record: KeyRecord, version: Version, value: Uint8Array | null, expiresAtMs: number): void {
-    copyVersion(version, record);
-    this.store.assign(record, value);
-    record.valid = false;
-    record.expiresAtMs = expiresAtMs;
-    record.storedAtMs = this.#ports.nowMs();
-    this.#settleQueue.push(record, record.storedAtMs);
+  #overwrite(record: RecordId, version: Version, value: Uint8Array | null, expiresAtMs: number): void {
+    const nowMs = this.#ports.nowMs();
+    this.store.write(record, version, value, expiresAtMs, nowMs);
+    this.#settleQueue.push(record, nowMs);
   }
 
   /** W9. */
   onValidate(link: Link, message: ValidateMessage): void {
     const record = this.#accepted.take(link, message.rid);
-    if (record !== undefined && !record.valid) this.#makeValid(record);
+    if (record !== noRecord && !this.store.isValid(record)) this.#makeValid(record);
   }
 
   onLinkClosed(link: Link): void {
     this.#accepted.onLinkClosed(link);
   }
 
-  #makeValid(record: KeyRecord): void {
-    record.valid = true;
-    if (record.work !== null) this.wake(record);
+  #makeValid(record: RecordId): void {
+    this.store.setValid(record);
+    if (this.store.holds(record, Hold.work)) this.wake(record);
   }
 
   // --- reads ---------------------------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ export class Replica implements PeerWriteOwner {
       return;
     }
     const record = this.store.get(slot, message.key);
-    if (record === undefined || record.valid) {
+    if (record === noRecord || this.store.isValid(record)) {
       this.#answerGet(link, message.rid, message.versionOnly, record);
       return;
     }
@@ -229,8 +230,8 @@ export class Replica implements PeerWriteOwner {
     this.#workOf(record).readers.push({ link, rid: message.rid, versionOnly: message.versionOnly });
   }
 
-  #answerGet(link: Link, rid: number, versionOnly: boolean, record: KeyRecord | undefined): void {
-    const live = record !== undefined && this.isLive(record) ? record : undefined;
+  #answerGet(link: Link, rid: number, versionOnly: boolean, record: RecordId): void {
+    const live = record !== noRecord && this.isLive(record) ? record : noRecord;
     this.#answers.value(link, rid, live, versionOnly);
   }
 
@@ -245,31 +246,36 @@ export class Replica implements PeerWriteOwner {
     return false;
   }
 
-  #workOf(record: KeyRecord): KeyWork {
-    if (record.work === null) {
-      record.work = newKeyWork(
-        this.#ports.nowMs() + this.#timings.replayAfterMs * (1 + this.#ports.random()),
-      );
-      this.#waiting.add(record);
-    }
-    return record.work;
+  #workOf(record: RecordId): KeyWork {
+    const known = this.#works.get(record);
+    if (known !== undefined) return known;
+    const replayAtMs = this.#ports.nowMs() + this.#timings.replayAfterMs * (1 + this.#ports.random());
+    const work = newKeyWork(replayAtMs);
+    this.#works.set(record, work);
+    this.store.hold(record, Hold.work);
+    return work;
+  }
+
+  #dropWork(record: RecordId): void {
+    this.#works.delete(record);
+    this.store.release(record, Hold.work);
   }
 
   /** Parks a conditional write until the key is VALID and the ones before it are done. */
-  park(condition: Condition, record: KeyRecord): void {
+  park(condition: Condition, record: RecordId): void {
     if (this.#admitWaiter(condition.link, condition.rid)) this.#workOf(record).conditions.push(condition);
   }
 
   /** The key is VALID, or free again: serve whoever waits, in order. */
-  wake(record: KeyRecord): void {
-    const work = record.work;
-    if (work === null) return;
-    if (record.valid) {
+  wake(record: RecordId): void {
+    const work = this.#works.get(record);
+    if (work === undefined) return;
+    if (this.store.isValid(record)) {
       for (const reader of work.readers.splice(0)) this.#serveReader(reader, record);
     }
     if (work.waking) return;
     work.waking = true;
-    while (record.valid && work.active === null) {
+    while (this.store.isValid(record) && work.active === null) {
       const next = work.conditions.shift();
       if (next === undefined) break;
       this.#waiters--;
@@ -279,24 +285,21 @@ export class Replica implements PeerWriteOwner {
     this.#dropIfIdle(record, work);
   }
 
-  #serveReader(reader: Reader, record: KeyRecord): void {
+  #serveReader(reader: Reader, record: RecordId): void {
     this.#waiters--;
-    const fault = this.serviceFault(record.slot);
+    const fault = this.serviceFault(this.store.slotOf(record));
     if (fault === -1) this.#answerGet(reader.link, reader.rid, reader.versionOnly, record);
     else this.fence(reader.link, reader.rid, fault);
   }
 
-  #dropIfIdle(record: KeyRecord, work: KeyWork): void {
+  #dropIfIdle(record: RecordId, work: KeyWork): void {
     // An INVALID key stays under watch: a replay that failed is tried again although nobody waits.
-    if (record.work !== work || !isIdle(work) || !record.valid) return;
-    record.work = null;
-    this.#waiting.delete(record);
+    if (this.#works.get(record) !== work || !isIdle(work) || !this.store.isValid(record)) return;
+    this.#dropWork(record);
   }
 
   /** Everybody waiting at the key is sent elsewhere. */
-  #dismiss(record: KeyRecord, reason: FencedReason): void {
-    const work = record.work;
-    if (work === null) return;
+  #dismiss(record: RecordId, work: KeyWork, reason: FencedReason): void {
     for (const reader of work.readers.splice(0)) {
       this.#waiters--;
       this.fence(reader.link, reader.rid, reason);
@@ -311,13 +314,13 @@ export class Replica implements PeerWriteOwner {
   // --- own writes: replays and conditional writes -----------------------------------------------------------------
 
   /** RMW3: stores a conditional write INVALID here and sends it to the others. `reachesAll` was checked. */
-  drive(condition: Condition, record: KeyRecord, version: Version, applied: AppliedList): void {
-    record.applied = applied;
+  drive(condition: Condition, record: RecordId, version: Version, applied: AppliedList): void {
+    this.store.setApplied(record, applied);
     this.#overwrite(record, version, condition.value, condition.expiresAtMs);
     this.#begin(record, condition);
   }
 
-  #begin(record: KeyRecord, condition: Condition | null): void {
+  #begin(record: RecordId, condition: Condition | null): void {
     const work = this.#workOf(record);
     const write = this.peerWrites.start(record, condition);
     // null: committed within the call.
@@ -325,10 +328,10 @@ export class Replica implements PeerWriteOwner {
   }
 
   /** R3; a full replica only. */
-  #replay(record: KeyRecord): void {
+  #replay(record: RecordId): void {
     const work = this.#workOf(record);
-    if (work.active !== null || record.valid) return;
-    if (this.peerWrites.reachesAll(record.slot)) this.#begin(record, null);
+    if (work.active !== null || this.store.isValid(record)) return;
+    if (this.peerWrites.reachesAll(this.store.slotOf(record))) this.#begin(record, null);
     else this.#replayLater(work);
   }
 
@@ -343,34 +346,36 @@ export class Replica implements PeerWriteOwner {
 
   committed(write: PeerWrite): void {
     const { record, condition } = write;
-    const work = record.work;
-    if (work !== null && work.active === write) work.active = null;
+    const work = this.#works.get(record);
+    if (work?.active === write) work.active = null;
     this.peerWrites.validate(write);
-    if (work !== null) work.failures = 0;
-    const stillOurs = compareVersions(record, write.version) === 0;
+    if (work !== undefined) work.failures = 0;
     if (condition !== null) this.#owner.conditionCommitted(condition, write);
-    if (stillOurs && !record.valid) record.valid = true;
+    if (record === noRecord) return;
+    if (this.store.compareVersion(write.version, record) === 0) this.store.setValid(record);
     this.wake(record);
   }
 
   superseded(write: PeerWrite, by: StaleMessage): void {
     const { record, condition } = write;
-    const work = this.#workOf(record);
-    work.active = null;
-    this.#takeApplied(record, by.applied);
-    if (by.hasEntry && compareVersions(by.version, record) > 0) {
-      this.#overwrite(record, by.version, by.value, by.expiresAtMs);
+    if (record !== noRecord) {
+      this.#workOf(record).active = null;
+      this.#takeApplied(record, by.applied);
+      if (by.hasEntry && this.store.compareVersion(by.version, record) > 0)
+        this.#overwrite(record, by.version, by.value, by.expiresAtMs);
     }
     if (condition !== null) this.#owner.conditionInterrupted(condition);
-    if (record.valid) this.wake(record);
+    if (record === noRecord) return;
+    if (this.store.isValid(record)) this.wake(record);
     else this.#replay(record);
   }
 
   failed(write: PeerWrite): void {
     const { record, condition } = write;
-    const work = this.#workOf(record);
-    work.active = null;
+    const work = record === noRecord ? null : this.#workOf(record);
+    if (work !== null) work.active = null;
     if (condition !== null) this.#owner.conditionInterrupted(condition);
+    if (work === null) return;
     this.#replayLater(work);
     this.wake(record);
   }
@@ -389,54 +394,59 @@ export class Replica implements PeerWriteOwner {
   /** This node's own role in a slot changed. M6: what it held before it joined anew is dropped. */
   onRoleChanged(change: RoleChange): void {
     if (change.after !== Role.full) {
-      for (const record of this.#waiting) {
-        if (record.slot === change.slot) this.#dismiss(record, FencedReason.notReplica);
+      for (const [record, work] of this.#works) {
+        if (this.store.slotOf(record) === change.slot) this.#dismiss(record, work, FencedReason.notReplica);
       }
     }
     if (change.after === Role.none || (change.after === Role.learner && change.joinedAnew))
       this.#clear(change.slot);
     if (change.after === Role.full) {
-      const nowMs = this.#ports.nowMs();
-      for (const record of this.store.records(change.slot))
-        if (!record.valid) this.#settleQueue.push(record, nowMs);
+      this.#settleInvalid(change.slot);
+    }
+  }
+
+  #settleInvalid(slot: number): void {
+    const nowMs = this.#ports.nowMs();
+    const walk = this.store.walk(slot);
+    for (let left = this.store.invalidIn(slot); left > 0;) {
+      const record = walk.next();
+      if (record === noRecord) return;
+      if (this.store.isValid(record)) continue;
+      this.#settleQueue.push(record, nowMs);
+      left--;
     }
   }
 
   #clear(slot: number): void {
-    for (const record of this.#waiting) {
-      if (record.slot !== slot) continue;
-      record.work = null;
-      this.#waiting.delete(record);
-    }
+    for (const record of this.#works.keys()) if (this.store.slotOf(record) === slot) this.#dropWork(record);
     this.store.clearSlot(slot);
   }
 
   /** M5: one key of a copy. Keeps the higher version, and its state. */
   merge(slot: number, entry: Entry): void {
-    const record = this.store.get(slot, entry.key) ?? this.store.insert(slot, entry.key);
+    const record = this.store.getOrInsert(slot, entry.key);
     this.#takeApplied(record, entry.applied);
-    const order = compareVersions(entry.version, record);
+    const order = this.store.compareVersion(entry.version, record);
     if (order > 0) this.#overwrite(record, entry.version, entry.value, entry.expiresAtMs);
-    if (order >= 0 && entry.valid) record.valid = true;
+    if (order >= 0 && entry.valid) this.store.setValid(record);
   }
 
   tick(): void {
     this.peerWrites.tick();
     const nowMs = this.#ports.nowMs();
-    for (const record of this.#waiting) {
-      const fault = this.serviceFault(record.slot);
-      if (fault !== -1) this.#dismiss(record, fault);
-      const work = record.work;
-      if (work?.active !== null) continue;
-      if (record.valid) this.wake(record);
-      else if (nowMs >= work.replayAtMs && this.#membership.role(record.slot) === Role.full)
-        this.#replay(record);
+    for (const [record, work] of this.#works) {
+      const slot = this.store.slotOf(record);
+      const fault = this.serviceFault(slot);
+      if (fault !== -1) this.#dismiss(record, work, fault);
+      if (work.active !== null || this.#works.get(record) !== work) continue;
+      if (this.store.isValid(record)) this.wake(record);
+      else if (nowMs >= work.replayAtMs && this.#membership.role(slot) === Role.full) this.#replay(record);
     }
     this.#settleQueue.takeDue(nowMs, this.#settle);
+    this.store.reclaim();
   }
 
-  readonly #settle = (record: KeyRecord): void => {
-    if (record.valid || this.#membership.role(record.slot) !== Role.full) return;
-    if (this.store.get(record.slot, record.key) === record) this.#replay(record);
+  readonly #settle = (record: RecordId): void => {
+    if (this.#membership.role(this.store.slotOf(record)) === Role.full) this.#replay(record);
   };
 }

@@ -1,19 +1,27 @@
 /**
  * Keys that have become INVALID, oldest first, so that a write its coordinator abandoned is decided soon although
- * nobody asks for the key (R3). Nearly all are VALID again long before their time; then they just fall out. A
- * circular array, because one entry comes and goes with every write.
+ * nobody asks for the key (R3). Nearly all are VALID again long before their time; then they just fall out. Circular
+ * arrays of numbers, because one entry comes and goes with every write.
+ *
+ * The queue holds its records: one that was removed meanwhile is known as such when its turn comes, and its number
+ * means nothing else until then.
  */
-import type { KeyRecord } from './store.js';
+import { Hold } from './store.js';
+import type { KeyStore, RecordId } from './store.js';
 
 const capacityStart = 1024;
 
 export class SettleQueue {
+  readonly #store: KeyStore;
   readonly #afterMs: number;
-  #ring: (KeyRecord | undefined)[] = new Array<KeyRecord | undefined>(capacityStart);
+  #records = new Uint32Array(capacityStart);
+  /** Own-clock time at which each is looked at. */
+  #dueMs = new Float64Array(capacityStart);
   #head = 0;
   #size = 0;
 
-  constructor(afterMs: number) {
+  constructor(store: KeyStore, afterMs: number) {
+    this.#store = store;
     this.#afterMs = afterMs;
   }
 
@@ -22,33 +30,43 @@ export class SettleQueue {
   }
 
   /** Queues the record to be looked at `afterMs` from now. No effect if it is queued already. */
-  push(record: KeyRecord, nowMs: number): void {
-    if (record.settleAtMs !== 0) return;
-    if (this.#size === this.#ring.length) this.#grow();
-    record.settleAtMs = nowMs + this.#afterMs;
-    this.#ring[(this.#head + this.#size) & (this.#ring.length - 1)] = record;
+  push(record: RecordId, nowMs: number): void {
+    if (this.#store.holds(record, Hold.settle)) return;
+    if (this.#size === this.#records.length) this.#grow();
+    this.#store.hold(record, Hold.settle);
+    const at = (this.#head + this.#size) & (this.#records.length - 1);
+    this.#records[at] = record;
+    this.#dueMs[at] = nowMs + this.#afterMs;
     this.#size++;
   }
 
   #grow(): void {
-    const next = new Array<KeyRecord | undefined>(this.#ring.length * 2);
-    for (let i = 0; i < this.#size; i++) next[i] = this.#ring[(this.#head + i) & (this.#ring.length - 1)];
-    this.#ring = next;
+    const capacity = this.#records.length;
+    const records = new Uint32Array(2 * capacity);
+    const dueMs = new Float64Array(2 * capacity);
+    for (let i = 0; i < this.#size; i++) {
+      const at = (this.#head + i) & (capacity - 1);
+      records[i] = this.#records[at] ?? 0;
+      dueMs[i] = this.#dueMs[at] ?? 0;
+    }
+    this.#records = records;
+    this.#dueMs = dueMs;
     this.#head = 0;
   }
 
   /** Hands out the records that are due and have been INVALID at one version for `afterMs`. */
-  takeDue(nowMs: number, settle: (record: KeyRecord) => void): void {
+  takeDue(nowMs: number, settle: (record: RecordId) => void): void {
+    const store = this.#store;
     for (let left = this.#size; left > 0; left--) {
-      const record = this.#ring[this.#head];
+      const record = this.#records[this.#head] ?? 0;
       // Queued in the order of time: the rest is younger.
-      if (record === undefined || record.settleAtMs > nowMs) return;
-      this.#ring[this.#head] = undefined;
-      this.#head = (this.#head + 1) & (this.#ring.length - 1);
+      if ((this.#dueMs[this.#head] ?? 0) > nowMs) return;
+      this.#head = (this.#head + 1) & (this.#records.length - 1);
       this.#size--;
-      record.settleAtMs = 0;
-      if (record.valid) continue;
-      if (record.storedAtMs + this.#afterMs <= nowMs) settle(record);
+      const isOpen = store.exists(record) && !store.isValid(record);
+      store.release(record, Hold.settle);
+      if (!isOpen) continue;
+      if (store.storedAtMs(record) + this.#afterMs <= nowMs) settle(record);
       else this.push(record, nowMs);
     }
   }

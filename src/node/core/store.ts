@@ -1,38 +1,100 @@
-/** What a replica keeps of a key, and what it asks of the storage behind it. */
+/**
+ * What a replica asks of the storage behind it.
+ *
+ * A record - one key at one replica - is a number: its fields are the store's, outside the JS heap. Whoever keeps a
+ * number longer than the call it was got in may find that the record has been removed meanwhile (a slot that was
+ * cleared, a tombstone that was swept). So he holds it: a number that is held is given to no other record, and `exists`
+ * says whether the record is still there.
+ */
 import type { AppliedList } from '../../protocol/applied-list.js';
-import type { MutableVersion } from '../../protocol/version.js';
-import type { KeyWork } from './key-work.js';
+import type { MutableVersion, Version } from '../../protocol/version.js';
 
-/** One key at one replica. Its version is in the record itself, so that comparing touches no second object. */
-export interface KeyRecord extends MutableVersion {
-  readonly slot: number;
-  readonly key: string;
-  /** VALID: known to be committed. */
-  valid: boolean;
-  /** null: a tombstone. Set through `KeyStore.assign` only. */
-  readonly value: Uint8Array | null;
-  /** Manager-clock milliseconds; 0: never. An expired value is treated as a tombstone. */
-  expiresAtMs: number;
-  applied: AppliedList | null;
-  /** Own-clock milliseconds at which the version was stored. */
-  storedAtMs: number;
-  /** Own-clock time at which the settle queue looks at it; 0: it is not queued. */
-  settleAtMs: number;
-  /** Whoever waits for this key; null almost always. */
-  work: KeyWork | null;
+/** Number of a record. */
+export type RecordId = number;
+
+/** What a look-up gives if there is none. */
+export const noRecord: RecordId = 0;
+
+/** Who may keep the number of a record across events; each at most once a record. */
+export const Hold = {
+  /** The settle queue. */
+  settle: 1,
+  /** The work that waits at the key. */
+  work: 2,
+  /** A write to the other members that is under way. */
+  write: 4,
+} as const;
+export type Hold = (typeof Hold)[keyof typeof Hold];
+
+/** A walk through the records of a slot. It holds no record, and may be dropped at any time. */
+export interface RecordWalk {
+  /** @returns the next record; `noRecord` at the end */
+  next(): RecordId;
 }
 
 export interface KeyStore {
   readonly keys: number;
   /** Bytes of keys and values, without overhead. */
   readonly bytes: number;
-  get(slot: number, key: string): KeyRecord | undefined;
-  /** Adds a record of version zero: INVALID, without value. The key must not be there. */
-  insert(slot: number, key: string): KeyRecord;
-  /** Gives the record a copy of `value` (which may be a view onto a network buffer). */
-  assign(record: KeyRecord, value: Uint8Array | null): void;
-  remove(record: KeyRecord): void;
+  /** How many records of the slot are INVALID, so that nobody walks a whole slot to look for none. */
+  invalidIn(slot: number): number;
+
+  /** @returns the record of the key, or `noRecord` */
+  get(slot: number, key: string): RecordId;
+  /** The record of the key; if there is none, a new one of version zero: INVALID, without value. */
+  getOrInsert(slot: number, key: string): RecordId;
+  remove(record: RecordId): void;
+  /** Removes all records of the slot. They are gone at once; their memory is freed by `reclaim`. */
   clearSlot(slot: number): void;
-  /** Walks the records of a slot; records added or removed meanwhile may be met or not. */
-  records(slot: number): IterableIterator<KeyRecord>;
+  /** Frees memory of cleared slots, a bounded piece; call it on every tick. */
+  reclaim(): void;
+  /**
+   * Walks the records of a slot, in no order that means anything. A record that is there from the beginning to the
+   * end is met exactly once; one that is added or removed meanwhile may be met or not.
+   */
+  walk(slot: number): RecordWalk;
+
+  /** Whether a record whose number was held is still there. */
+  exists(record: RecordId): boolean;
+  hold(record: RecordId, by: Hold): void;
+  /** The record may have been removed; then the number is not to be used any more. */
+  release(record: RecordId, by: Hold): void;
+  holds(record: RecordId, by: Hold): boolean;
+  /** Whether anybody holds it. */
+  isHeld(record: RecordId): boolean;
+
+  slotOf(record: RecordId): number;
+  keyOf(record: RecordId): string;
+
+  /** @returns negative, 0 or positive as `version` is before, equal to or after that of the record */
+  compareVersion(version: Version, record: RecordId): number;
+  copyVersion(record: RecordId, to: MutableVersion): void;
+  /** Microseconds: the first part of the version. */
+  hlcOf(record: RecordId): number;
+  /** VALID: known to be committed. */
+  isValid(record: RecordId): boolean;
+  setValid(record: RecordId): void;
+  /** Without one it is a tombstone. */
+  hasValue(record: RecordId): boolean;
+  /** The value, or null for a tombstone: a view that is good until the next change to the store. */
+  valueOf(record: RecordId): Uint8Array | null;
+  /** Manager-clock milliseconds; 0: never. An expired value is treated as a tombstone. */
+  expiresAtMs(record: RecordId): number;
+  /** Own-clock milliseconds at which the version was stored, a fraction of one later at most. */
+  storedAtMs(record: RecordId): number;
+  /** A copy of the list of conditional writes (RMW5), or null. */
+  appliedOf(record: RecordId): AppliedList | null;
+  setApplied(record: RecordId, applied: AppliedList): void;
+
+  /**
+   * Gives the record a new version, which is INVALID, and a copy of `value`, which may be a view onto a network
+   * buffer; null: a tombstone. The list of conditional writes stays as it is.
+   */
+  write(
+    record: RecordId,
+    version: Version,
+    value: Uint8Array | null,
+    expiresAtMs: number,
+    storedAtMs: number,
+  ): void;
 }

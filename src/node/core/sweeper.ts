@@ -8,7 +8,8 @@ import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 import type { NodePorts } from './ports.js';
 import type { Replica } from './replica.js';
-import type { KeyRecord } from './store.js';
+import { noRecord } from './store.js';
+import type { RecordId, RecordWalk } from './store.js';
 
 const recordsPerTick = 256;
 
@@ -18,7 +19,7 @@ export class Sweeper {
   readonly #lease: Lease;
   readonly #replica: Replica;
   #slot = 0;
-  #records: IterableIterator<KeyRecord> | null = null;
+  #walk: RecordWalk | null = null;
 
   constructor(ports: NodePorts, membership: Membership, lease: Lease, replica: Replica) {
     this.#ports = ports;
@@ -31,18 +32,18 @@ export class Sweeper {
     const map = this.#membership.map;
     if (map === null || !this.#lease.knowsClock) return;
     for (let step = 0; step < recordsPerTick; step++) {
-      if (this.#records === null) {
+      if (this.#walk === null) {
         if (this.#membership.role(this.#slot) === Role.full)
-          this.#records = this.#replica.store.records(this.#slot);
+          this.#walk = this.#replica.store.walk(this.#slot);
         else if (!this.#nextSlot(map.slots.length)) return;
         continue;
       }
-      const next = this.#records.next();
-      if (next.done === true) {
-        this.#records = null;
+      const record = this.#walk.next();
+      if (record === noRecord) {
+        this.#walk = null;
         if (!this.#nextSlot(map.slots.length)) return;
-      } else if (this.#isSpent(next.value, map.settings.tombstoneMs)) {
-        this.#replica.store.remove(next.value);
+      } else if (this.#isSpent(record, map.settings.tombstoneMs)) {
+        this.#replica.store.remove(record);
       }
     }
   }
@@ -53,13 +54,16 @@ export class Sweeper {
     return this.#slot !== 0;
   }
 
-  #isSpent(record: KeyRecord, tombstoneMs: number): boolean {
-    if (!record.valid || record.work !== null || record.settleAtMs !== 0) return false;
-    if (this.#membership.role(record.slot) !== Role.full) return false;
+  #isSpent(record: RecordId, tombstoneMs: number): boolean {
+    const { store } = this.#replica;
+    if (!store.isValid(record) || store.isHeld(record)) return false;
+    if (this.#membership.role(store.slotOf(record)) !== Role.full) return false;
     const clockUs = this.#lease.clockUs();
-    if (record.value !== null) {
-      if (record.expiresAtMs === 0 || (record.expiresAtMs + tombstoneMs) * 1000 > clockUs) return false;
+    if (store.hasValue(record)) {
+      const expiresAtMs = store.expiresAtMs(record);
+      if (expiresAtMs === 0 || (expiresAtMs + tombstoneMs) * 1000 > clockUs) return false;
     }
-    return record.storedAtMs + tombstoneMs < this.#ports.nowMs() && record.hlc + tombstoneMs * 1000 < clockUs;
+    const spentUs = clockUs - tombstoneMs * 1000;
+    return store.storedAtMs(record) + tombstoneMs < this.#ports.nowMs() && store.hlcOf(record) < spentUs;
   }
 }

@@ -1,16 +1,17 @@
 /**
  * Walks through the keys of a slot in bounded batches: for a learner that copies the slot (M5), and for a client
- * that lists keys. A walk is an iterator kept per connection; it ends with its last batch or its connection, and a
+ * that lists keys. A walk is kept per connection; it ends with its last batch or its connection, and a
  * connection may keep only a few. Between two batches reads and writes go on as ever; keys that come or change
  * meanwhile reach a learner as WRITEs of their own.
  */
 import { FencedReason, MessageType, RefusedReason } from '../../protocol/messages.js';
 import type { CopyMessage, Entry, Link, ScanMessage } from '../../protocol/messages.js';
-import { cloneVersion } from '../../protocol/version.js';
+import { versionZero } from '../../protocol/version.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 import type { Replica } from './replica.js';
-import type { KeyRecord } from './store.js';
+import { noRecord } from './store.js';
+import type { RecordId, RecordWalk } from './store.js';
 
 const batchEntriesMax = 512;
 const batchBytesMax = 128 * 1024;
@@ -22,7 +23,7 @@ interface Walk {
   readonly slot: number;
   /** Epoch in which the slot had last changed when the walk began. */
   readonly changedAt: number;
-  readonly records: IterableIterator<KeyRecord>;
+  readonly records: RecordWalk;
 }
 
 export class Walks {
@@ -80,7 +81,7 @@ export class Walks {
         return;
       }
       const changedAt = this.#membership.map?.slots[slot]?.changedAt ?? 0;
-      walks.set(name, { slot, changedAt, records: this.#replica.store.records(slot) });
+      walks.set(name, { slot, changedAt, records: this.#replica.store.walk(slot) });
     }
     const walk = walks.get(name);
     if (walk?.slot !== slot) {
@@ -96,14 +97,14 @@ export class Walks {
 
   /** @returns whether the walk is at its end. */
   #fill(walk: Walk, entries: Entry[], isScan: boolean, prefix: string): boolean {
+    const { store } = this.#replica;
     let bytes = 0;
     for (let steps = 0; steps < batchStepsMax; steps++) {
-      const next = walk.records.next();
-      if (next.done === true) return true;
-      const record = next.value;
-      if (isScan && (!record.key.startsWith(prefix) || (record.valid && !this.#replica.isLive(record))))
-        continue;
+      const record = walk.records.next();
+      if (record === noRecord) return true;
+      if (isScan && store.isValid(record) && !this.#replica.isLive(record)) continue;
       const entry = this.#entryOf(record, isScan);
+      if (isScan && !entry.key.startsWith(prefix)) continue;
       entries.push(entry);
       bytes += entry.key.length + (entry.value?.length ?? 0) + (entry.applied?.length ?? 0) * 8 + 64;
       if (entries.length >= batchEntriesMax || bytes >= batchBytesMax) return false;
@@ -111,14 +112,19 @@ export class Walks {
     return false;
   }
 
-  #entryOf(record: KeyRecord, isScan: boolean): Entry {
+  /** Its value is a view: the batch is to be sent before the store changes. */
+  #entryOf(record: RecordId, isScan: boolean): Entry {
+    const { store } = this.#replica;
+    const version = { ...versionZero };
+    store.copyVersion(record, version);
+    const valid = store.isValid(record);
     return {
-      key: record.key,
-      version: cloneVersion(record),
-      valid: record.valid,
-      value: isScan && !record.valid ? null : record.value,
-      expiresAtMs: record.expiresAtMs,
-      applied: isScan ? null : record.applied,
+      key: store.keyOf(record),
+      version,
+      valid,
+      value: isScan && !valid ? null : store.valueOf(record),
+      expiresAtMs: store.expiresAtMs(record),
+      applied: isScan ? null : store.appliedOf(record),
     };
   }
 

@@ -1,0 +1,379 @@
+/** The store of one node against the plainest model of it: a Map of objects. And what it does with its memory. */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { SettleQueue } from '../../src/node/core/settle-queue.js';
+import { Hold, noRecord } from '../../src/node/core/store.js';
+import { ArenaStore } from '../../src/node/storage/arena-store.js';
+import { versionZero } from '../../src/protocol/version.js';
+import type { Version } from '../../src/protocol/version.js';
+
+const slotCount = 2;
+const slotOf = (n: number): number => n % slotCount;
+/** Few, so that they come again, and enough to make a slot's index grow and split hairs; some are long. */
+const keyOf = (n: number): string => (n % 40 === 7 ? `key-${n}`.padEnd(254 + (n % 3), '\xff') : `key-${n}`);
+
+interface Model {
+  readonly n: number;
+  version: Version;
+  value: number[] | null;
+  expiresAtMs: number;
+  valid: boolean;
+  applied: readonly number[] | null;
+}
+
+type Step =
+  | {
+      readonly do: 'write';
+      readonly n: number;
+      readonly value: number[] | null;
+      readonly version: Version;
+      readonly expiresAtMs: number;
+    }
+  | { readonly do: 'apply'; readonly n: number; readonly applied: number[] }
+  | { readonly do: 'validate' | 'remove'; readonly n: number }
+  | { readonly do: 'clear'; readonly slot: number }
+  | { readonly do: 'reclaim' };
+
+const keysMax = 300;
+const n = fc.nat(keysMax);
+const value = fc.option(
+  fc.oneof(
+    fc.array(fc.nat(255), { maxLength: 5 }),
+    // Of very different lengths, the largest in buffers of their own.
+    fc
+      .tuple(fc.nat(255), fc.constantFrom(100, 101, 300, 5000, 65_400, 70_000, 70_001))
+      .map(([byte, length]) => new Array<number>(length).fill(byte)),
+  ),
+  { nil: null },
+);
+const large = 2 ** 48 - 1;
+const version = fc.record({
+  hlc: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+  clientId: fc.nat({ max: large }),
+  seq: fc.constantFrom(0, 0, 0, 1, 2 ** 40),
+  epoch: fc.constantFrom(0, 0, 0, 7),
+});
+const expiresAtMs = fc.constantFrom(0, 0, 0, 1_700_000_000_000);
+const applied = fc.array(fc.nat({ max: Number.MAX_SAFE_INTEGER }), { minLength: 1, maxLength: 20 });
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    {
+      weight: 40,
+      arbitrary: fc.record({ do: fc.constant('write' as const), n, value, version, expiresAtMs }),
+    },
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('apply' as const), n, applied }) },
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('validate' as const), n }) },
+    { weight: 15, arbitrary: fc.record({ do: fc.constant('remove' as const), n }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('clear' as const), slot: fc.nat(slotCount - 1) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('reclaim' as const) }) },
+  ),
+  { maxLength: 500 },
+);
+
+function apply(store: ArenaStore, model: Map<number, Model>, step: Step): void {
+  if (step.do === 'reclaim') {
+    store.reclaim();
+    return;
+  }
+  if (step.do === 'clear') {
+    store.clearSlot(step.slot);
+    for (const key of model.keys()) if (slotOf(key) === step.slot) model.delete(key);
+    return;
+  }
+  const { n: at } = step;
+  const record = store.get(slotOf(at), keyOf(at));
+  const known = model.get(at);
+  if (step.do === 'write') {
+    const bytes = step.value === null ? null : Uint8Array.from(step.value);
+    store.write(store.getOrInsert(slotOf(at), keyOf(at)), step.version, bytes, step.expiresAtMs, at);
+    // What was handed in may be a view of a buffer that is used again.
+    bytes?.fill(0xee);
+    const { version: its, value: its2, expiresAtMs: until } = step;
+    const list = known?.applied ?? null;
+    model.set(at, { n: at, version: its, value: its2, expiresAtMs: until, valid: false, applied: list });
+  } else if (known !== undefined) {
+    if (step.do === 'remove') {
+      store.remove(record);
+      model.delete(at);
+    } else if (step.do === 'apply') {
+      store.setApplied(record, step.applied);
+      known.applied = step.applied;
+    } else {
+      store.setValid(record);
+      known.valid = true;
+    }
+  }
+}
+
+function describeRecord(store: ArenaStore, record: number): Omit<Model, 'n'> & { key: string; slot: number } {
+  const its = { ...versionZero };
+  store.copyVersion(record, its);
+  const bytes = store.valueOf(record);
+  expect(store.compareVersion(its, record)).to.equal(0);
+  expect(store.compareVersion({ ...its, epoch: its.epoch + 1 }, record)).to.be.greaterThan(0);
+  expect(store.hasValue(record)).to.equal(bytes !== null);
+  return {
+    key: store.keyOf(record),
+    slot: store.slotOf(record),
+    version: its,
+    value: bytes === null ? null : [...bytes],
+    expiresAtMs: store.expiresAtMs(record),
+    valid: store.isValid(record),
+    applied: store.appliedOf(record),
+  };
+}
+
+function contents(store: ArenaStore): Map<string, unknown> {
+  const found = new Map<string, unknown>();
+  for (let slot = 0; slot < slotCount; slot++) {
+    const walk = store.walk(slot);
+    for (let record = walk.next(); record !== noRecord; record = walk.next()) {
+      const described = describeRecord(store, record);
+      expect(found.has(described.key), 'met once').to.equal(false);
+      expect(described.slot).to.equal(slot);
+      expect(store.get(slot, described.key)).to.equal(record);
+      expect(store.exists(record)).to.equal(true);
+      expect(store.storedAtMs(record)).to.equal(Number(described.key.replaceAll('\xff', '').slice(4)));
+      found.set(described.key, described);
+    }
+  }
+  return found;
+}
+
+/** Plain writes with a version of no interest. */
+function put(store: ArenaStore, slot: number, key: string, bytes: Uint8Array | null): number {
+  const record = store.getOrInsert(slot, key);
+  store.write(record, { hlc: 1, clientId: 1, seq: 0, epoch: 0 }, bytes, 0, 0);
+  return record;
+}
+
+describe('arena store', () => {
+  it('holds what was stored, and counts it', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const store = new ArenaStore();
+        const model = new Map<number, Model>();
+        for (const step of all) apply(store, model, step);
+
+        const expected = [...model.values()].map(({ n: at, ...rest }) => [
+          keyOf(at),
+          { key: keyOf(at), slot: slotOf(at), ...rest },
+        ]);
+        expect(contents(store)).to.deep.equal(new Map(expected as [string, unknown][]));
+        for (let at = 0; at <= keysMax; at++)
+          expect(store.get(slotOf(at), keyOf(at)) !== noRecord).to.equal(model.has(at));
+        expect(store.keys).to.equal(model.size);
+        for (let slot = 0; slot < slotCount; slot++) {
+          const invalid = [...model.values()].filter((m) => slotOf(m.n) === slot && !m.valid);
+          expect(store.invalidIn(slot)).to.equal(invalid.length);
+        }
+        const bytes = [...model].reduce((sum, [at, m]) => sum + keyOf(at).length + (m.value?.length ?? 0), 0);
+        expect(store.bytes).to.equal(bytes);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('keeps a copy of a value, whatever becomes of the bytes it was given', () => {
+    const store = new ArenaStore();
+    const given = Uint8Array.of(1, 2, 3);
+    const record = put(store, 0, 'key', given);
+    given.fill(0);
+    expect(store.valueOf(record)).to.deep.equal(Uint8Array.of(1, 2, 3));
+    // Of the same length, and of others.
+    put(store, 0, 'key', Uint8Array.of(4, 5, 6));
+    expect(store.valueOf(record)).to.deep.equal(Uint8Array.of(4, 5, 6));
+    for (const length of [2000, 100_000, 100_001, 5, 0]) {
+      put(store, 0, 'key', new Uint8Array(length).fill(7));
+      expect(store.valueOf(record)).to.deep.equal(new Uint8Array(length).fill(7));
+    }
+  });
+
+  it('meets every record that is there all through a walk, once, however many come and go', () => {
+    const store = new ArenaStore();
+    const name = (at: number): string => `key-${at}`;
+    const stays = new Set<string>();
+    for (let at = 0; at < 5000; at++) {
+      store.getOrInsert(0, name(at));
+      if (at % 3 !== 0) stays.add(name(at));
+    }
+    const met: string[] = [];
+    let next = 5000;
+    const walk = store.walk(0);
+    for (let record = walk.next(); record !== noRecord; record = walk.next()) {
+      met.push(store.keyOf(record));
+      // Enough for ranges to be split and built anew, under the walk.
+      for (let i = 0; i < 4 && next < 25_000; i++) store.getOrInsert(0, name(next++));
+      const gone = store.get(0, name(3 * met.length));
+      if (gone !== noRecord) store.remove(gone);
+    }
+    const seen = new Set(met);
+    expect(seen.size).to.equal(met.length);
+    expect([...stays].filter((key) => !seen.has(key))).to.deep.equal([]);
+  });
+
+  it('clears a slot at once and frees it bit by bit, while the slot fills anew', () => {
+    const store = new ArenaStore();
+    const bytes = new Uint8Array(100).fill(1);
+    for (let at = 0; at < 20_000; at++) put(store, 0, `key-${at}`, bytes);
+    put(store, 1, 'other', bytes);
+    const full = store.bytesHeld;
+    store.clearSlot(0);
+    expect(store.keys).to.equal(1);
+    expect(store.bytes).to.equal(105);
+    expect(store.get(0, 'key-5')).to.equal(noRecord);
+    expect(store.walk(0).next()).to.equal(noRecord);
+    for (let at = 0; at < 20_000; at++) put(store, 0, `new-${at}`, bytes);
+    expect(store.bytesHeld, 'no more than for one filling').to.be.lessThan(1.1 * full);
+    expect(store.keys).to.equal(20_001);
+    store.clearSlot(0);
+    for (let tick = 0; tick < 20; tick++) store.reclaim();
+    // Of each record 32 bytes stay until the others of its page are gone, too.
+    expect(store.bytesHeld).to.be.lessThan(40 * 20_000 + 200_000);
+    expect(store.valueOf(store.get(1, 'other'))).to.deep.equal(bytes);
+  });
+});
+
+describe('numbers of records', () => {
+  it('that are held are given to no other record, removed one by one or with their slot', () => {
+    for (const removal of ['remove', 'clear'] as const) {
+      const store = new ArenaStore();
+      const record = put(store, 0, 'gone', Uint8Array.of(1));
+      store.hold(record, Hold.settle);
+      store.hold(record, Hold.write);
+      expect(store.exists(record)).to.equal(true);
+      if (removal === 'remove') store.remove(record);
+      else store.clearSlot(0);
+      expect(store.exists(record), 'at once').to.equal(false);
+      store.reclaim();
+      expect(store.exists(record), 'and later').to.equal(false);
+      const others = Array.from({ length: 100 }, (_, at) => put(store, 0, `key-${at}`, null));
+      expect(others).not.to.include(record);
+      store.release(record, Hold.settle);
+      expect(put(store, 0, 'still held', null)).not.to.equal(record);
+      store.release(record, Hold.write);
+      const next = put(store, 0, 'gone', null);
+      expect(next, 'is used again').to.equal(record);
+      expect(store.exists(next)).to.equal(true);
+      expect(store.isHeld(next), 'and nobody holds the new one').to.equal(false);
+    }
+  });
+
+  it('that are released while the slot waits to be freed are used again after that only', () => {
+    const store = new ArenaStore();
+    const record = put(store, 0, 'gone', null);
+    store.hold(record, Hold.settle);
+    store.clearSlot(0);
+    store.release(record, Hold.settle);
+    expect(store.exists(record)).to.equal(false);
+    store.reclaim();
+    expect(put(store, 0, 'next', null)).to.equal(record);
+  });
+
+  it('in the settle queue mean the keys that were queued, or none', () => {
+    const store = new ArenaStore();
+    const queue = new SettleQueue(store, 1000);
+    const settledBy = (nowMs: number): string[] => {
+      const keys: string[] = [];
+      queue.takeDue(nowMs, (record) => keys.push(store.keyOf(record)));
+      return keys;
+    };
+    // Enough for the queue to grow.
+    for (let at = 0; at < 3000; at++) queue.push(put(store, at % 3, `key-${at}`, null), 0);
+    const [invalid, valid] = [store.get(1, 'key-1'), store.get(1, 'key-4')];
+    queue.push(invalid, 500);
+    store.setValid(valid);
+    store.remove(store.get(1, 'key-7'));
+    store.clearSlot(0);
+    store.clearSlot(2);
+    store.reclaim();
+    for (let at = 0; at < 3000; at++) put(store, 2, `new-${at}`, null);
+
+    expect(settledBy(999)).to.deep.equal([]);
+    const expected = Array.from({ length: 1000 }, (_, i) => `key-${3 * i + 1}`).filter(
+      (key) => key !== 'key-4' && key !== 'key-7',
+    );
+    expect(settledBy(1000)).to.deep.equal(expected);
+    expect(queue.size).to.equal(0);
+    expect(store.isHeld(invalid), 'nothing is held any more').to.equal(false);
+  });
+
+  it('are used again: as many as there were keys at once', () => {
+    const store = new ArenaStore();
+    let highest = 0;
+    for (let at = 0; at < 50_000; at++) {
+      highest = Math.max(highest, put(store, 0, `key-${at}`, null));
+      if (at >= 1000) store.remove(store.get(0, `key-${at - 1000}`));
+    }
+    expect(highest).to.be.at.most(1002);
+  });
+});
+
+describe('memory of the store', () => {
+  const slots = 8;
+  const key = (at: number): string => `key-${String(at).padStart(16, '0')}`;
+  const bytes = new Uint8Array(4096).fill(1);
+
+  it('is at most 175 bytes a key of 20 and a value of 100, at whatever number of keys', () => {
+    const store = new ArenaStore();
+    let worst = 0;
+    for (let at = 0; at < 300_000; at++) {
+      put(store, at % slots, key(at), bytes.subarray(0, 100));
+      if (at >= 100_000 && at % 1000 === 0) worst = Math.max(worst, store.bytesHeld / (at + 1));
+    }
+    expect(worst).to.be.lessThan(175);
+  });
+
+  it('is next to none for a store that holds nothing', () => {
+    const store = new ArenaStore();
+    expect(store.bytesHeld).to.equal(0);
+    put(store, 0, 'key', bytes.subarray(0, 100));
+    expect(store.bytesHeld).to.be.at.most(64 * 1024);
+  });
+
+  it('stays within a bound of what is stored, whatever sizes come and go', () => {
+    const store = new ArenaStore({ hashSeed: 1 });
+    const count = 30_000;
+    let state = 1;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+      return Math.floor((state / 0x80000000) * below);
+    };
+    // The sizes shift all the time, so that what was freed never fits what comes next.
+    for (let round = 0; round < 12; round++) {
+      const sizeMax = [50, 400, 1500, 120, 3000, 80][round % 6] ?? 0;
+      for (let i = 0; i < count; i++) {
+        const at = random(count);
+        if (random(4) === 0) store.remove(store.getOrInsert(at % slots, key(at)));
+        else put(store, at % slots, key(at), bytes.subarray(0, random(sizeMax)));
+      }
+      // Payload by a sixteenth more, 60 bytes a key, and a part of a page for each size that occurs.
+      const bound = store.bytes * (17 / 16) + store.keys * 60 + 8 * 1024 * 1024;
+      expect(store.bytesHeld, `round ${round}`).to.be.lessThan(bound);
+    }
+    for (let at = 0; at < count; at++) {
+      const record = store.get(at % slots, key(at));
+      if (record !== noRecord && at % 10 !== 0) store.remove(record);
+    }
+    expect(store.bytesHeld, 'nine of ten removed').to.be.lessThan(
+      store.bytes * 2 + count * 40 + 4 * 1024 * 1024,
+    );
+    for (let at = 0; at < count; at += 10) {
+      const record = store.get(at % slots, key(at));
+      if (record !== noRecord) store.remove(record);
+    }
+    expect(store.keys).to.equal(0);
+    expect(store.bytesHeld, 'all removed').to.be.lessThan(300 * 1024);
+  });
+
+  it('goes back to the system', function () {
+    this.timeout(20_000);
+    const store = new ArenaStore();
+    const count = 100_000;
+    for (let at = 0; at < count; at++) put(store, at % slots, key(at), bytes.subarray(0, 1000));
+    const full = process.memoryUsage.rss();
+    for (let at = 0; at < count; at++) if (at % 20 !== 0) store.remove(store.get(at % slots, key(at)));
+    // Of 100 MB stored 5 are left; the collector has no part in that.
+    expect(full - process.memoryUsage.rss()).to.be.greaterThan(70_000_000);
+  });
+});
