@@ -19,20 +19,9 @@ import type { Version } from '../../protocol/version.js';
 import { type Operation, OperationKind, OperationState, Outcome } from './operation.js';
 import { OperationTable, operationsMax } from './operation-table.js';
 import { clientTimings } from './ports.js';
-import type { ClientPorts, ClientTimings } from './ports.js';
+import type { ClientCoreOptions, ClientPorts, ClientTimings } from './ports.js';
 import { Scout } from './scout.js';
 import { Sender } from './sender.js';
-
-export interface ClientCoreOptions {
-  readonly ports: ClientPorts;
-  /** Unique among all clients of the cluster; not 0. */
-  readonly clientId: number;
-  /** Read from the primary, or from the full replicas in turn. */
-  readonly readFrom?: 'primary' | 'any';
-  /** Most operations under way. */
-  readonly inFlightMax?: number;
-  readonly timings?: ClientTimings;
-}
 
 /** What a conditional write expects: a version, or null: the key is absent. */
 export type Expectation = Version | null;

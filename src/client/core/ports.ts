@@ -41,3 +41,14 @@ export const clientTimings: ClientTimings = {
   mapWantedEveryMs: 20,
   reportEveryMs: 100,
 };
+
+export interface ClientCoreOptions {
+  readonly ports: ClientPorts;
+  /** Unique among all clients of the cluster; not 0. */
+  readonly clientId: number;
+  /** Read from the primary, or from the full replicas in turn. */
+  readonly readFrom?: 'primary' | 'any';
+  /** Most operations under way. */
+  readonly inFlightMax?: number;
+  readonly timings?: ClientTimings;
+}

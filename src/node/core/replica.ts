@@ -400,9 +400,7 @@ export class Replica implements PeerWriteOwner {
     }
     if (change.after === Role.none || (change.after === Role.learner && change.joinedAnew))
       this.#clear(change.slot);
-    if (change.after === Role.full) {
-      this.#settleInvalid(change.slot);
-    }
+    if (change.after === Role.full) this.#settleInvalid(change.slot);
   }
 
   #settleInvalid(slot: number): void {
