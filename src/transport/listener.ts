@@ -55,6 +55,11 @@ const listenAdvice: Readonly<Record<string, string>> = {
 };
 
 const connectionsMaxDefault = 4096;
+/**
+ * Connections that the system keeps for us until we accept them. One too many is dropped without its client knowing:
+ * who dials then believes to be connected, for ever if he has nothing to say.
+ */
+const backlog = 4096;
 /** How long one that was turned away for lack of room may take to hang up. */
 const refusedMsMax = 1000;
 /** Sockets being turned away at a time; above that they are dropped without a word. */
@@ -69,7 +74,7 @@ export function listen(options: ListenOptions): Promise<Listener> {
     server.once('error', (error) => {
       reject(new ListenError(host, port, error));
     });
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog }, () => {
       server.removeAllListeners('error');
       resolve(new Listener(server, options));
     });
