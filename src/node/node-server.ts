@@ -19,6 +19,10 @@ import { ArenaStore } from './storage/arena-store.js';
 
 /** How often the core looks at its deadlines. */
 const tickMs = 10;
+/** The same of a node that nobody has asked for anything for a while: all its deadlines are long then. */
+const restingTickMsMax = 50;
+const restingTicksPerLease = 20;
+const restsAfterMs = 1000;
 const managerBackoffMsMax = 250;
 
 export interface NodeOptions {
@@ -57,6 +61,8 @@ export class NodeServer {
   #managerLink: Connection | undefined;
   #managerLostAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  #isResting = false;
+  #busyAtMs = 0;
   #stopping: Promise<void> | undefined;
   #resolveEnded: (reason: string) => void = () => undefined;
 
@@ -72,6 +78,7 @@ export class NodeServer {
         this.#sample();
       },
       onMessage: (nodeId, _connection, message) => {
+        this.#noteWork();
         this.#core?.onPeerMessage(nodeId, message);
       },
       onUp: () => undefined,
@@ -101,6 +108,7 @@ export class NodeServer {
           this.#sample();
         },
         onMessage: (connection, message) => {
+          this.#noteWork();
           this.#core?.onRequest(connection, message);
         },
         onClose: (connection, reason) => {
@@ -113,9 +121,29 @@ export class NodeServer {
     const identity = nodeId === undefined ? {} : { nodeId };
     this.#core = new NodeCore({ ports: this.#ports(), store: new ArenaStore(), address, ...identity });
     this.#dialManager(this.#core);
+    this.#tickEvery(tickMs);
+  }
+
+  #tickEvery(ms: number): void {
+    clearInterval(this.#timer);
     this.#timer = setInterval(() => {
       this.#tick();
-    }, tickMs);
+    }, ms);
+  }
+
+  /** A client or a fellow node said something. */
+  #noteWork(): void {
+    this.#busyAtMs = this.#clock.nowMs;
+    if (!this.#isResting || this.#stopping !== undefined) return;
+    this.#isResting = false;
+    this.#tickEvery(tickMs);
+  }
+
+  #restIfIdle(core: NodeCore): void {
+    if (this.#isResting || this.#clock.nowMs - this.#busyAtMs < restsAfterMs || core.isBusy) return;
+    const leaseMs = core.membership.map?.settings.leaseMs ?? 0;
+    this.#isResting = true;
+    this.#tickEvery(Math.max(tickMs, Math.min(restingTickMsMax, leaseMs / restingTicksPerLease)));
   }
 
   #ports(): ConstructorParameters<typeof NodeCore>[0]['ports'] {
@@ -232,7 +260,10 @@ export class NodeServer {
 
   #tick(): void {
     this.#sample();
-    this.#core?.tick();
+    if (this.#core !== undefined) {
+      this.#core.tick();
+      this.#restIfIdle(this.#core);
+    }
     const { endWithoutManagerMs } = this.#options;
     if (endWithoutManagerMs === undefined || this.#managerLink !== undefined) return;
     if (this.#clock.nowMs - this.#managerLostAtMs < endWithoutManagerMs) return;

@@ -48,6 +48,11 @@ export class Learner {
     this.#nextRid = nextRid;
   }
 
+  /** Slots are being filled. */
+  get isCopying(): boolean {
+    return this.#copies.size > 0;
+  }
+
   onRoleChanged({ slot, after }: RoleChange): void {
     this.#drop(slot);
     const joinedAt = this.#membership.map?.joinedAt(slot, this.#membership.nodeId);

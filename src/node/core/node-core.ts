@@ -366,6 +366,12 @@ export class NodeCore implements ReplicaOwner {
       this.lease.heartbeat(this.replica.store.keys, this.replica.store.bytes);
   }
 
+  /** Something waits for ticks to come soon; otherwise one every twentieth of a lease will do. */
+  get isBusy(): boolean {
+    const { waiters, peerWrites } = this.replica;
+    return this.#deferred !== null || this.#learner.isCopying || waiters > 0 || peerWrites.inFlight > 0;
+  }
+
   tick(): void {
     if (this.#deferred !== null && !this.lease.mustDefer()) this.#adopt(this.#deferred);
     this.lease.tick(this.replica.store.keys, this.replica.store.bytes);
