@@ -192,10 +192,19 @@ export class ManagerServer {
         this.#onExit(nodeId, pid);
       },
     });
-    this.#writer = new StateWriter(store, options.log, (serial) => {
-      this.clock.sample();
-      this.core.onPersisted(serial);
-    });
+    this.#writer = new StateWriter(
+      store,
+      options.log,
+      (serial) => {
+        this.clock.sample();
+        this.core.onPersisted(serial);
+      },
+      (error) => {
+        // Whoever starts a cluster wants to know now; one that has lived before goes on with the map it has.
+        if (restored === null)
+          this.#ready?.reject(new Error(`the manager's state cannot be saved: ${String(error)}`));
+      },
+    );
     this.core = new ManagerCore({
       ports: this.#ports(),
       settings: this.#settings,

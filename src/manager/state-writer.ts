@@ -1,26 +1,36 @@
 /**
  * Saves the manager's states one after the other; of those that come while one is being written only the newest is
- * kept. A failure is logged and tried again: until it succeeds nothing new is published, and the cluster serves on
- * under the map it has.
+ * kept. A failure is logged, now and then while it lasts, and tried again: until it succeeds nothing new is published,
+ * and the cluster serves on under the map it has.
  */
 import type { Logger } from '../protocol/logger.js';
 import type { ManagerState } from './core/state.js';
 import type { MetadataStore } from './metadata-store.js';
 
 const retryMs = 200;
+/** A full disk may stay full for hours: told at once, then every ten seconds, and when it is over. */
+const failuresPerLogLine = 10_000 / retryMs;
 
 export class StateWriter {
   readonly #store: MetadataStore;
   readonly #log: Logger;
   readonly #onSaved: (serial: number) => void;
+  readonly #onFailed: (error: unknown) => void;
+  #failures = 0;
   #next: ManagerState | null = null;
   #writing: Promise<void> | null = null;
   #closed = false;
 
-  constructor(store: MetadataStore, log: Logger, onSaved: (serial: number) => void) {
+  constructor(
+    store: MetadataStore,
+    log: Logger,
+    onSaved: (serial: number) => void,
+    onFailed: (error: unknown) => void,
+  ) {
     this.#store = store;
     this.#log = log;
     this.#onSaved = onSaved;
+    this.#onFailed = onFailed;
   }
 
   write(state: ManagerState): void {
@@ -35,11 +45,15 @@ export class StateWriter {
       try {
         await this.#store.save(state);
       } catch (error) {
-        this.#log.error(`cannot save the manager's state, trying again: ${String(error)}`);
+        if (this.#failures++ % failuresPerLogLine === 0)
+          this.#log.error(`cannot save the manager's state, trying again: ${String(error)}`);
+        this.#onFailed(error);
         this.#next ??= state;
         await new Promise((resolve) => setTimeout(resolve, retryMs));
         continue;
       }
+      if (this.#failures > 0) this.#log.info("the manager's state can be saved again");
+      this.#failures = 0;
       if (!this.#isClosed()) this.#onSaved(state.serial);
     }
     this.#writing = null;

@@ -1,0 +1,68 @@
+import { expect } from 'chai';
+import type { ManagerState } from '../../src/manager/core/state.js';
+import type { MetadataStore } from '../../src/manager/metadata-store.js';
+import { StateWriter } from '../../src/manager/state-writer.js';
+import type { Logger } from '../../src/protocol/logger.js';
+import { defaultSettings } from '../../src/protocol/settings.js';
+import { until } from '../support/until.js';
+
+function stateOf(serial: number): ManagerState {
+  return {
+    serial,
+    map: null,
+    fencing: false,
+    clusterId: 'c',
+    settings: { ...defaultSettings, slotCount: 3 },
+    nodeCount: 3,
+    nextIncarnation: 1,
+    knownNodes: [],
+  };
+}
+
+describe("writing the manager's state", () => {
+  const lines: string[] = [];
+  const log: Logger = {
+    error: (text) => lines.push(`error ${text}`),
+    warn: (text) => lines.push(`warn ${text}`),
+    info: (text) => lines.push(`info ${text}`),
+    debug: () => undefined,
+  };
+  let failuresLeft = 0;
+  const stored: number[] = [];
+  const store: MetadataStore = {
+    outlivesProcess: true,
+    load: () => Promise.resolve(null),
+    save: ({ serial }) => {
+      if (failuresLeft-- > 0) return Promise.reject(new Error('ENOSPC: no space left on device'));
+      stored.push(serial);
+      return Promise.resolve();
+    },
+    clear: () => Promise.resolve(),
+  };
+
+  it('M3, M7: a disk that is full is told once, tried again, and nothing counts as saved before it is', async () => {
+    const saved: number[] = [];
+    let failures = 0;
+    const writer = new StateWriter(
+      store,
+      log,
+      (serial) => saved.push(serial),
+      () => failures++,
+    );
+    failuresLeft = 3;
+    writer.write(stateOf(1));
+    await until(() => failures === 1);
+    writer.write(stateOf(2));
+    writer.write(stateOf(3));
+    expect(saved).to.deep.equal([]);
+    await until(() => saved.length === 1);
+    // Of those that came meanwhile the newest.
+    expect(saved).to.deep.equal([3]);
+    expect(stored).to.deep.equal([3]);
+    expect(failures).to.equal(3);
+    expect(lines).to.have.length(2);
+    expect(lines[0]).to.match(/^error cannot save .* trying again: .*ENOSPC/);
+    expect(lines[1]).to.match(/^info .* saved again/);
+    await writer.close();
+  });
+});
