@@ -1,9 +1,7 @@
 /**
  * Seeded bugs: each breaks one rule of docs/PROTOCOL.md in the compiled cores, and the simulator must find it. This is
  * how we know that the simulator looks where it should: a rule whose absence goes unnoticed is not tested.
- *
  * `find` must occur exactly once in the compiled file, so that a mutant that no longer applies is noticed, too.
- *
  * Not here, because nothing can be observed:
  * - a report on a past incarnation taken seriously (M2): it leads to a probe and at most to a fenced, planned removal;
  * - a STALE from a sibling counted for a conditional write (RMW3): a sibling evaluated on the same version in an earlier

@@ -157,6 +157,13 @@ export class Peers {
     return peer;
   }
 
+  /** Welcomes and then does nothing by itself. */
+  silentServer(): Promise<{ port: number; peers: RawPeer[] }> {
+    return this.rawServer((peer) => {
+      peer.send(welcome);
+    });
+  }
+
   /** A server of raw peers. `onPeer` may say WELCOME, or nothing, or something else. */
   async rawServer(onPeer: (peer: RawPeer) => void): Promise<{ port: number; peers: RawPeer[] }> {
     const peers: RawPeer[] = [];
