@@ -181,6 +181,8 @@ function refusal(
         `the version of '${key}' is far ahead of the cluster's clock`,
         options,
       );
+    case RefusedReason.diskFull:
+      return new GTStoreError('DISK_FULL', `a disk has no room for '${key}'; reads go on`, options);
     case RefusedReason.tooOld:
       return new GTStoreError('TIMEOUT', `the write of '${key}' came too late and was refused`, options);
   }

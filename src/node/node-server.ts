@@ -35,6 +35,8 @@ export interface NodeOptions {
   readonly advertise?: { readonly host: string; readonly port: number };
   /** The id the manager forked it with; undefined: the manager assigns one. */
   readonly nodeId?: number;
+  /** Nodes with the same label share a fate, as those of one host do. */
+  readonly hostLabel?: string;
   /** Largest frame accepted; default: enough for the default limits of keys and values. */
   readonly frameBytesMax?: number;
   /** Ends by itself when the manager has been away for this long; default: never. */
@@ -95,7 +97,7 @@ export class NodeServer {
   }
 
   async start(): Promise<void> {
-    const { host, port, advertise, nodeId } = this.#options;
+    const { host, port, advertise, nodeId, hostLabel } = this.#options;
     this.#listener = await listen({
       host,
       port,
@@ -117,7 +119,7 @@ export class NodeServer {
         },
       },
     });
-    const address = { ...(advertise ?? this.address), pid: process.pid };
+    const address = { ...(advertise ?? this.address), pid: process.pid, hostLabel: hostLabel ?? '' };
     const identity = nodeId === undefined ? {} : { nodeId };
     this.#core = new NodeCore({ ports: this.#ports(), store: new ArenaStore(), address, ...identity });
     this.#dialManager(this.#core);

@@ -21,6 +21,7 @@ import {
   keyBytes,
   listOf,
   nullable,
+  oneOf,
   pairOf,
   RecordBody,
   recordOf,
@@ -32,9 +33,10 @@ import type { FieldsOf } from './cold-fields.js';
 import { ProtocolError } from './errors.js';
 import { wireKeyBytesMax } from './hot-codec.js';
 import { MessageType, PeerRole, protocolVersion } from './messages.js';
-import type { ColdMessage, HelloMessage, WelcomeMessage } from './messages.js';
+import type { ColdMessage, DiskContent, HelloMessage, SlotLoad, WelcomeMessage } from './messages.js';
 import { scanMsgpack } from './msgpack-scan.js';
 import type { MsgpackWriter } from './msgpack-writer.js';
+import { durabilities } from './settings.js';
 import type { ClusterSettings } from './settings.js';
 
 /** What a peer may say at most: more than any cluster needs, less than could hurt. */
@@ -81,6 +83,8 @@ const settings = recordOf<ClusterSettings>(
     leaseMs: ms,
     writeAgeMsMax: ms,
     tombstoneMs: ms,
+    durability: oneOf(durabilities),
+    copyBytesPerSecondMax: anyUint,
   },
   ({ writeAgeMsMax, tombstoneMs }) => {
     if (tombstoneMs < writeAgeMsMax) {
@@ -88,6 +92,13 @@ const settings = recordOf<ClusterSettings>(
     }
   },
 );
+const slotLoad = recordOf<SlotLoad>({
+  slot,
+  keys: anyUint,
+  bytes: anyUint,
+  reads: anyUint,
+  writes: anyUint,
+});
 const node = recordOf<MemberNode>({ id: nodeId, incarnation, host, port });
 const slotAssignment = recordOf<SlotAssignment>({
   changedAt: epoch,
@@ -131,6 +142,12 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
     host,
     port,
     pid: anyUint,
+    hostLabel: name,
+    disk: recordOf<DiskContent>({
+      clusterId: name,
+      slots: listOf(pairOf(slot, epoch), wireLimits.slotsMax),
+      clockUs: anyUint,
+    }),
   },
   [MessageType.registered]: { rid, nodeId, incarnation, map },
   [MessageType.fence]: { rid, epoch, slots: listOf(slot, wireLimits.slotsMax) },
@@ -150,6 +167,9 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
   [MessageType.stop]: {},
   [MessageType.probe]: { rid },
   [MessageType.probeAck]: { rid },
+  [MessageType.admin]: { rid, json: text(wireLimits.jsonBytesMax) },
+  [MessageType.adminResult]: { rid, json: text(wireLimits.jsonBytesMax) },
+  [MessageType.slotLoads]: { nodeId, incarnation, loads: listOf(slotLoad, wireLimits.slotsMax) },
 };
 
 /** The table by type. What the compiler knew of each row it has checked above; here they are all alike. */

@@ -44,6 +44,15 @@ export function enumeration<E extends number>(max: E): Field<E> {
   return uint(max) as Field<E>;
 }
 
+/** One of these words. */
+export function oneOf<W extends string>(words: readonly W[]): Field<W> {
+  return asIs((value, name) => {
+    const word = words.find((each) => each === value);
+    if (word === undefined) throw new ProtocolError(`${name} is none of ${words.join(', ')}`);
+    return word;
+  });
+}
+
 export const bool: Field<boolean> = asIs((value, name) => {
   if (typeof value !== 'boolean') throw new ProtocolError(`${name} is no boolean`);
   return value;

@@ -75,6 +75,16 @@ export interface LeaseMessage {
   readonly clockUs: number;
 }
 
+/** What a node found on its disk when it started (M6). */
+export interface DiskContent {
+  /** '': nothing. */
+  readonly clusterId: string;
+  /** Slots it holds whole, as they were when it last was a full replica of them: pairs of slot and epoch of joining. */
+  readonly slots: readonly (readonly [slot: number, joinedAt: number])[];
+  /** Microseconds: the highest hlc saved. */
+  readonly clockUs: number;
+}
+
 /** A node asks to become a member. */
 export interface RegisterMessage {
   readonly type: typeof MessageType.register;
@@ -86,6 +96,9 @@ export interface RegisterMessage {
   readonly host: string;
   readonly port: number;
   readonly pid: number;
+  /** Nodes with the same label share a fate, as those of one host do; '': it stands alone. */
+  readonly hostLabel: string;
+  readonly disk: DiskContent;
 }
 
 export interface RegisteredMessage {
@@ -223,6 +236,37 @@ export interface ProbeAckMessage {
   readonly rid: number;
 }
 
+/** A request of an administrator, as JSON text; see admin.ts. */
+export interface AdminMessage {
+  readonly type: typeof MessageType.admin;
+  readonly rid: number;
+  readonly json: string;
+}
+
+export interface AdminResultMessage {
+  readonly type: typeof MessageType.adminResult;
+  readonly rid: number;
+  readonly json: string;
+}
+
+/** What one slot of a node holds, and how often it was asked since the node's last report. */
+export interface SlotLoad {
+  readonly slot: number;
+  readonly keys: number;
+  /** Of keys and values, without overhead. */
+  readonly bytes: number;
+  readonly reads: number;
+  readonly writes: number;
+}
+
+/** Node to manager, about every second: the slots it is a full replica of and that changed or were asked. */
+export interface SlotLoadsMessage {
+  readonly type: typeof MessageType.slotLoads;
+  readonly nodeId: number;
+  readonly incarnation: number;
+  readonly loads: readonly SlotLoad[];
+}
+
 export type ColdMessage =
   | HelloMessage
   | WelcomeMessage
@@ -249,4 +293,7 @@ export type ColdMessage =
   | RemovedMessage
   | StopMessage
   | ProbeMessage
-  | ProbeAckMessage;
+  | ProbeAckMessage
+  | AdminMessage
+  | AdminResultMessage
+  | SlotLoadsMessage;

@@ -13,12 +13,13 @@ export type ErrorCode =
   | 'QUEUE_FULL'
   | 'CLOSED'
   | 'PROTOCOL'
+  | 'DISK_FULL'
   | 'UNAUTHENTICATED';
 
 /** For writes: whether the store may have taken it all the same. */
 export type WriteOutcome = 'not-applied' | 'unknown';
 
-const retryableCodes: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE', 'QUEUE_FULL']);
+const retryableCodes: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE', 'QUEUE_FULL', 'DISK_FULL']);
 
 export class GTStoreError extends Error {
   override readonly name = 'GTStoreError';

@@ -189,7 +189,7 @@ export class HotDecoder {
         expectElements(type, count);
         const message = this.refused;
         message.rid = readUint(reader);
-        message.reason = oneOf(reader, RefusedReason.fromFuture, 'reason of REFUSED') as RefusedReason;
+        message.reason = oneOf(reader, RefusedReason.diskFull, 'reason of REFUSED') as RefusedReason;
         return message;
       }
       case MessageType.copyBatch:

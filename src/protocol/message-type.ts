@@ -1,7 +1,7 @@
 /** The numbers that tell messages apart on the wire; see messages.ts. Never reused for something else. */
 
 /** Raised with every incompatible change; a peer of another version is told so and closed. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 export const MessageType = {
   write: 1,
@@ -44,4 +44,7 @@ export const MessageType = {
   stop: 52,
   probe: 53,
   probeAck: 54,
+  admin: 55,
+  adminResult: 56,
+  slotLoads: 57,
 } as const;

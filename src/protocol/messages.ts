@@ -49,6 +49,8 @@ export const RefusedReason = {
   queueFull: 3,
   /** A version far ahead of the cluster's clock: it would outrank every write to come. */
   fromFuture: 4,
+  /** The node's disk has no room for it (`--durability interval` and `always`). */
+  diskFull: 5,
 } as const;
 export type RefusedReason = (typeof RefusedReason)[keyof typeof RefusedReason];
 

@@ -3,6 +3,13 @@
  * obeyed by nodes and clients alike; nobody needs to configure a client.
  */
 
+/**
+ * What an acknowledgement means. `none`: the write is in the memory of all K replicas. `interval`: and on their disks
+ * within a second. `always`: and on their disks already.
+ */
+export const durabilities = ['none', 'interval', 'always'] as const;
+export type Durability = (typeof durabilities)[number];
+
 export interface ClusterSettings {
   /** K: how many full replicas each key has. */
   readonly replicas: number;
@@ -20,6 +27,9 @@ export interface ClusterSettings {
   readonly writeAgeMsMax: number;
   /** A tombstone younger than this is kept (W10). Well above `writeAgeMsMax`. */
   readonly tombstoneMs: number;
+  readonly durability: Durability;
+  /** Most that one learner copies in a second while slots are moved; 0: as fast as it goes. */
+  readonly copyBytesPerSecondMax: number;
 }
 
 export const defaultSettings: Omit<ClusterSettings, 'slotCount'> = {
@@ -30,6 +40,8 @@ export const defaultSettings: Omit<ClusterSettings, 'slotCount'> = {
   leaseMs: 1000,
   writeAgeMsMax: 5 * 60_000,
   tombstoneMs: 15 * 60_000,
+  durability: 'none',
+  copyBytesPerSecondMax: 0,
 };
 
 /** Largest K: while slots move, three times as many members must fit into the client's bit sets of 30. */

@@ -42,6 +42,7 @@ const errorCodes: Readonly<Record<ErrorCode, true>> = {
   UNAVAILABLE: true,
   QUEUE_FULL: true,
   CLOSED: true,
+  DISK_FULL: true,
   PROTOCOL: true,
   UNAUTHENTICATED: true,
 };

@@ -64,7 +64,7 @@ export class NodeProcess extends SimProcess {
         },
       },
       store: this.store,
-      address: { host: 'sim', port, pid: this.pid },
+      address: { host: 'sim', port, pid: this.pid, hostLabel: '' },
       ...(givenId >= 0 ? { nodeId: givenId } : {}),
       timings: world.plan.nodeTimings,
     });

@@ -127,6 +127,8 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       leaseMs,
       writeAgeMsMax,
       tombstoneMs,
+      durability: 'none',
+      copyBytesPerSecondMax: 0,
     },
     keys: [...keys],
     operations: isBusyKey ? 60 : prng.int(10, 60),

@@ -115,6 +115,8 @@ export const map: fc.Arbitrary<ClusterMapData> = fc
       leaseMs: defaultSettings.leaseMs,
       writeAgeMsMax: defaultSettings.writeAgeMsMax,
       tombstoneMs: defaultSettings.tombstoneMs,
+      durability: defaultSettings.durability,
+      copyBytesPerSecondMax: defaultSettings.copyBytesPerSecondMax,
     },
     nodes: nodeIds.map((nodeId) => ({ id: nodeId, incarnation, ...address })),
     slots: Array.from({ length: slotCount }, (_, index) => ({
@@ -207,6 +209,8 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
     host,
     port,
     pid: uint,
+    hostLabel: text,
+    disk: fc.record({ clusterId: text, slots: fc.array(fc.tuple(slot, uint)), clockUs: uint }),
   }),
   registered: of(T.registered, { rid: uint, nodeId: id, incarnation: uint, map }),
   fence: of(T.fence, { rid: uint, epoch: uint, slots: fc.array(slot) }),
@@ -226,6 +230,13 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
   stop: of(T.stop, {}),
   probe: of(T.probe, { rid: uint }),
   probeAck: of(T.probeAck, { rid: uint }),
+  admin: of(T.admin, { rid: uint, json: text }),
+  adminResult: of(T.adminResult, { rid: uint, json: text }),
+  slotLoads: of(T.slotLoads, {
+    nodeId: id,
+    incarnation: uint,
+    loads: fc.array(fc.record({ slot, keys: uint, bytes: uint, reads: uint, writes: uint })),
+  }),
 };
 
 /** What any msgpack decoder must make of a message: the layout, said a second time. */
@@ -239,6 +250,7 @@ export function elementsOf(message: Message): unknown[] {
   return Object.entries(message).flatMap(([name, field]: [string, unknown]) => {
     if (name === 'version' || name === 'expected') return numbersOf(field as Version);
     if (name === 'key' || name === 'prefix') return [fromKeyBytes(field as string)];
+    if (name === 'disk' || name === 'loads') return [valuesOf(field)];
     if (name === 'map' && field !== null) return [valuesOf(field)];
     return [field];
   });

@@ -77,7 +77,9 @@ describe('handshake', () => {
 
   it('another protocol version is told both versions and what to do, whichever side is the older', async () => {
     const { port } = await peers.listen(new Recorder());
-    const text = /protocol version 9 from your side, 2 here: install the same version of gtstore on both/;
+    const text = new RegExp(
+      `protocol version 9 from your side, ${protocolVersion} here: install the same version of gtstore on both`,
+    );
     const foreign = { ...hello, protocolVersion: 9 };
     const error = await errorOf(peers.dial(port, new Recorder(), { hello: foreign }));
     expect(error.code).to.equal('PROTOCOL');

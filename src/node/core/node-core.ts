@@ -14,6 +14,7 @@ import type { ClusterMapData } from '../../protocol/cluster-map.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { MessageType } from '../../protocol/messages.js';
 import type {
+  DiskContent,
   FenceMessage,
   Link,
   Message,
@@ -34,6 +35,7 @@ import type { KeyStore, RecordId } from './store.js';
 import { Sweeper } from './sweeper.js';
 import { Walks } from './walks.js';
 
+const noDisk: DiskContent = { clusterId: '', slots: [], clockUs: 0 };
 /** At least this long between two requests for a map. */
 const mapWantedEveryMs = 10;
 
@@ -217,6 +219,7 @@ export class NodeCore implements ReplicaOwner {
       nodeId,
       incarnation,
       ...this.#address,
+      disk: noDisk,
     };
     this.#ports.manager()?.send(message);
   }

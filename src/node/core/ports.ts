@@ -30,6 +30,8 @@ export interface NodeAddress {
   readonly host: string;
   readonly port: number;
   readonly pid: number;
+  /** Nodes with the same label share a fate; '': it stands alone. */
+  readonly hostLabel: string;
 }
 
 /** Delays of the node core, all in milliseconds. Defaults: see `nodeTimings`. */
