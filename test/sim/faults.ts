@@ -19,7 +19,8 @@ export const faultKinds = [
   'joinForeign',
   'slowNode',
 ] as const;
-export type FaultKind = (typeof faultKinds)[number];
+/** With disks only: everything at once, manager included; all nodes, but not the manager. */
+export type FaultKind = (typeof faultKinds)[number] | 'losePower' | 'killNodes';
 
 const foreignNodesMax = 2;
 
@@ -131,6 +132,13 @@ export function strike(world: World, kind: FaultKind): void {
     case 'joinForeign':
       if (world.nodes.filter((node) => node.parent === null && node.alive).length < foreignNodesMax)
         world.spawnNode(-1, null);
+      return;
+    case 'losePower':
+      world.losePower();
+      return;
+    case 'killNodes':
+      world.coverage.note('allNodesKilled');
+      for (const node of nodes) world.crashNode(node);
       return;
     case 'slowNode':
       if (nodes.length > 0) prng.pick(nodes).slowUntilMs = world.queue.nowMs + duration(world);

@@ -28,6 +28,8 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: '1' },
     workers: { type: 'string', default: '2' },
     bias: { type: 'string' },
+    /** Nodes with disks: always or never; otherwise in every fourth schedule. */
+    disks: { type: 'string' },
     verbose: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
@@ -63,6 +65,11 @@ if (![seed, schedules, workers].every((n) => Number.isSafeInteger(n) && n >= 0))
   process.exit(2);
 }
 
+/** Whether the nodes of that schedule have disks. */
+function disksOf(scheduleSeed: number): boolean {
+  return options.disks === undefined ? scheduleSeed % 4 === 0 : options.disks === 'always';
+}
+
 /** Most mutants need a few hundred. */
 const mutantSchedulesMax = 60_000;
 
@@ -74,7 +81,11 @@ if (options.hunt) {
 } else if (options.worker) {
   work();
 } else if (options.trace) {
-  const result = runSchedule(seed, { bias, trace: (line) => process.stdout.write(`${line}\n`) });
+  const result = runSchedule(seed, {
+    bias,
+    disks: disksOf(seed),
+    trace: (line) => process.stdout.write(`${line}\n`),
+  });
   console.log(result.violation ?? 'nothing is wrong');
   process.exitCode = result.violation === null ? 0 : 1;
 } else {
@@ -93,7 +104,7 @@ function work(): void {
     reportedAt = Date.now();
   };
   for (let i = 0; i < schedules; i++) {
-    const result = runSchedule(seed + i, { bias });
+    const result = runSchedule(seed + i, { bias, disks: disksOf(seed + i) });
     count++;
     operations += result.operations;
     messages += result.messages;
@@ -113,7 +124,10 @@ function work(): void {
 function hunt(): void {
   let violation: string | null = null;
   let count = 0;
-  while (violation === null && count < schedules) violation = runSchedule(seed + count++, { bias }).violation;
+  while (violation === null && count < schedules) {
+    const next = seed + count++;
+    violation = runSchedule(next, { bias, disks: disksOf(next) }).violation;
+  }
   process.stdout.write(JSON.stringify({ schedules: count, violation }));
 }
 
@@ -126,6 +140,7 @@ async function campaign(): Promise<void> {
     if (count <= 0) return Promise.resolve();
     const args = ['--worker', '--seed', String(seed + i * share), '--schedules', String(count)];
     if (bias !== undefined) args.push('--bias', bias);
+    if (options.disks !== undefined) args.push('--disks', options.disks);
     if (options.all) args.push('--all');
     const child = fork(fileURLToPath(import.meta.url), args);
     child.on('message', (report: Report) => {
@@ -173,7 +188,7 @@ function summary(reports: readonly Report[], seconds: number): void {
     const leaned = bias === undefined ? '' : ` --bias ${bias}`;
     console.log(`\nseed ${failure.seed}: ${failure.violation}`);
     console.log(
-      `  again, with every message: npm run sim -- --seed ${failure.seed} --schedules 1 --trace${leaned}`,
+      `  again, with every message: npm run sim -- --seed ${failure.seed} --schedules 1 --trace${leaned}${disksOf(failure.seed) ? ' --disks always' : ' --disks never'}`,
     );
   }
   if (failures.length > 0) process.exitCode = 1;

@@ -137,7 +137,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'M3 noInc',
     edits: one(
       `${manager}/manager-core.js`,
-      'if (member !== undefined && !isSameProcess(member, message)) {',
+      'if (member !== undefined && !isSameProcess(member, message) && !hasDiskOf(message)) {',
       'if (member === null) {',
     ),
     bias: 'managerAway',
@@ -220,8 +220,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'RMW5',
     edits: one(
       `${node}/replica.js`,
-      'this.store.setApplied(record, applied);\n    }\n    #overwrite',
-      'this.store.setApplied(record, [...applied, ...(this.store.appliedOf(record) ?? []).slice(4)]);\n    }\n    #overwrite',
+      'this.store.setApplied(record, applied);\n        return true;',
+      'this.store.setApplied(record, [...applied, ...(this.store.appliedOf(record) ?? []).slice(4)]);\n        return true;',
     ),
     bias: 'conditions',
   },
@@ -338,7 +338,7 @@ export const mutants: readonly Mutant[] = [
     name: 'old epoch accepted in a WRITE',
     rule: 'W3',
     edits: one(
-      `${node}/replica.js`,
+      `${node}/admission.js`,
       'if (message.epoch < (membership.map?.slots[slot]?.changedAt ?? Infinity))',
       'if (message.epoch < 0)',
     ),
@@ -358,7 +358,7 @@ export const mutants: readonly Mutant[] = [
     name: 'old WRITE accepted',
     rule: 'W10',
     edits: one(
-      `${node}/replica.js`,
+      `${node}/admission.js`,
       'message.version.hlc < this.oldestPlainHlc()',
       'message.version.hlc < 0',
     ),

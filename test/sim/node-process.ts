@@ -10,6 +10,7 @@ import type { Link, Message } from '../../src/protocol/messages.js';
 import type { ManagerProcess } from './manager-process.js';
 import { dial } from './network.js';
 import type { End } from './network.js';
+import { SimJournal } from './disk.js';
 import { SimProcess } from './process.js';
 import { NodeWatch } from './node-watch.js';
 import { spoilMessage } from './wire.js';
@@ -24,6 +25,7 @@ interface Peer {
 export class NodeProcess extends SimProcess {
   readonly core: NodeCore;
   readonly store: ArenaStore;
+  readonly journal: SimJournal | null;
   readonly port: number;
   /** The manager life that forked it; null: it came from outside. */
   readonly parent: ManagerProcess | null;
@@ -44,6 +46,18 @@ export class NodeProcess extends SimProcess {
     this.port = port;
     // Walks go in the order of hashes: the same in every run of a seed.
     this.store = new ArenaStore({ hashSeed: world.seed });
+    const disk = world.diskOf(givenId);
+    this.journal =
+      disk === undefined
+        ? null
+        : new SimJournal(world, disk, this.store, (run) => {
+            this.post(() => {
+              run();
+              this.core.onSaved();
+              this.watch.check();
+            });
+          });
+    if (disk !== undefined) disk.owner = this;
     this.core = new NodeCore({
       ports: {
         nowMs: () => this.nowMs(),
@@ -64,11 +78,13 @@ export class NodeProcess extends SimProcess {
         },
       },
       store: this.store,
+      ...(this.journal === null ? {} : { journal: this.journal }),
       address: { host: 'sim', port, pid: this.pid, hostLabel: '' },
       ...(givenId >= 0 ? { nodeId: givenId } : {}),
       timings: world.plan.nodeTimings,
     });
     this.watch = new NodeWatch(this);
+    disk?.load(this.core.attic, this.nowMs());
     this.startTicking();
     this.#dialManager();
   }
@@ -76,6 +92,11 @@ export class NodeProcess extends SimProcess {
   get name(): string {
     const { nodeId, incarnation } = this.core.membership;
     return `N${nodeId}/${incarnation}#${this.pid}`;
+  }
+
+  override crash(): void {
+    if (this.alive) this.journal?.crash();
+    super.crash();
   }
 
   incarnation(): number {

@@ -23,6 +23,8 @@ export class Observer {
   readonly #writeIds = new Map<string, number>();
   /** Slots that lost all full replicas at once, and the history step at which they did. */
   readonly lostSlots = new Map<number, number>();
+  /** By slot: its latest full replicas with their epochs of joining. */
+  readonly #lastHolders = new Map<number, [nodeId: number, joinedAt: number][]>();
   #published: ClusterMap | null = null;
 
   constructor(world: World) {
@@ -72,6 +74,7 @@ export class Observer {
       const before = previous.slots[index];
       if (before === undefined) return;
       if (slot.replicas.some((id) => before.learners.includes(id))) coverage.note('promotion');
+      if (slot.replicas.length > 0 && before.replicas.length === 0) coverage.note('slotRevived');
       const isHome = (id: number): boolean => {
         const place = (id - (index % plan.nodeCount) + plan.nodeCount) % plan.nodeCount;
         return id < plan.nodeCount && place < plan.settings.replicas;
@@ -99,11 +102,23 @@ export class Observer {
     const map = this.#published;
     map?.slots.forEach((slot, index) => {
       if (this.lostSlots.has(index)) return;
+      if (slot.replicas.length > 0)
+        this.#lastHolders.set(
+          index,
+          slot.replicas.map((id, i) => [id, slot.joinedAt[i] ?? 0]),
+        );
       if (slot.replicas.some((id) => this.#lives(map.node(id)))) return;
+      if (this.#isOnDisk(index)) return;
       this.lostSlots.set(index, this.#world.nextStep());
       this.#world.coverage.note('slotLost');
       if (this.#world.isTracing) this.#world.trace(`slot ${index} has lost its last full replica`);
     });
+  }
+
+  /** A full replica of its last membership has the slot on its disk. */
+  #isOnDisk(slot: number): boolean {
+    const holders = this.#lastHolders.get(slot) ?? [];
+    return holders.some(([id, joinedAt]) => this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt);
   }
 
   /** Would the death of this process take the last full replica of a slot? */

@@ -61,6 +61,10 @@ export interface Plan {
   /** Share of operations: put, get, compare-and-set, put-if-absent, delete, blind delete. */
   readonly mix: readonly number[];
   readonly readFromAny: number;
+  /** Nodes keep what they hold on disks, with durability `always`. */
+  readonly hasDisks: boolean;
+  /** A batch takes about that long to be on the disk. */
+  readonly syncMs: number;
   readonly nodeTimings: NodeTimings;
   readonly clientTimings: ClientTimings;
   readonly managerTimings: ManagerTimings;
@@ -148,6 +152,8 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
     clientClockErrorMs:
       bias === 'oldWrites' ? writeAgeMsMax - 60 : ages ? 40 : prng.pick([0, 1, 10, 100, 3000]),
     mix: drawMix(prng, bias),
+    hasDisks: false,
+    syncMs: 0,
     readFromAny: isBusyKey ? 1 : prng.pick([0, 0.5, 1]),
     nodeTimings: {
       replayAfterMs: prng.int(3, 20),
@@ -171,6 +177,19 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       respawnMsMax: prng.int(50, 400),
       respawnForgiveMs: 200,
     },
+  };
+}
+
+/** The same plan for nodes with disks: any of them may die, and all of them at once. */
+export function withDisks(plan: Plan, prng: Prng): Plan {
+  const weights = plan.faultWeights.filter(([kind]) => kind !== 'joinForeign');
+  return {
+    ...plan,
+    hasDisks: true,
+    syncMs: prng.pick([0.2, 1, 5, 20]),
+    settings: { ...plan.settings, durability: 'always' },
+    allowsLoss: true,
+    faultWeights: [...weights, ['losePower', prng.pick([0, 0.5, 2])], ['killNodes', prng.pick([0, 0.5, 2])]],
   };
 }
 

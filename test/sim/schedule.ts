@@ -17,6 +17,8 @@ import type { Done } from './workload.js';
 
 export interface ScheduleOptions {
   readonly bias?: Bias | undefined;
+  /** Nodes keep what they hold on disks, and the power may fail; default: they do not. */
+  readonly disks?: boolean | undefined;
   readonly trace?: ((line: string) => void) | undefined;
 }
 
@@ -37,7 +39,7 @@ const healMsMax = 30_000;
 const finalMsMax = 10_000;
 
 export function runSchedule(seed: number, options: ScheduleOptions = {}): ScheduleResult {
-  const world = new World(seed, options.bias, options.trace);
+  const world = new World(seed, options);
   const workload = new Workload(world);
   let violation: string | null = null;
   try {

@@ -6,6 +6,7 @@ import type { ManagerState } from '../../src/manager/core/state.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
 import { partitionerNamed } from '../../src/protocol/partition.js';
+import { SimDisk } from './disk.js';
 import { ClientProcess } from './client-process.js';
 import { Coverage } from './coverage.js';
 import { EventQueue } from './event-queue.js';
@@ -13,13 +14,15 @@ import { ManagerProcess } from './manager-process.js';
 import type { End } from './network.js';
 import { NodeProcess } from './node-process.js';
 import { Observer } from './observer.js';
-import { drawPlan } from './plan.js';
-import type { Bias, Plan } from './plan.js';
+import { drawPlan, withDisks } from './plan.js';
+import type { Plan } from './plan.js';
 import { Prng } from './prng.js';
 import type { SimProcess } from './process.js';
+import type { ScheduleOptions } from './schedule.js';
 import { describeMessage } from './wire.js';
 
 /** Microseconds at virtual time zero: a date of today, so that numbers are as large as in life. */
+const diskSeedOffset = 2 ** 40;
 const clockStartUs = 1.7e15;
 
 /** The schedule found something wrong. */
@@ -30,12 +33,16 @@ export class Violation extends Error {
 export class World {
   readonly queue = new EventQueue();
   readonly prng: Prng;
+  /** Of all that has to do with disks, so that a seed without them stays the schedule it was. */
+  readonly diskPrng: Prng;
   readonly plan: Plan;
   readonly coverage = new Coverage();
   readonly observer: Observer;
   readonly nodes: NodeProcess[] = [];
   readonly clients: ClientProcess[] = [];
   manager: ManagerProcess;
+  /** By node id. */
+  readonly #disks = new Map<number, SimDisk>();
   /** What the manager made durable. */
   disk: ManagerState | null = null;
   /** A manager looks after the processes that its predecessors forked. */
@@ -56,11 +63,13 @@ export class World {
   #step = 0;
   #port = 100;
 
-  constructor(seed: number, bias: Bias | undefined, traceSink?: (line: string) => void) {
+  constructor(seed: number, { bias, disks = false, trace }: ScheduleOptions) {
     this.seed = seed;
     this.prng = new Prng(seed);
-    this.plan = drawPlan(this.prng, bias);
-    this.#traceSink = traceSink;
+    this.diskPrng = new Prng(seed + diskSeedOffset);
+    const drawn = drawPlan(this.prng, bias);
+    this.plan = disks ? withDisks(drawn, this.diskPrng) : drawn;
+    this.#traceSink = trace;
     this.#watchesOld = this.plan.seesOldExits;
     this.observer = new Observer(this);
     if (this.isTracing) this.trace(`plan ${JSON.stringify(this.plan)}`);
@@ -121,6 +130,21 @@ export class World {
     );
     if (rival !== undefined) this.coverage.note('twoProcessesOneId');
     this.queue.after(prng.between(2, 20), () => {
+      this.#startNode(nodeId, parent);
+    });
+  }
+
+  #startNode(nodeId: number, parent: ManagerProcess | null): void {
+    const { prng } = this;
+    if (this.diskOf(nodeId)?.owner != null) {
+      // The disk is another process's still.
+      this.coverage.note('diskLocked');
+      this.queue.after(50, () => {
+        this.#startNode(nodeId, parent);
+      });
+      return;
+    }
+    {
       const former = this.nodes.findLast((node) => node.givenId === nodeId && !node.alive);
       if (former !== undefined) this.coverage.note('nodeRespawn');
       const isSamePort = former !== undefined && prng.chance(0.3) && this.nodeAt(former.port) === undefined;
@@ -128,6 +152,33 @@ export class World {
       if (this.isTracing) this.trace(`process of node ${nodeId} starts on port ${port}`);
       if (nodeId < 0) this.coverage.note('foreignJoin');
       this.nodes.push(new NodeProcess(this, nodeId, parent, port));
+    }
+  }
+
+  /** undefined: the node has none. */
+  diskOf(nodeId: number): SimDisk | undefined {
+    if (!this.plan.hasDisks || nodeId < 0) return undefined;
+    let disk = this.#disks.get(nodeId);
+    if (disk === undefined) this.#disks.set(nodeId, (disk = new SimDisk()));
+    return disk;
+  }
+
+  /** Everything dies at the same moment. One disk may never come back. */
+  losePower(): void {
+    this.coverage.note('powerLost');
+    const { diskPrng } = this;
+    if (this.isTracing) this.trace('the power fails');
+    for (const node of this.nodes) if (node.alive) this.crashNode(node);
+    this.manager.crash();
+    if (diskPrng.chance(0.3) && this.plan.settings.replicas > 1) {
+      const disk = this.diskOf(diskPrng.below(this.plan.nodeCount));
+      this.coverage.note('diskLost');
+      disk?.wipe();
+      this.observer.identitiesChanged();
+    }
+    this.queue.after(diskPrng.between(1, 500), () => {
+      this.startManager();
+      this.watchOldProcesses();
     });
   }
 
@@ -184,9 +235,11 @@ export class World {
   /** The manager looks which of the processes that its predecessors forked are still there. */
   watchOldProcesses(): void {
     this.#watchesOld = true;
+    // It looks at all of them at once.
+    const atOnceMs = this.plan.hasDisks ? this.diskPrng.between(1, 50) : 0;
     for (const node of this.nodes) {
       if (node.alive || !this.manager.inherited.delete(node.pid)) continue;
-      this.queue.after(this.prng.between(1, 50), () => {
+      this.queue.after(this.plan.hasDisks ? atOnceMs : this.prng.between(1, 50), () => {
         this.#exited(node);
       });
     }

@@ -11,6 +11,7 @@ function stateOf(serial: number): ManagerState {
     serial,
     map: null,
     fencing: false,
+    awaited: [],
     clusterId: 'c',
     settings: { ...defaultSettings, slotCount: 3 },
     nodeCount: 3,

@@ -16,6 +16,11 @@ export function isSameProcess(member: Member, { host, port, pid }: RegisterMessa
   return member.host === host && member.port === port && (member.pid === pid || member.pid === 0);
 }
 
+/** A disk is open to one process at a time: whoever comes with this node's is its next life, and the former is over. */
+export function hasDiskOf({ disk }: RegisterMessage): boolean {
+  return disk.clusterId !== '';
+}
+
 /** How long after its end a word of a process may still arrive; far shorter than process ids are used again. */
 const lateMsMax = 5000;
 
@@ -64,7 +69,7 @@ export class Heirs {
     // A copy: who must go on waiting is added again.
     for (const [link, message] of [...this.#waiting]) {
       const holder = this.#roster.members.get(message.nodeId);
-      if (holder?.link === null && !isSameProcess(holder, message)) continue;
+      if (holder?.link === null && !isSameProcess(holder, message) && !hasDiskOf(message)) continue;
       this.#waiting.delete(link);
       this.#register(link, message);
     }

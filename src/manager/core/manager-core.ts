@@ -22,7 +22,7 @@ import type {
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus } from '../../protocol/status.js';
 import type { FencePlan } from './fencing.js';
-import { Heirs, isSameProcess } from './heirs.js';
+import { hasDiskOf, Heirs, isSameProcess } from './heirs.js';
 import { Leases } from './leases.js';
 import { newMember } from './members.js';
 import type { Member } from './members.js';
@@ -30,6 +30,7 @@ import { describeChange, describeLoss, Planner } from './planner.js';
 import { managerTimings } from './ports.js';
 import type { ManagerPorts, ManagerTimings } from './ports.js';
 import { Publisher } from './publisher.js';
+import { Recovery } from './recovery.js';
 import { Respawner } from './respawner.js';
 import { Roster } from './roster.js';
 import type { KnownNode, ManagerState } from './state.js';
@@ -41,6 +42,13 @@ import { Suspicion } from './suspicion.js';
  * it gives out any: otherwise two restarts from one state would give one incarnation to two processes.
  */
 const incarnationsSkipped = 1000;
+/** Of a member that has not registered with this manager yet. */
+const unknownOrigin = { hostLabel: '', disk: { clusterId: '', slots: [], clockUs: 0 } } as const;
+/**
+ * With disks, deaths are gathered for this long: when all nodes of a slot die at once, all of them may bring it back,
+ * not only those that were seen to die last (D3).
+ */
+const deathsGatheredMs = 15;
 /** Without an event the next map is looked for this often: some conditions are a matter of time alone. */
 const reconcileEveryMs = 100;
 
@@ -66,6 +74,7 @@ export class ManagerCore {
   readonly #address: ClusterStatus['manager'];
   readonly #roster = new Roster();
   readonly #planner: Planner;
+  readonly #recovery: Recovery;
   readonly #knownNodes = new Map<number, KnownNode>();
   readonly #respawner: Respawner;
   readonly #suspicion: Suspicion;
@@ -78,6 +87,8 @@ export class ManagerCore {
   #nextIncarnation = 1;
   #rid = 0;
   #reconciledAtMs = -Infinity;
+  /** Deaths are gathered until then. */
+  #reconcileAtMs = Infinity;
   #stopping = false;
 
   constructor(options: ManagerCoreOptions) {
@@ -94,8 +105,16 @@ export class ManagerCore {
     const register = this.#onRegister.bind(this);
     this.#heirs = new Heirs(this.#roster, register);
     this.#leases = new Leases(options.ports, this.#roster, this.settings.leaseMs);
+    this.#recovery = new Recovery({
+      durability: this.settings.durability,
+      clusterId: this.clusterId,
+      members: this.#roster.members,
+      lapsed: this.#roster.lapsed,
+      nowMs: () => this.#ports.nowMs(),
+    });
     this.#planner = new Planner({
       roster: this.#roster,
+      recovery: this.#recovery,
       nodeCount: this.#nodeCount,
       nowMs: () => this.#ports.nowMs(),
       isExpectedBack: (id) => this.#isExpectedBack(id),
@@ -152,9 +171,11 @@ export class ManagerCore {
     this.#publisher.restore(state, map);
     this.#nextIncarnation = state.nextIncarnation + incarnationsSkipped;
     for (const known of state.knownNodes) this.#knownNodes.set(known.id, known);
+    this.#recovery.restore(state.awaited);
     if (map === null) return;
     for (const node of map.nodes) {
-      const member = newMember({ ...node, pid: this.#knownNodes.get(node.id)?.pid ?? 0 }, null, nowMs);
+      const pid = this.#knownNodes.get(node.id)?.pid ?? 0;
+      const member = newMember({ ...node, pid }, unknownOrigin, null, nowMs);
       member.admitted = true;
       this.#leases.assume(member);
       this.#roster.members.set(node.id, member);
@@ -270,7 +291,7 @@ export class ManagerCore {
       this.#heirs.wait(link, message);
       return;
     }
-    if (member !== undefined && !isSameProcess(member, message)) {
+    if (member !== undefined && !isSameProcess(member, message) && !hasDiskOf(message)) {
       // M3: nothing says that the process which has this id is dead.
       const mustEnd = this.#heirs.onRival(member, link, message);
       const what = mustEnd ? 'shall end' : 'waits for its id';
@@ -287,7 +308,7 @@ export class ManagerCore {
     const { host, port, pid } = message;
     if (known?.spawned === true) this.#ports.watch(id, pid);
     const identity = { id, incarnation: this.#nextIncarnation++, host, port, pid };
-    this.#roster.members.set(id, newMember(identity, link, this.#ports.nowMs()));
+    this.#roster.members.set(id, newMember(identity, message, link, this.#ports.nowMs()));
     const life = `incarnation ${identity.incarnation}`;
     this.#ports.log('info', `node ${id}: joins as ${life}, ${host}:${port}, pid ${pid}`);
     if (this.map === null) this.#earlyRegistrations.set(id, { link, rid: message.rid });
@@ -315,6 +336,8 @@ export class ManagerCore {
   /** A member's connection is back, or this manager is. */
   #reattach(member: Member, link: Link, message: RegisterMessage): void {
     member.link = link;
+    member.diskSlots = new Map(message.disk.slots);
+    member.diskClockUs = message.disk.clockUs;
     member.heardAtMs = this.#ports.nowMs();
     this.#ports.log('info', `node ${member.id}: connected again, incarnation ${member.incarnation}`);
     if (this.map !== null) this.#welcome(member.id, link, message.rid, this.map);
@@ -337,7 +360,9 @@ export class ManagerCore {
       const pauseMs = this.#respawner.schedule(nodeId, upMs);
       this.#ports.log('info', `node ${nodeId}: starting again in ${Math.round(pauseMs)} ms`);
     }
-    this.#reconcile();
+    if (this.#recovery.isDurable)
+      this.#reconcileAtMs = Math.min(this.#reconcileAtMs, nowMs + deathsGatheredMs);
+    else this.#reconcile();
   }
 
   #forget(member: Member): void {
@@ -387,6 +412,8 @@ export class ManagerCore {
 
   #reconcile(): void {
     if (this.#publisher.isBusy || this.#stopping) return;
+    if (this.#ports.nowMs() < this.#reconcileAtMs && this.#reconcileAtMs !== Infinity) return;
+    this.#reconcileAtMs = Infinity;
     const { map, mustPublish } = this.#publisher;
     this.#reconciledAtMs = this.#ports.nowMs();
     const next = map === null ? this.#planner.first(this.clusterId, this.settings) : this.#planner.next(map);
@@ -413,6 +440,7 @@ export class ManagerCore {
       clusterId: this.clusterId,
       settings: this.settings,
       nodeCount: this.#nodeCount,
+      awaited: this.#recovery.state(),
       nextIncarnation: this.#nextIncarnation,
       knownNodes: [...this.#knownNodes.values()],
     });
@@ -429,6 +457,7 @@ export class ManagerCore {
       const member = this.#roster.members.get(node.id);
       if (member?.incarnation === node.incarnation) this.#leases.admit(member);
     }
+    this.#recovery.onPublished();
     this.#roster.keepCopied((slot, id) => map.slot(slot).learners.includes(id));
     for (const [id, { link, rid }] of this.#earlyRegistrations) this.#welcome(id, link, rid, map);
     this.#earlyRegistrations.clear();
@@ -445,6 +474,8 @@ export class ManagerCore {
     if (this.map === null) return;
     const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();
-    if (hasLapsed || this.#ports.nowMs() - this.#reconciledAtMs >= reconcileEveryMs) this.#reconcile();
+    const nowMs = this.#ports.nowMs();
+    const isDue = nowMs >= this.#reconcileAtMs || nowMs - this.#reconciledAtMs >= reconcileEveryMs;
+    if (hasLapsed || isDue) this.#reconcile();
   }
 }

@@ -2,7 +2,7 @@
  * The manager's view of its nodes: who has registered, when each was last heard of, until when it may believe to
  * hold a lease (M1), and what reports and probes say (M2). No decisions on slots here.
  */
-import type { HeartbeatMessage, Link } from '../../protocol/messages.js';
+import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/messages.js';
 import { clockDriftRatio } from '../../protocol/settings.js';
 
 export interface Member {
@@ -11,6 +11,12 @@ export interface Member {
   readonly host: string;
   readonly port: number;
   readonly pid: number;
+  /** Nodes with the same label share a fate; '': it stands alone. */
+  readonly hostLabel: string;
+  /** Slots its disk held whole when it registered, with their epochs of joining. */
+  diskSlots: ReadonlyMap<number, number>;
+  /** Microseconds: the latest write on its disk then. */
+  diskClockUs: number;
   /** Connection it registered on; null: closed since, or not back after a restart of the manager. */
   link: Link | null;
   /** In the published map. */
@@ -32,11 +38,15 @@ export interface Member {
 
 export function newMember(
   identity: Pick<Member, 'id' | 'incarnation' | 'host' | 'port' | 'pid'>,
+  { hostLabel, disk }: Pick<RegisterMessage, 'hostLabel' | 'disk'>,
   link: Link | null,
   nowMs: number,
 ): Member {
   return {
     ...identity,
+    hostLabel,
+    diskSlots: new Map(disk.slots),
+    diskClockUs: disk.clockUs,
     link,
     admitted: false,
     leaseEndMs: -Infinity,

@@ -19,10 +19,12 @@ import {
 } from './placement.js';
 import type { Candidates } from './placement.js';
 import type { LogLevel } from './ports.js';
+import type { Recovery } from './recovery.js';
 import type { Roster } from './roster.js';
 
 export interface PlannerOptions {
   readonly roster: Roster;
+  readonly recovery: Recovery;
   /** How many nodes the cluster was created with: they are the homes. */
   readonly nodeCount: number;
   readonly nowMs: () => number;
@@ -112,7 +114,11 @@ export class Planner {
     for (const id of this.#options.roster.copied.get(index) ?? []) {
       if (next.learners.includes(id)) next = withPromoted(next, id, epoch);
     }
-    if (next.replicas.length === 0) next = this.#recovered(next, index, desired, candidates, epoch);
+    if (next.replicas.length === 0) {
+      const revived = this.#options.recovery.revive(index, slot, next.learners, epoch);
+      if (revived === null) return next;
+      next = revived ?? this.#recovered(next, index, desired, candidates, epoch);
+    }
     return stepFreely(next, desired, candidates.usable, epoch);
   }
 

@@ -11,6 +11,12 @@ export interface KnownNode {
   readonly pid: number;
 }
 
+/** A slot without any full replica, and its last ones with their epochs of joining (D3). */
+export type AwaitedSlot = readonly [
+  slot: number,
+  replicas: readonly (readonly [nodeId: number, joinedAt: number])[],
+];
+
 export interface ManagerState {
   /** Counts the states; `onPersisted` names it. */
   readonly serial: number;
@@ -24,4 +30,6 @@ export interface ManagerState {
   readonly map: ClusterMapData | null;
   /** Some node may have been fenced for an epoch that was never published: publish one after a restart (M4). */
   readonly fencing: boolean;
+  /** Slots that wait for a disk to come back. */
+  readonly awaited: readonly AwaitedSlot[];
 }

@@ -4,7 +4,7 @@
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { FencedReason, MessageType, WriteKind } from '../../protocol/messages.js';
-import type { Link, RefusedReason, WriteMessage } from '../../protocol/messages.js';
+import type { Link, RefusedReason } from '../../protocol/messages.js';
 import { copyVersion, versionZero } from '../../protocol/version.js';
 import { noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
@@ -56,11 +56,11 @@ export class Answers {
   }
 
   /** To a client the version is enough; a fellow node gets the whole entry, to take it over (R3). */
-  stale(link: Link, message: WriteMessage, record: RecordId): void {
+  stale(link: Link, rid: number, kind: WriteKind, record: RecordId): void {
     const store = this.#store;
     const answer = this.#stale;
-    const hasEntry = message.kind !== WriteKind.plain;
-    answer.rid = message.rid;
+    const hasEntry = kind !== WriteKind.plain;
+    answer.rid = rid;
     store.copyVersion(record, answer.version);
     answer.hasEntry = hasEntry;
     answer.value = hasEntry ? store.valueOf(record) : null;

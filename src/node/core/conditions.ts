@@ -75,6 +75,7 @@ export class Conditions {
     const settings = this.#membership.map?.settings;
     if (settings === undefined) return -1;
     if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
+    if (this.#replica.isDiskFull) return RefusedReason.diskFull;
     const tooLarge = message.value !== null && message.value.length > settings.valueBytesMax;
     return tooLarge ? RefusedReason.valueTooLarge : -1;
   }

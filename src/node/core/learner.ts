@@ -6,6 +6,8 @@
  */
 import { MessageType } from '../../protocol/messages.js';
 import type { EntriesMessage } from '../../protocol/messages.js';
+import type { Attic } from './attic.js';
+import type { Journal } from './journal.js';
 import type { Membership, RoleChange } from './membership.js';
 import { Role } from './membership.js';
 import type { NodePorts } from './ports.js';
@@ -29,22 +31,35 @@ interface SlotCopy {
   retryAtMs: number;
   failures: number;
   done: boolean;
+  /** D2: told of once the journal has saved this change. */
+  noted: number;
 }
 
 export class Learner {
   readonly #ports: NodePorts;
   readonly #membership: Membership;
   readonly #replica: Replica;
+  readonly #attic: Attic;
+  readonly #journal: Journal;
   readonly #nextRid: () => number;
   readonly #copies = new Map<number, SlotCopy>();
   readonly #byRid = new Map<number, SlotCopy>();
   #toldAtMs = -Infinity;
   #untold = false;
 
-  constructor(ports: NodePorts, membership: Membership, replica: Replica, nextRid: () => number) {
+  constructor(
+    ports: NodePorts,
+    membership: Membership,
+    replica: Replica,
+    attic: Attic,
+    journal: Journal,
+    nextRid: () => number,
+  ) {
     this.#ports = ports;
     this.#membership = membership;
     this.#replica = replica;
+    this.#attic = attic;
+    this.#journal = journal;
     this.#nextRid = nextRid;
   }
 
@@ -66,6 +81,7 @@ export class Learner {
       retryAtMs: -Infinity,
       failures: 0,
       done: false,
+      noted: 0,
     });
   }
 
@@ -135,8 +151,16 @@ export class Learner {
       return;
     }
     copy.done = true;
+    this.#attic.drop(copy.slot);
+    this.#attic.label(copy.slot, copy.joinedAt);
+    copy.noted = this.#journal.noted;
     this.#untold = true;
     this.#startCopies(this.#ports.nowMs());
+  }
+
+  /** More is on the disk. */
+  onSaved(): void {
+    if (this.#copies.size > 0) this.#untold = true;
   }
 
   onRefused(rid: number): void {
@@ -151,7 +175,8 @@ export class Learner {
   /** One message for all slots that are done and not yet full in the map. */
   #tell(nowMs: number): void {
     const slots: [number, number][] = [];
-    for (const copy of this.#copies.values()) if (copy.done) slots.push([copy.slot, copy.joinedAt]);
+    for (const { slot, joinedAt, done, noted } of this.#copies.values())
+      if (done && noted <= this.#journal.saved) slots.push([slot, joinedAt]);
     const manager = this.#ports.manager();
     if (slots.length === 0 || manager === undefined) return;
     this.#toldAtMs = nowMs;

@@ -14,14 +14,16 @@ import type { ClusterMapData } from '../../protocol/cluster-map.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { MessageType } from '../../protocol/messages.js';
 import type {
-  DiskContent,
   FenceMessage,
   Link,
   Message,
   RegisteredMessage,
   RemovedMessage,
 } from '../../protocol/messages.js';
+import { Attic } from './attic.js';
 import { Conditions } from './conditions.js';
+import { noJournal } from './journal.js';
+import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
 import { Learner } from './learner.js';
 import { Lease } from './lease.js';
@@ -35,13 +37,14 @@ import type { KeyStore, RecordId } from './store.js';
 import { Sweeper } from './sweeper.js';
 import { Walks } from './walks.js';
 
-const noDisk: DiskContent = { clusterId: '', slots: [], clockUs: 0 };
 /** At least this long between two requests for a map. */
 const mapWantedEveryMs = 10;
 
 export interface NodeCoreOptions {
   readonly ports: NodePorts;
   readonly store: KeyStore;
+  /** Where it keeps its records beyond the process; default: nowhere. */
+  readonly journal?: Journal;
   readonly address: NodeAddress;
   /** The id the manager forked it with; undefined: the manager assigns one. */
   readonly nodeId?: number;
@@ -52,6 +55,7 @@ export class NodeCore implements ReplicaOwner {
   readonly membership = new Membership();
   readonly lease: Lease;
   readonly replica: Replica;
+  readonly attic: Attic;
   readonly #ports: NodePorts;
   readonly #address: NodeAddress;
   readonly #timings: NodeTimings;
@@ -68,19 +72,27 @@ export class NodeCore implements ReplicaOwner {
   /** Since when there has been no connection to each member that has none. */
   readonly #unreachableSinceMs = new Map<number, number>();
 
-  constructor({ ports, store, address, nodeId, timings = nodeTimings }: NodeCoreOptions) {
+  constructor({
+    ports,
+    store,
+    journal = noJournal,
+    address,
+    nodeId,
+    timings = nodeTimings,
+  }: NodeCoreOptions) {
     this.#ports = ports;
     this.#address = address;
     this.#timings = timings;
     if (nodeId !== undefined) this.membership.nodeId = nodeId;
     const nextRid = (): number => ++this.#rid;
     this.lease = new Lease(ports, this.membership, nextRid);
-    this.replica = new Replica(ports, this.membership, this.lease, store, timings, nextRid, this);
+    this.replica = new Replica(ports, this.membership, this.lease, store, journal, timings, nextRid, this);
     const mapWanted = (): void => {
       this.mapWanted();
     };
     this.#conditions = new Conditions(this.membership, this.lease, this.replica, mapWanted);
-    this.#learner = new Learner(ports, this.membership, this.replica, nextRid);
+    this.attic = new Attic(store, journal, this.membership);
+    this.#learner = new Learner(ports, this.membership, this.replica, this.attic, journal, nextRid);
     this.#walks = new Walks(this.membership, this.replica, mapWanted);
     this.#sweeper = new Sweeper(ports, this.membership, this.lease, this.replica);
   }
@@ -208,6 +220,12 @@ export class NodeCore implements ReplicaOwner {
     this.replica.onLinkClosed(link);
   }
 
+  /** D1: the journal has saved more. */
+  onSaved(): void {
+    this.replica.onSaved();
+    this.#learner.onSaved();
+  }
+
   // --- identity ----------------------------------------------------------------------------------------------------
 
   #register(): void {
@@ -219,7 +237,7 @@ export class NodeCore implements ReplicaOwner {
       nodeId,
       incarnation,
       ...this.#address,
-      disk: noDisk,
+      disk: this.attic.content(),
     };
     this.#ports.manager()?.send(message);
   }
@@ -286,6 +304,7 @@ export class NodeCore implements ReplicaOwner {
       if (assignment.changedAt !== previous?.slots[slot]?.changedAt) this.replica.onSlotChanged(slot);
     });
     for (const change of changes) this.#onRoleChanged(change);
+    this.attic.onMapAdopted();
     this.#ports.mapAdopted(map);
     // A lease that waits for this epoch may be stale by now, and the manager waits to see the epoch adopted.
     this.#heartbeat();
@@ -294,6 +313,7 @@ export class NodeCore implements ReplicaOwner {
   #onRoleChanged(change: Parameters<Replica['onRoleChanged']>[0]): void {
     if (change.before !== Role.none && change.joinedAnew) this.#walks.onRoleLost(change.slot);
     if (change.after === Role.none) this.#walks.onRoleLost(change.slot);
+    this.attic.onRoleChanged(change);
     this.replica.onRoleChanged(change);
     this.#learner.onRoleChanged(change);
   }

@@ -13,6 +13,7 @@ import { MessageType, WriteKind } from '../../protocol/messages.js';
 import type { Link, StaleMessage } from '../../protocol/messages.js';
 import { versionZero } from '../../protocol/version.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
+import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
 import type { Membership } from './membership.js';
 import type { NodePorts, NodeTimings } from './ports.js';
@@ -34,6 +35,8 @@ export interface PeerWrite {
   readonly awaited: number[];
   readonly members: readonly number[];
   readonly sentMs: number;
+  /** D1: the own copy counts once the journal has saved this change. */
+  readonly noted: number;
 }
 
 /** What the replica does with the outcome. `write` is no longer active when these are called. */
@@ -63,6 +66,7 @@ export class PeerWrites {
   readonly #ports: NodePorts;
   readonly #membership: Membership;
   readonly #store: KeyStore;
+  readonly #journal: Journal;
   readonly #timings: NodeTimings;
   readonly #nextRid: () => number;
   readonly #owner: PeerWriteOwner;
@@ -72,6 +76,7 @@ export class PeerWrites {
     ports: NodePorts,
     membership: Membership,
     store: KeyStore,
+    journal: Journal,
     timings: NodeTimings,
     nextRid: () => number,
     owner: PeerWriteOwner,
@@ -79,6 +84,7 @@ export class PeerWrites {
     this.#ports = ports;
     this.#membership = membership;
     this.#store = store;
+    this.#journal = journal;
     this.#timings = timings;
     this.#nextRid = nextRid;
     this.#owner = owner;
@@ -118,8 +124,9 @@ export class PeerWrites {
       awaited: members.filter((id) => id !== nodeId),
       members,
       sentMs: this.#ports.nowMs(),
+      noted: this.#journal.isAwaited ? this.#journal.noted : 0,
     };
-    if (write.awaited.length === 0) {
+    if (this.#isDecided(write)) {
       this.#owner.committed(write);
       return null;
     }
@@ -175,9 +182,21 @@ export class PeerWrites {
     const index = write.awaited.indexOf(nodeId);
     if (index < 0) return;
     write.awaited.splice(index, 1);
-    if (write.awaited.length > 0) return;
+    if (this.#isDecided(write)) this.#commit(write);
+  }
+
+  #isDecided({ awaited, noted }: PeerWrite): boolean {
+    return awaited.length === 0 && noted <= this.#journal.saved;
+  }
+
+  #commit(write: PeerWrite): void {
     this.#take(write);
     this.#owner.committed(write);
+  }
+
+  /** More is on the own disk. */
+  onSaved(): void {
+    for (const write of this.#inFlight.values()) if (this.#isDecided(write)) this.#commit(write);
   }
 
   /** It is decided, and its record is held no more: the owner may begin the next one within its call. */

@@ -13,7 +13,7 @@
  */
 import { compareApplied } from '../../protocol/applied-list.js';
 import type { AppliedList } from '../../protocol/applied-list.js';
-import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
+import { FencedReason, RefusedReason } from '../../protocol/messages.js';
 import type {
   Entry,
   GetMessage,
@@ -22,10 +22,12 @@ import type {
   ValidateMessage,
   WriteMessage,
 } from '../../protocol/messages.js';
-import { clockAheadMsMax } from '../../protocol/settings.js';
 import type { Version } from '../../protocol/version.js';
 import { AcceptedWrites } from './accepted-writes.js';
+import { Admission } from './admission.js';
 import { Answers } from './answers.js';
+import { DiskGate } from './disk-gate.js';
+import type { Journal } from './journal.js';
 import type { Condition, KeyWork, Reader } from './key-work.js';
 import { isIdle, newKeyWork } from './key-work.js';
 import type { Lease } from './lease.js';
@@ -67,7 +69,10 @@ export class Replica implements PeerWriteOwner {
   readonly #works = new Map<RecordId, KeyWork>();
   readonly #settleQueue: SettleQueue;
   readonly #answers: Answers;
+  readonly #admission: Admission;
+  readonly #gate: DiskGate;
   readonly #accepted: AcceptedWrites;
+  readonly #journal: Journal;
   #waiters = 0;
 
   constructor(
@@ -75,6 +80,7 @@ export class Replica implements PeerWriteOwner {
     membership: Membership,
     lease: Lease,
     store: KeyStore,
+    journal: Journal,
     timings: NodeTimings,
     nextRid: () => number,
     owner: ReplicaOwner,
@@ -85,10 +91,21 @@ export class Replica implements PeerWriteOwner {
     this.store = store;
     this.#timings = timings;
     this.#owner = owner;
+    this.#journal = journal;
     this.#answers = new Answers(store);
+    this.#admission = new Admission(membership, lease, journal, () => {
+      owner.mapWanted();
+    });
+    const fence = this.fence.bind(this);
+    this.#gate = new DiskGate(journal, store, this.#answers, fence, FencedReason.notReplica);
     this.#accepted = new AcceptedWrites(store);
     this.#settleQueue = new SettleQueue(store, timings.settleAfterMs);
-    this.peerWrites = new PeerWrites(ports, membership, store, timings, nextRid, this);
+    this.peerWrites = new PeerWrites(ports, membership, store, journal, timings, nextRid, this);
+  }
+
+  /** New writes are refused. */
+  get isDiskFull(): boolean {
+    return this.#journal.isFull;
   }
 
   /** Readers and conditional writes that wait at a key; none once the node is at rest. */
@@ -131,62 +148,39 @@ export class Replica implements PeerWriteOwner {
   #write(link: Link, message: WriteMessage): RecordId {
     const map = this.#membership.map;
     const slot = map === null ? 0 : map.slotOf(message.key);
-    const fault = this.#acceptFault(slot, message);
+    const fault = this.#admission.fault(slot, message);
     if (fault !== -1) {
       this.fence(link, message.rid, fault);
       return noRecord;
     }
-    const refusal = this.#refusal(message);
+    const refusal = this.#gate.isCrowded ? RefusedReason.queueFull : this.#admission.refusal(message);
     if (refusal !== -1) {
       this.refuse(link, message.rid, refusal);
       return noRecord;
     }
     const record = this.store.getOrInsert(slot, message.key);
     const order = this.store.compareVersion(message.version, record);
-    this.#takeApplied(record, message.applied);
+    const isAppliedNew = this.#takeApplied(record, message.applied);
+    if (order > 0) this.#overwrite(record, message.version, message.value, message.expiresAtMs);
+    if (order > 0 || isAppliedNew) this.#journal.save(slot, record);
     if (order < 0) {
-      this.#answers.stale(link, message, record);
+      this.#gate.stale(link, message, record);
       return noRecord;
     }
-    if (order > 0) this.#overwrite(record, message.version, message.value, message.expiresAtMs);
-    this.#answers.ack(link, message.rid);
+    this.#gate.ack(link, message.rid, record);
     return record;
-  }
-
-  #acceptFault(slot: number, message: WriteMessage): FencedReason | -1 {
-    const membership = this.#membership;
-    if (message.epoch > membership.epoch) {
-      this.#owner.mapWanted();
-      return FencedReason.behind;
-    }
-    if (membership.role(slot) === Role.none) return FencedReason.notReplica;
-    if (message.epoch < (membership.map?.slots[slot]?.changedAt ?? Infinity)) return FencedReason.oldEpoch;
-    if (membership.isLeaving(slot)) return FencedReason.leaving;
-    return this.#lease.holds(slot) ? -1 : FencedReason.noLease;
-  }
-
-  #refusal(message: WriteMessage): RefusedReason | -1 {
-    const settings = this.#membership.map?.settings;
-    if (settings === undefined) return -1;
-    if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
-    if (message.value !== null && message.value.length > settings.valueBytesMax)
-      return RefusedReason.valueTooLarge;
-    if (message.version.hlc > this.#lease.clockUs() + clockAheadMsMax * 1000) return RefusedReason.fromFuture;
-    // A replay may be late without harm: nobody can have committed and forgotten a tombstone without this member.
-    if (message.kind === WriteKind.plain && message.version.hlc < this.oldestPlainHlc())
-      return RefusedReason.tooOld;
-    return -1;
   }
 
   /** W10: older plain writes are refused. */
   oldestPlainHlc(): number {
-    return this.#lease.clockUs() - (this.#membership.map?.settings.writeAgeMsMax ?? 0) * 1000;
+    return this.#admission.oldestPlainHlc();
   }
 
   /** RMW5: the later list replaces the earlier one whole, whatever happens to the value. */
-  #takeApplied(record: RecordId, applied: AppliedList | null): void {
-    if (applied === null) return;
-    if (compareApplied(applied, this.store.appliedOf(record)) > 0) this.store.setApplied(record, applied);
+  #takeApplied(record: RecordId, applied: AppliedList | null): boolean {
+    if (applied === null || compareApplied(applied, this.store.appliedOf(record)) <= 0) return false;
+    this.store.setApplied(record, applied);
+    return true;
   }
 
   #overwrite(record: RecordId, version: Version, value: Uint8Array | null, expiresAtMs: number): void {
@@ -199,6 +193,18 @@ export class Replica implements PeerWriteOwner {
   onValidate(link: Link, message: ValidateMessage): void {
     const record = this.#accepted.take(link, message.rid);
     if (record !== noRecord && !this.store.isValid(record)) this.#makeValid(record);
+  }
+
+  /** D1: more is on the disk. */
+  onSaved(): void {
+    this.#gate.onSaved();
+    this.peerWrites.onSaved();
+  }
+
+  /** W10: nothing needs the record any more. */
+  remove(record: RecordId): void {
+    this.#journal.remove(this.store.slotOf(record), this.store.keyOf(record));
+    this.store.remove(record);
   }
 
   onLinkClosed(link: Link): void {
@@ -317,6 +323,7 @@ export class Replica implements PeerWriteOwner {
   drive(condition: Condition, record: RecordId, version: Version, applied: AppliedList): void {
     this.store.setApplied(record, applied);
     this.#overwrite(record, version, condition.value, condition.expiresAtMs);
+    this.#journal.save(condition.slot, record);
     this.#begin(record, condition);
   }
 
@@ -363,6 +370,7 @@ export class Replica implements PeerWriteOwner {
       this.#takeApplied(record, by.applied);
       if (by.hasEntry && this.store.compareVersion(by.version, record) > 0)
         this.#overwrite(record, by.version, by.value, by.expiresAtMs);
+      this.#journal.save(write.slot, record);
     }
     if (condition !== null) this.#owner.conditionInterrupted(condition);
     if (record === noRecord) return;
@@ -427,6 +435,7 @@ export class Replica implements PeerWriteOwner {
     const order = this.store.compareVersion(entry.version, record);
     if (order > 0) this.#overwrite(record, entry.version, entry.value, entry.expiresAtMs);
     if (order >= 0 && entry.valid) this.store.setValid(record);
+    this.#journal.save(slot, record);
   }
 
   tick(): void {

@@ -46,6 +46,8 @@ export interface KeyStore {
   remove(record: RecordId): void;
   /** Removes all records of the slot. They are gone at once; their memory is freed by `reclaim`. */
   clearSlot(slot: number): void;
+  /** All records of one slot become those of another, which has none. */
+  moveSlot(from: number, to: number): void;
   /** Frees memory of cleared slots, a bounded piece; call it on every tick. */
   reclaim(): void;
   /**

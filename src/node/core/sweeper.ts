@@ -44,7 +44,7 @@ export class Sweeper {
         this.#walk = null;
         if (!this.#nextSlot(map.slots.length)) return;
       } else if (this.#isSpent(record, map.settings.tombstoneMs)) {
-        this.#replica.store.remove(record);
+        this.#replica.remove(record);
       }
     }
   }

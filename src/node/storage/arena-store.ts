@@ -114,7 +114,7 @@ export class ArenaStore extends Records implements KeyStore {
     }
     const index = new SlotIndex(this.#rangeBlocks, this.#ranges, slot, number);
     this.#indexes[number] = index;
-    this.#bySlot[slot] = index;
+    this.#place(index, slot);
     return index;
   }
 
@@ -138,6 +138,21 @@ export class ArenaStore extends Records implements KeyStore {
     this.#bytes -= index.bytes;
     this.#bySlot[slot] = undefined;
     this.#dropped.unshift({ index, ranges: index.ranges() });
+  }
+
+  moveSlot(from: number, to: number): void {
+    const index = this.#bySlot[from];
+    if (index === undefined) return;
+    if (this.#bySlot[to] !== undefined) throw new RangeError(`slot ${to} has records`);
+    this.#bySlot[from] = undefined;
+    this.#place(index, to);
+  }
+
+  #place(index: SlotIndex, slot: number): void {
+    // Without holes it stays an array that is indexed and not searched.
+    while (this.#bySlot.length < slot) this.#bySlot.push(undefined);
+    this.#bySlot[slot] = index;
+    index.slot = slot;
   }
 
   reclaim(): void {

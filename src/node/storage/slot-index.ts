@@ -33,7 +33,7 @@ export class Ranges implements BlockOwner {
 }
 
 export class SlotIndex {
-  readonly slot: number;
+  slot: number;
   /** Records of this index carry it. */
   readonly number: number;
   keys = 0;

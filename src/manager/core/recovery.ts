@@ -1,0 +1,134 @@
+/**
+ * The recovery rule for a slot that lost all its full replicas (PROTOCOL M6, D3).
+ *
+ * Without disks what is lost is lost: its learners serve on with the part they have, or it begins empty. With disks it
+ * waits. Whoever was a full replica of the slot's last membership may bring it back, and one is enough: no write was
+ * acknowledged before it was on all their disks (`always`). It comes back as the member it was, with the epoch of
+ * joining that the label on its disk names; everybody else joins anew and is filled by it. A node that comes back
+ * without that label has lost its disk; once all have, or an administrator accepts the loss, there is nothing left to
+ * wait for.
+ *
+ * With `interval` the disks may differ by a second: the one with the latest write is chosen, of those that are back a
+ * while after the first.
+ */
+import { newSlot } from '../../protocol/cluster-map.js';
+import type { SlotAssignment } from '../../protocol/cluster-map.js';
+import type { Durability } from '../../protocol/settings.js';
+import type { Member } from './members.js';
+import type { AwaitedSlot } from './state.js';
+
+/** How long the first to come back with a slot waits for others, with `interval`. */
+const othersAwaitedMs = 2000;
+
+export interface RecoveryOptions {
+  readonly durability: Durability;
+  readonly clusterId: string;
+  readonly members: ReadonlyMap<number, Member>;
+  readonly lapsed: ReadonlySet<number>;
+  readonly nowMs: () => number;
+}
+
+export class Recovery {
+  readonly #options: RecoveryOptions;
+  /** By slot: its last full replicas, each with its epoch of joining. */
+  readonly #awaited = new Map<number, AwaitedSlot[1]>();
+  /** When the first that can bring a slot back was seen. */
+  #firstBackAtMs: number | null = null;
+  #isLossAccepted = false;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+  }
+
+  get isDurable(): boolean {
+    return this.#options.durability !== 'none';
+  }
+
+  restore(awaited: readonly AwaitedSlot[]): void {
+    for (const [slot, replicas] of awaited) this.#awaited.set(slot, replicas);
+  }
+
+  /** What a restarted manager must know. */
+  state(): AwaitedSlot[] {
+    return [...this.#awaited];
+  }
+
+  /** Slots that wait for a disk to come back. */
+  get slots(): number {
+    return this.#awaited.size;
+  }
+
+  /**
+   * The slot, none of whose full replicas is left.
+   * @param before as the published map has it
+   * @returns brought back by one of them; null: it has to wait; undefined: there is nothing to wait for
+   */
+  revive(
+    index: number,
+    before: SlotAssignment,
+    learners: readonly number[],
+    epoch: number,
+  ): SlotAssignment | null | undefined {
+    if (!this.isDurable) return undefined;
+    if (before.replicas.length > 0) {
+      this.#awaited.set(
+        index,
+        before.replicas.map((id, i) => [id, before.joinedAt[i] ?? 0] as const),
+      );
+    }
+    const replicas =
+      this.#awaited.get(index)?.filter(([id, joinedAt]) => this.#mayHold(index, id, joinedAt)) ?? [];
+    const back = replicas.filter(([id]) => (this.#options.members.get(id)?.link ?? null) !== null);
+    if (replicas.length === 0 || (back.length === 0 && this.#isLossAccepted)) {
+      this.#awaited.delete(index);
+      return undefined;
+    }
+    this.#awaited.set(index, replicas);
+    const chosen =
+      back.length === 0 || this.#othersMayCome(back.length < replicas.length)
+        ? undefined
+        : this.#latest(back);
+    if (chosen === undefined) return null;
+    this.#awaited.delete(index);
+    const [id, joinedAt] = chosen;
+    const others = learners.filter((learner) => learner !== id);
+    const joined = others.map(
+      (learner) => before.joinedAt[before.replicas.length + before.learners.indexOf(learner)] ?? epoch,
+    );
+    return { ...newSlot([id], epoch), learners: others, joinedAt: [joinedAt, ...joined] };
+  }
+
+  /** Not back yet, or back with the slot on its disk. */
+  #mayHold(slot: number, id: number, joinedAt: number): boolean {
+    const member = this.#options.members.get(id);
+    // A member of a manager that was restarted has not said yet what it has.
+    if (member === undefined || member.link === null || this.#options.lapsed.has(id)) return true;
+    return member.diskSlots.get(slot) === joinedAt;
+  }
+
+  #othersMayCome(someAreAway: boolean): boolean {
+    const nowMs = this.#options.nowMs();
+    this.#firstBackAtMs ??= nowMs;
+    return (
+      this.#options.durability === 'interval' && someAreAway && nowMs - this.#firstBackAtMs < othersAwaitedMs
+    );
+  }
+
+  #latest(back: readonly AwaitedSlot[1][number][]): AwaitedSlot[1][number] | undefined {
+    const clockUs = ([id]: AwaitedSlot[1][number]): number => this.#options.members.get(id)?.diskClockUs ?? 0;
+    return [...back].sort((a, b) => clockUs(b) - clockUs(a))[0];
+  }
+
+  /** With the next map: once no slot waits, the next disaster is another one. */
+  onPublished(): void {
+    if (this.#awaited.size > 0) return;
+    this.#firstBackAtMs = null;
+    this.#isLossAccepted = false;
+  }
+
+  /** Slots whose last replicas are all away begin with what is there. @returns how many wait */
+  acceptLoss(): number {
+    this.#isLossAccepted = true;
+    return this.#awaited.size;
+  }
+}

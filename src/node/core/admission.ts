@@ -1,0 +1,56 @@
+/** Which WRITEs a replica takes: epoch, membership and lease (PROTOCOL W3), limits, age (W10), room on the disk (D4). */
+import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
+import type { WriteMessage } from '../../protocol/messages.js';
+import { clockAheadMsMax } from '../../protocol/settings.js';
+import type { Journal } from './journal.js';
+import type { Lease } from './lease.js';
+import { Role } from './membership.js';
+import type { Membership } from './membership.js';
+
+export class Admission {
+  readonly #membership: Membership;
+  readonly #lease: Lease;
+  readonly #journal: Journal;
+  readonly #mapWanted: () => void;
+
+  constructor(membership: Membership, lease: Lease, journal: Journal, mapWanted: () => void) {
+    this.#membership = membership;
+    this.#lease = lease;
+    this.#journal = journal;
+    this.#mapWanted = mapWanted;
+  }
+
+  /** Why the slot takes no such WRITE here; -1: it does (W3). */
+  fault(slot: number, message: WriteMessage): FencedReason | -1 {
+    const membership = this.#membership;
+    if (message.epoch > membership.epoch) {
+      this.#mapWanted();
+      return FencedReason.behind;
+    }
+    if (membership.role(slot) === Role.none) return FencedReason.notReplica;
+    if (message.epoch < (membership.map?.slots[slot]?.changedAt ?? Infinity)) return FencedReason.oldEpoch;
+    if (membership.isLeaving(slot)) return FencedReason.leaving;
+    return this.#lease.holds(slot) ? -1 : FencedReason.noLease;
+  }
+
+  /** Why this WRITE is refused although the slot is in order; -1: it is not. */
+  refusal(message: WriteMessage): RefusedReason | -1 {
+    const settings = this.#membership.map?.settings;
+    if (settings === undefined) return -1;
+    if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
+    if (message.value !== null && message.value.length > settings.valueBytesMax)
+      return RefusedReason.valueTooLarge;
+    // What is there already is settled with the room that is kept for it.
+    if (message.kind === WriteKind.plain && this.#journal.isFull) return RefusedReason.diskFull;
+    if (message.version.hlc > this.#lease.clockUs() + clockAheadMsMax * 1000) return RefusedReason.fromFuture;
+    // A replay may be late without harm: nobody can have committed and forgotten a tombstone without this member.
+    if (message.kind === WriteKind.plain && message.version.hlc < this.oldestPlainHlc())
+      return RefusedReason.tooOld;
+    return -1;
+  }
+
+  /** W10: older plain writes are refused. */
+  oldestPlainHlc(): number {
+    return this.#lease.clockUs() - (this.#membership.map?.settings.writeAgeMsMax ?? 0) * 1000;
+  }
+}

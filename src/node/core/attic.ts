@@ -1,0 +1,131 @@
+/**
+ * What the disk held when this node started, slot by slot, and the labels on it (PROTOCOL M6, D2, D3).
+ *
+ * Nothing of it serves. A slot leaves the attic in one of three ways:
+ * - the map names this node a full replica of it, joined at the epoch on its label: the whole slot had gone down, and
+ *   this node brings it back. It goes on as if it had never been away, every key VALID: it is the only replica.
+ * - the map names it a learner: what the attic has serves to tell the source what need not be sent (slot-copy), and is
+ *   dropped when the copy is done.
+ * - others hold the slot whole without this node: dropped.
+ *
+ * In the store an attic slot is a slot of its own, so that bringing it back costs nothing however large it is.
+ */
+import type { AppliedList } from '../../protocol/applied-list.js';
+import type { DiskContent } from '../../protocol/messages.js';
+import type { Version } from '../../protocol/version.js';
+import type { Journal } from './journal.js';
+import { Role } from './membership.js';
+import type { Membership, RoleChange } from './membership.js';
+import type { KeyStore } from './store.js';
+
+/** No cluster has as many slots. */
+const atticOffset = 65_536;
+
+/** Slot of the store under which the attic keeps a slot. */
+export function atticSlot(slot: number): number {
+  return atticOffset + slot;
+}
+
+export class Attic {
+  readonly #store: KeyStore;
+  readonly #journal: Journal;
+  readonly #membership: Membership;
+  #clusterId = '';
+  #clockUs = 0;
+  /** Slots held whole at their epoch of joining, in the attic or in service. */
+  readonly #labels = new Map<number, number>();
+  /** Slots of the attic that have any record. */
+  readonly #slots = new Set<number>();
+
+  constructor(store: KeyStore, journal: Journal, membership: Membership) {
+    this.#store = store;
+    this.#journal = journal;
+    this.#membership = membership;
+  }
+
+  /** While the node starts: one record of the disk. */
+  add(
+    slot: number,
+    key: string,
+    version: Version,
+    value: Uint8Array | null,
+    expiresAtMs: number,
+    applied: AppliedList | null,
+    nowMs: number,
+  ): void {
+    const store = this.#store;
+    const record = store.getOrInsert(atticSlot(slot), key);
+    store.write(record, version, value, expiresAtMs, nowMs);
+    if (applied !== null) store.setApplied(record, applied);
+    store.setValid(record);
+    this.#slots.add(slot);
+  }
+
+  /** While the node starts, once all records are there. */
+  loaded({ clusterId, slots, clockUs }: DiskContent): void {
+    this.#clusterId = clusterId;
+    this.#clockUs = clockUs;
+    for (const [slot, joinedAt] of slots) this.#labels.set(slot, joinedAt);
+  }
+
+  /** What REGISTER tells of it. */
+  content(): DiskContent {
+    const slots = [...this.#labels].filter(([slot]) => this.#membership.role(slot) === Role.none);
+    return { clusterId: this.#clusterId, slots, clockUs: this.#clockUs };
+  }
+
+  has(slot: number): boolean {
+    return this.#slots.has(slot);
+  }
+
+  /** Before the replica hears of it. */
+  onRoleChanged({ slot, after, joinedAnew }: RoleChange): void {
+    const { map, nodeId } = this.#membership;
+    if (after !== Role.none && !joinedAnew) return;
+    if (after === Role.full) this.#serve(slot, map?.joinedAt(slot, nodeId) ?? 0);
+    else this.#unlabel(slot);
+  }
+
+  #serve(slot: number, joinedAt: number): void {
+    if (this.#labels.get(slot) === joinedAt) {
+      if (this.#slots.delete(slot)) this.#store.moveSlot(atticSlot(slot), slot);
+      return;
+    }
+    // A new cluster's slot, or one that begins empty.
+    this.drop(slot);
+    this.#unlabel(slot);
+    this.label(slot, joinedAt);
+  }
+
+  /** The slot is held whole from here on. */
+  label(slot: number, joinedAt: number): void {
+    this.#labels.set(slot, joinedAt);
+    this.#journal.label(slot, joinedAt);
+  }
+
+  #unlabel(slot: number): void {
+    this.#labels.delete(slot);
+    this.#journal.clear(slot);
+  }
+
+  /** What the attic had of the slot has served. */
+  drop(slot: number): void {
+    if (this.#slots.delete(slot)) this.#store.clearSlot(atticSlot(slot));
+  }
+
+  /** Drops what others hold whole without this node. */
+  onMapAdopted(): void {
+    const { map, nodeId, incarnation } = this.#membership;
+    // Before it has its place in the map nobody knows yet what it can bring back.
+    if (map === null || incarnation === 0 || map.node(nodeId)?.incarnation !== incarnation) return;
+    const wanted = map.settings.replicas;
+    for (const slot of [...this.#slots]) {
+      const assignment = map.slots[slot];
+      const isOpen =
+        assignment !== undefined && (assignment.learners.length > 0 || assignment.replicas.length < wanted);
+      if (isOpen || this.#membership.role(slot) !== Role.none) continue;
+      this.drop(slot);
+      this.#unlabel(slot);
+    }
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The disk of one simulated node. What is noted reaches it in batches, each whole or not at all. A crash of the process
+ * loses what was not written; a loss of power what was not synced, from some batch on. With `always` written is synced.
+ */
+import type { Attic } from '../../src/node/core/attic.js';
+import type { Journal } from '../../src/node/core/journal.js';
+import type { KeyStore, RecordId } from '../../src/node/core/store.js';
+import type { AppliedList } from '../../src/protocol/applied-list.js';
+import type { Version } from '../../src/protocol/version.js';
+import { cloneVersion, versionZero } from '../../src/protocol/version.js';
+import type { NodeProcess } from './node-process.js';
+import type { World } from './world.js';
+
+interface SavedRecord {
+  readonly version: Version;
+  readonly value: Uint8Array | null;
+  readonly expiresAtMs: number;
+  readonly applied: AppliedList | null;
+}
+
+type Change = (content: DiskImage) => void;
+
+/** What a process finds on the disk. */
+class DiskImage {
+  readonly slots = new Map<number, Map<string, SavedRecord>>();
+  readonly labels = new Map<number, number>();
+}
+
+export class SimDisk {
+  readonly image = new DiskImage();
+  /** It has been in use: it belongs to the cluster. */
+  isUsed = false;
+  /** One process at a time. */
+  owner: NodeProcess | null = null;
+
+  /** What a process that starts finds. */
+  load(attic: Attic, nowMs: number): void {
+    const { slots, labels } = this.image;
+    for (const [slot, records] of slots) {
+      for (const [key, { version, value, expiresAtMs, applied }] of records)
+        attic.add(slot, key, version, value, expiresAtMs, applied, nowMs);
+    }
+    const clusterId = this.isUsed ? 'sim' : '';
+    attic.loaded({ clusterId, slots: [...labels], clockUs: 0 });
+  }
+
+  /** It was replaced by an empty one. */
+  wipe(): void {
+    this.image.slots.clear();
+    this.image.labels.clear();
+    this.isUsed = false;
+  }
+}
+
+/** One process's way to its disk. */
+export class SimJournal implements Journal {
+  readonly isAwaited = true;
+  isFull = false;
+  noted = 0;
+  saved = 0;
+  readonly #world: World;
+  readonly #disk: SimDisk;
+  readonly #store: KeyStore;
+  /** Hands the news to the process, when it runs. */
+  readonly #post: (run: () => void) => void;
+  #gathering: Change[] = [];
+  #writing: Change[] = [];
+  /** The batch is on the disk, though the process may not have heard of it. */
+  #isApplied = false;
+
+  constructor(world: World, disk: SimDisk, store: KeyStore, post: (run: () => void) => void) {
+    this.#world = world;
+    this.#disk = disk;
+    this.#store = store;
+    this.#post = post;
+  }
+
+  save(slot: number, record: RecordId): void {
+    const store = this.#store;
+    const key = store.keyOf(record);
+    const version = { ...versionZero };
+    store.copyVersion(record, version);
+    const value = store.valueOf(record);
+    const saved: SavedRecord = {
+      version: cloneVersion(version),
+      value: value === null ? null : Uint8Array.from(value),
+      expiresAtMs: store.expiresAtMs(record),
+      applied: store.appliedOf(record),
+    };
+    this.#note(({ slots }) => {
+      let records = slots.get(slot);
+      if (records === undefined) slots.set(slot, (records = new Map()));
+      records.set(key, saved);
+    });
+  }
+
+  remove(slot: number, key: string): void {
+    this.#note(({ slots }) => slots.get(slot)?.delete(key));
+  }
+
+  label(slot: number, joinedAt: number): void {
+    this.#note(({ labels }) => labels.set(slot, joinedAt));
+  }
+
+  clear(slot: number): void {
+    this.#note(({ slots, labels }) => {
+      slots.delete(slot);
+      labels.delete(slot);
+    });
+  }
+
+  #note(change: Change): void {
+    this.noted++;
+    this.#gathering.push(change);
+    if (this.#writing.length === 0) this.#write();
+  }
+
+  #write(): void {
+    const { queue, diskPrng, plan } = this.#world;
+    this.#writing = this.#gathering;
+    this.#isApplied = false;
+    this.#gathering = [];
+    const isSlow = !this.#world.calm && diskPrng.chance(0.02);
+    queue.after(diskPrng.around(plan.syncMs) + (isSlow ? diskPrng.between(20, 400) : 0), () => {
+      if (this.#disk.owner?.journal !== this) return;
+      this.#apply();
+      this.#post(() => {
+        this.saved += this.#writing.length;
+        this.#writing = [];
+        if (this.#gathering.length > 0) this.#write();
+      });
+    });
+  }
+
+  #apply(): void {
+    this.#disk.isUsed = true;
+    this.#isApplied = true;
+    for (const change of this.#writing) change(this.#disk.image);
+  }
+
+  /** The process is dead: the batch on its way is on the disk, or it is not. */
+  crash(): void {
+    const { diskPrng, coverage } = this.#world;
+    if (this.#writing.length > 0 && !this.#isApplied && diskPrng.chance(0.5)) this.#apply();
+    if (this.noted > this.saved) coverage.note('unsavedLost');
+    this.#disk.owner = null;
+  }
+}
