@@ -124,6 +124,13 @@ function errorOf(operation: Operation, signal: AbortSignal | undefined): GTStore
   const attempts = operation.attempts === 1 ? '1 attempt' : `${operation.attempts} attempts`;
   switch (operation.outcome) {
     case Outcome.unknown:
+      if (operation.isRefused && operation.refused === RefusedReason.diskFull) {
+        return new GTStoreError(
+          'DISK_FULL',
+          `a disk has no room for '${key}', and other replicas may have stored it; read the key to find out`,
+          options('unknown'),
+        );
+      }
       return new GTStoreError(
         'OUTCOME_UNKNOWN',
         `it is not known whether the write of '${key}' was applied (${attempts}); read the key to find out`,

@@ -17,6 +17,7 @@ import type { ClusterMapData, MemberNode, SlotAssignment } from './cluster-map.j
 import {
   arrayOf,
   bool,
+  bytes,
   enumeration,
   keyBytes,
   listOf,
@@ -52,6 +53,9 @@ export const wireLimits = {
   nameBytesMax: 255,
   /** Text of an ERROR. */
   textBytesMax: 2048,
+  /** Of the keys of one slot, in digests. */
+  bucketsMax: 2 ** 16,
+  knownBytesMax: 2 ** 21,
   jsonBytesMax: 2 ** 24,
   valueBytesMax: 2 ** 29,
   frameBytesMax: 2 ** 30,
@@ -59,6 +63,7 @@ export const wireLimits = {
 
 const anyUint = uint();
 const rid = anyUint;
+const buckets = uint(wireLimits.bucketsMax);
 const epoch = anyUint;
 const incarnation = anyUint;
 const nodeId = uint(wireLimits.nodeIdMax);
@@ -167,6 +172,18 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
   [MessageType.stop]: {},
   [MessageType.probe]: { rid },
   [MessageType.probeAck]: { rid },
+  [MessageType.digestAsk]: { rid, slot, joinedAt: epoch, first: bool },
+  [MessageType.digests]: { rid, done: bool, buckets, digests: bytes(8 * wireLimits.bucketsMax) },
+  [MessageType.difference]: {
+    rid,
+    slot,
+    joinedAt: epoch,
+    first: bool,
+    buckets,
+    wanted: bytes(wireLimits.bucketsMax / 8),
+    known: bytes(wireLimits.knownBytesMax),
+  },
+  [MessageType.differenceEnd]: { rid, missing: bytes(wireLimits.knownBytesMax / 64) },
   [MessageType.admin]: { rid, json: text(wireLimits.jsonBytesMax) },
   [MessageType.adminResult]: { rid, json: text(wireLimits.jsonBytesMax) },
   [MessageType.slotLoads]: { nodeId, incarnation, loads: listOf(slotLoad, wireLimits.slotsMax) },

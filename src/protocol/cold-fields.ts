@@ -69,6 +69,17 @@ export function text(bytesMax: number): Field<string> {
   });
 }
 
+/** Up to `lengthMax` bytes. What is read shares no memory with the frame. */
+export function bytes(lengthMax: number): Field<Uint8Array> {
+  const checked = (value: unknown, name: string): Uint8Array => {
+    if (!(value instanceof Uint8Array)) throw new ProtocolError(`${name} is no bytes`);
+    if (value.length > lengthMax)
+      throw new ProtocolError(`${name} of ${value.length} bytes; the limit is ${lengthMax}`);
+    return value;
+  };
+  return { toWire: checked, fromWire: (wire, name) => Uint8Array.from(checked(wire, name)) };
+}
+
 /** Key bytes (partition.ts) of up to `bytesMax` bytes; on the wire the key itself. */
 export function keyBytes(bytesMax: number): Field<string> {
   const key = text(bytesMax);

@@ -135,6 +135,52 @@ export interface CopyMessage {
   readonly first: boolean;
 }
 
+/** A learner that has some of a slot on its disk asks a full replica for the digests of all buckets (slot-digest.ts). */
+export interface DigestAskMessage {
+  readonly type: typeof MessageType.digestAsk;
+  readonly rid: number;
+  readonly slot: number;
+  readonly joinedAt: number;
+  readonly first: boolean;
+}
+
+/** Answer to DIGEST_ASK. */
+export interface DigestsMessage {
+  readonly type: typeof MessageType.digests;
+  readonly rid: number;
+  /** False: ask again, the slot is large. */
+  readonly done: boolean;
+  /** How many buckets, a power of two; 0 unless done. */
+  readonly buckets: number;
+  /** 8 bytes for each bucket. */
+  readonly digests: Uint8Array;
+}
+
+/**
+ * A learner asks for what it does not have of some buckets. The answer is a COPY_BATCH that is not done, after which it
+ * asks again, or, at the end, a DIFFERENCE_END.
+ */
+export interface DifferenceMessage {
+  readonly type: typeof MessageType.difference;
+  readonly rid: number;
+  readonly slot: number;
+  readonly joinedAt: number;
+  readonly first: boolean;
+  /** As in DIGESTS. This and what follows counts with `first` only. */
+  readonly buckets: number;
+  /** A bit for each bucket: it is asked for. */
+  readonly wanted: Uint8Array;
+  /** Digests of all entries that the learner has in them, 8 bytes each. */
+  readonly known: Uint8Array;
+}
+
+export interface DifferenceEndMessage {
+  readonly type: typeof MessageType.differenceEnd;
+  readonly rid: number;
+  /** A bit for each of `known`: the replica does not hold that entry. */
+  readonly missing: Uint8Array;
+}
+
 /** A learner has all of these slots: pairs of slot and epoch of joining. */
 export interface CopyDoneMessage {
   readonly type: typeof MessageType.copyDone;
@@ -296,4 +342,8 @@ export type ColdMessage =
   | ProbeAckMessage
   | AdminMessage
   | AdminResultMessage
-  | SlotLoadsMessage;
+  | SlotLoadsMessage
+  | DigestAskMessage
+  | DigestsMessage
+  | DifferenceMessage
+  | DifferenceEndMessage;

@@ -47,4 +47,8 @@ export const MessageType = {
   admin: 55,
   adminResult: 56,
   slotLoads: 57,
+  digestAsk: 58,
+  digests: 59,
+  difference: 60,
+  differenceEnd: 61,
 } as const;

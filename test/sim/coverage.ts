@@ -21,6 +21,7 @@ export const situations = [
   'putRefused',
   'tombstoneDropped',
   'learnerCopy',
+  'differenceCopy',
   'promotion',
   'substitute',
   'fence',

@@ -89,7 +89,7 @@ export class SimJournal implements Journal {
     };
     this.#note(({ slots }) => {
       let records = slots.get(slot);
-      if (records === undefined) slots.set(slot, (records = new Map()));
+      if (records === undefined) slots.set(slot, (records = new Map<string, SavedRecord>()));
       records.set(key, saved);
     });
   }
@@ -120,8 +120,10 @@ export class SimJournal implements Journal {
     this.#writing = this.#gathering;
     this.#isApplied = false;
     this.#gathering = [];
-    const isSlow = !this.#world.calm && diskPrng.chance(0.02);
-    queue.after(diskPrng.around(plan.syncMs) + (isSlow ? diskPrng.between(20, 400) : 0), () => {
+    const isSlow = diskPrng.chance(0.02);
+    const tookMs = diskPrng.around(plan.syncMs) + (isSlow ? diskPrng.between(20, 400) : 0);
+    // After the faults: quick enough for every time-out of the plan.
+    queue.after(this.#world.calm ? Math.min(tookMs, 1) : tookMs, () => {
       if (this.#disk.owner?.journal !== this) return;
       this.#apply();
       this.#post(() => {

@@ -25,6 +25,8 @@ export interface Mutant {
   readonly bias?: Bias;
   /** Where to begin, for a bug that shows in one of some 100,000 schedules; default: at seed 1. */
   readonly firstSeed?: number;
+  /** Nodes with disks; default: without. */
+  readonly disks?: boolean;
   /** Found within a second or two: part of `npm test`. */
   readonly quick?: boolean;
 }

@@ -7,13 +7,16 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { mutants, variants } from './mutants.js';
+import { diskMutants } from './disk-mutants.js';
+import { mutants as memoryMutants, variants } from './mutants.js';
 import type { Edit, Mutant } from './mutants.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** The folder with the compiled src/ and test/. */
 const build = join(here, '..', '..');
 const project = join(build, '..');
+
+export const mutants: readonly Mutant[] = [...memoryMutants, ...diskMutants];
 
 /** Schedules for a change that must go unnoticed. */
 const variantSchedulesMax = 3000;
@@ -70,6 +73,7 @@ export async function hunt(mutant: Mutant, schedulesMax: number): Promise<Mutant
   const startedAt = Date.now();
   try {
     const args = ['--hunt', '--schedules', String(schedulesMax), '--seed', String(mutant.firstSeed ?? 1)];
+    args.push('--disks', mutant.disks === true ? 'always' : 'never');
     if (mutant.bias !== undefined) args.push('--bias', mutant.bias);
     const output = await run([join(folder, 'test/sim/main.js'), ...args]);
     const found = JSON.parse(output) as { schedules: number; violation: string | null };

@@ -85,6 +85,11 @@ export class NodeWatch {
       case MessageType.copy:
         coverage.note('learnerCopy');
         break;
+      case MessageType.digestAsk:
+        break;
+      case MessageType.difference:
+        coverage.note('differenceCopy');
+        break;
       case MessageType.get:
       case MessageType.condition:
         this.#keyOfRid.set(`${end.id} ${message.rid}`, message.key);

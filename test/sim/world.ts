@@ -136,7 +136,7 @@ export class World {
 
   #startNode(nodeId: number, parent: ManagerProcess | null): void {
     const { prng } = this;
-    if (this.diskOf(nodeId)?.owner != null) {
+    if ((this.diskOf(nodeId)?.owner ?? null) !== null) {
       // The disk is another process's still.
       this.coverage.note('diskLocked');
       this.queue.after(50, () => {
@@ -144,15 +144,13 @@ export class World {
       });
       return;
     }
-    {
-      const former = this.nodes.findLast((node) => node.givenId === nodeId && !node.alive);
-      if (former !== undefined) this.coverage.note('nodeRespawn');
-      const isSamePort = former !== undefined && prng.chance(0.3) && this.nodeAt(former.port) === undefined;
-      const port = isSamePort ? former.port : ++this.#port;
-      if (this.isTracing) this.trace(`process of node ${nodeId} starts on port ${port}`);
-      if (nodeId < 0) this.coverage.note('foreignJoin');
-      this.nodes.push(new NodeProcess(this, nodeId, parent, port));
-    }
+    const former = this.nodes.findLast((node) => node.givenId === nodeId && !node.alive);
+    if (former !== undefined) this.coverage.note('nodeRespawn');
+    const isSamePort = former !== undefined && prng.chance(0.3) && this.nodeAt(former.port) === undefined;
+    const port = isSamePort ? former.port : ++this.#port;
+    if (this.isTracing) this.trace(`process of node ${nodeId} starts on port ${port}`);
+    if (nodeId < 0) this.coverage.note('foreignJoin');
+    this.nodes.push(new NodeProcess(this, nodeId, parent, port));
   }
 
   /** undefined: the node has none. */

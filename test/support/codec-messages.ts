@@ -142,6 +142,8 @@ export function of<M extends Message>(
   return fc.record({ type: fc.constant(type), ...fields }) as unknown as fc.Arbitrary<Message>;
 }
 
+const someBytes = fc.uint8Array({ maxLength: 400 });
+
 export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> = {
   write: of(T.write, {
     rid: uint,
@@ -230,6 +232,18 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
   stop: of(T.stop, {}),
   probe: of(T.probe, { rid: uint }),
   probeAck: of(T.probeAck, { rid: uint }),
+  digestAsk: of(T.digestAsk, { rid: uint, slot, joinedAt: uint, first: bool }),
+  digests: of(T.digests, { rid: uint, done: bool, buckets: fc.nat({ max: 65_536 }), digests: someBytes }),
+  difference: of(T.difference, {
+    rid: uint,
+    slot,
+    joinedAt: uint,
+    first: bool,
+    buckets: fc.nat({ max: 65_536 }),
+    wanted: someBytes,
+    known: someBytes,
+  }),
+  differenceEnd: of(T.differenceEnd, { rid: uint, missing: someBytes }),
   admin: of(T.admin, { rid: uint, json: text }),
   adminResult: of(T.adminResult, { rid: uint, json: text }),
   slotLoads: of(T.slotLoads, {

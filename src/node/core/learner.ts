@@ -3,10 +3,19 @@
  * batch after the other, merges what comes with the WRITEs that arrive meanwhile (higher version wins, VALID and
  * INVALID are kept), and tells the manager when it has everything. A few slots at once, one batch each in flight, so
  * that copying never crowds out reads and writes. Any trouble starts that slot's copy again at the next replica.
+ *
+ * A learner that found some of the slot on its disk copies the difference only (D2): it compares digests of buckets, asks
+ * for what it does not have of those that differ, and takes the rest from its attic (hints.ts).
  */
 import { MessageType } from '../../protocol/messages.js';
-import type { EntriesMessage } from '../../protocol/messages.js';
+import type {
+  DifferenceEndMessage,
+  DigestsMessage,
+  EntriesMessage,
+  Message,
+} from '../../protocol/messages.js';
 import type { Attic } from './attic.js';
+import { Hints } from './hints.js';
 import type { Journal } from './journal.js';
 import type { Membership, RoleChange } from './membership.js';
 import { Role } from './membership.js';
@@ -19,6 +28,10 @@ const retryMsMin = 5;
 const retryMsMax = 200;
 /** How often a finished copy is told again until the map shows it. */
 const tellAgainMs = 200;
+const noBytes = new Uint8Array(0);
+
+/** What is asked for next, or, with `confirm`, taken from the attic. */
+type Stage = 'whole' | 'digests' | 'difference' | 'confirm';
 
 interface SlotCopy {
   readonly slot: number;
@@ -31,6 +44,9 @@ interface SlotCopy {
   retryAtMs: number;
   failures: number;
   done: boolean;
+  stage: Stage;
+  /** What the attic has of the slot; null: nothing, or nothing worth comparing. */
+  hints: Hints | null;
   /** D2: told of once the journal has saved this change. */
   noted: number;
 }
@@ -81,6 +97,8 @@ export class Learner {
       retryAtMs: -Infinity,
       failures: 0,
       done: false,
+      stage: 'whole',
+      hints: null,
       noted: 0,
     });
   }
@@ -95,6 +113,7 @@ export class Learner {
   tick(): void {
     const nowMs = this.#ports.nowMs();
     for (const copy of this.#byRid.values()) if (nowMs - copy.sentMs > batchTimeoutMs) this.#failed(copy);
+    for (const copy of this.#copies.values()) if (copy.stage === 'confirm' && !copy.done) this.#confirm(copy);
     this.#startCopies(nowMs);
     if (this.#untold || nowMs - this.#toldAtMs >= tellAgainMs) this.#tell(nowMs);
   }
@@ -102,7 +121,7 @@ export class Learner {
   #startCopies(nowMs: number): void {
     if (this.#byRid.size >= parallelSlots) return;
     for (const copy of this.#copies.values()) {
-      if (copy.done || copy.rid !== 0 || copy.retryAtMs > nowMs) continue;
+      if (copy.done || copy.stage === 'confirm' || copy.rid !== 0 || copy.retryAtMs > nowMs) continue;
       this.#start(copy);
       if (this.#byRid.size >= parallelSlots) return;
     }
@@ -117,6 +136,8 @@ export class Learner {
       return;
     }
     copy.source = source;
+    copy.hints = this.#attic.has(copy.slot) ? new Hints(this.#replica.store, copy.slot) : null;
+    copy.stage = copy.hints === null ? 'whole' : 'digests';
     this.#ask(copy, true);
   }
 
@@ -129,7 +150,56 @@ export class Learner {
     copy.rid = this.#nextRid();
     copy.sentMs = this.#ports.nowMs();
     this.#byRid.set(copy.rid, copy);
-    link.send({ type: MessageType.copy, rid: copy.rid, slot: copy.slot, joinedAt: copy.joinedAt, first });
+    link.send(this.#request(copy, first));
+  }
+
+  #request({ rid, slot, joinedAt, stage, hints }: SlotCopy, first: boolean): Message {
+    if (stage === 'digests') return { type: MessageType.digestAsk, rid, slot, joinedAt, first };
+    if (stage !== 'difference' || hints === null)
+      return { type: MessageType.copy, rid, slot, joinedAt, first };
+    const { buckets } = hints;
+    const wanted = first ? hints.wanted : noBytes;
+    const known = first ? hints.known() : noBytes;
+    return { type: MessageType.difference, rid, slot, joinedAt, first, buckets, wanted, known };
+  }
+
+  /** The answer is to a request under way. */
+  #answered(rid: number): SlotCopy | undefined {
+    const copy = this.#byRid.get(rid);
+    if (copy === undefined) return undefined;
+    this.#byRid.delete(rid);
+    copy.rid = 0;
+    return copy;
+  }
+
+  /** D2. */
+  onDigests({ rid, done, buckets, digests }: DigestsMessage): void {
+    const copy = this.#answered(rid);
+    if (copy === undefined) return;
+    if (!done) {
+      this.#ask(copy, false);
+      return;
+    }
+    const isWorthIt = copy.hints?.compare(buckets, digests) === true;
+    copy.stage = isWorthIt ? 'difference' : 'whole';
+    this.#ask(copy, true);
+  }
+
+  /** D2: what the attic has beyond `missing` is what the source has. */
+  onDifferenceEnd({ rid, missing }: DifferenceEndMessage): void {
+    const copy = this.#answered(rid);
+    if (copy === undefined || copy.hints === null) return;
+    copy.hints.begin(missing);
+    copy.stage = 'confirm';
+    this.#confirm(copy);
+  }
+
+  #confirm(copy: SlotCopy): void {
+    const { slot } = copy;
+    const isOver = copy.hints?.confirm((entry) => {
+      this.#replica.merge(slot, entry);
+    });
+    if (isOver !== false) this.#finish(copy);
   }
 
   #failed(copy: SlotCopy): void {
@@ -141,16 +211,19 @@ export class Learner {
   }
 
   onBatch(message: EntriesMessage): void {
-    const copy = this.#byRid.get(message.rid);
+    const copy = this.#answered(message.rid);
     if (copy === undefined) return;
-    this.#byRid.delete(copy.rid);
-    copy.rid = 0;
     for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
     if (!message.done) {
       this.#ask(copy, false);
       return;
     }
+    this.#finish(copy);
+  }
+
+  #finish(copy: SlotCopy): void {
     copy.done = true;
+    copy.hints = null;
     this.#attic.drop(copy.slot);
     this.#attic.label(copy.slot, copy.joinedAt);
     copy.noted = this.#journal.noted;

@@ -117,6 +117,12 @@ export class NodeCore implements ReplicaOwner {
       case MessageType.copy:
         this.#walks.onCopy(link, message);
         return;
+      case MessageType.digestAsk:
+        this.#walks.onDigestAsk(link, message);
+        return;
+      case MessageType.difference:
+        this.#walks.onDifference(link, message);
+        return;
       case MessageType.scan:
         this.#walks.onScan(link, message);
         return;
@@ -153,6 +159,12 @@ export class NodeCore implements ReplicaOwner {
         return;
       case MessageType.copyBatch:
         this.#learner.onBatch(message);
+        return;
+      case MessageType.digests:
+        this.#learner.onDigests(message);
+        return;
+      case MessageType.differenceEnd:
+        this.#learner.onDifferenceEnd(message);
         return;
       case MessageType.promise:
         if (message.epoch > this.membership.epoch) this.mapWanted(nodeId);

@@ -5,11 +5,19 @@
  * meanwhile reach a learner as WRITEs of their own.
  */
 import { FencedReason, MessageType, RefusedReason } from '../../protocol/messages.js';
-import type { CopyMessage, Entry, Link, ScanMessage } from '../../protocol/messages.js';
+import type {
+  CopyMessage,
+  DifferenceMessage,
+  DigestAskMessage,
+  Entry,
+  Link,
+  ScanMessage,
+} from '../../protocol/messages.js';
 import { versionZero } from '../../protocol/version.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 import type { Replica } from './replica.js';
+import { BucketDigests, bucketsFor, EntryDigest, hasBit, KnownEntries } from './slot-digest.js';
 import { noRecord } from './store.js';
 import type { RecordId, RecordWalk } from './store.js';
 
@@ -18,18 +26,31 @@ const batchBytesMax = 128 * 1024;
 /** Records looked at per batch, so that a prefix that matches nothing does not hold up the node. */
 const batchStepsMax = 4096;
 const walksPerLinkMax = 64;
+const noBytes = new Uint8Array(0);
 
 interface Walk {
+  readonly name: string;
   readonly slot: number;
   /** Epoch in which the slot had last changed when the walk began. */
   readonly changedAt: number;
   readonly records: RecordWalk;
+  /** Of a DIGEST_ASK: summed up so far. */
+  readonly digests: BucketDigests | null;
+  /** Of a DIFFERENCE: what the learner has, and the buckets it asks for. */
+  readonly filter: Filter | null;
+}
+
+interface Filter {
+  readonly buckets: BucketDigests;
+  readonly wanted: Uint8Array;
+  readonly known: KnownEntries;
 }
 
 export class Walks {
   readonly #membership: Membership;
   readonly #replica: Replica;
   readonly #mapWanted: () => void;
+  readonly #entry = new EntryDigest();
   readonly #byLink = new Map<number, Map<string, Walk>>();
 
   constructor(membership: Membership, replica: Replica, mapWanted: () => void) {
@@ -38,19 +59,69 @@ export class Walks {
     this.#mapWanted = mapWanted;
   }
 
-  /** M5: served by a full replica that has itself adopted the epoch in which the learner joined. */
+  /** M5. */
   onCopy(link: Link, message: CopyMessage): void {
+    if (!this.#isCopied(link, message)) return;
+    const walk = this.#walkOf(link, message, `copy ${message.slot} ${message.joinedAt}`);
+    if (walk !== null) this.#sendBatch(link, message.rid, walk, MessageType.copyBatch, '');
+  }
+
+  /** D2: digests of a slot, summed up a bounded piece at a time. */
+  onDigestAsk(link: Link, message: DigestAskMessage): void {
+    if (!this.#isCopied(link, message)) return;
+    const { store } = this.#replica;
+    const { rid, slot } = message;
+    const digests = message.first ? new BucketDigests(bucketsFor(store.keysIn(slot))) : null;
+    const walk = this.#walkOf(link, message, `digest ${slot} ${message.joinedAt}`, digests);
+    const sums = walk?.digests ?? null;
+    if (walk === null || sums === null) return;
+    for (let steps = 0; steps < batchStepsMax; steps++) {
+      const record = walk.records.next();
+      if (record === noRecord) {
+        this.#end(link, walk);
+        const { buckets } = sums;
+        link.send({ type: MessageType.digests, rid, done: true, buckets, digests: sums.toBytes() });
+        return;
+      }
+      this.#entry.read(store, record);
+      sums.add(this.#entry);
+    }
+    link.send({ type: MessageType.digests, rid, done: false, buckets: 0, digests: noBytes });
+  }
+
+  /** D2: entries of the buckets asked for that the learner does not have. */
+  onDifference(link: Link, message: DifferenceMessage): void {
+    if (!this.#isCopied(link, message)) return;
+    const { rid, slot, buckets, wanted } = message;
+    const filter = message.first
+      ? { buckets: new BucketDigests(Math.max(1, buckets)), wanted, known: new KnownEntries(message.known) }
+      : null;
+    const walk = this.#walkOf(link, message, `difference ${slot} ${message.joinedAt}`, null, filter);
+    const known = walk?.filter?.known;
+    if (walk === null || known === undefined) return;
+    const entries: Entry[] = [];
+    const done = this.#fill(walk, entries, false, '');
+    if (!done || entries.length > 0) {
+      // At the end it is asked once more.
+      link.send({ type: MessageType.copyBatch, rid, entries, done: false });
+      return;
+    }
+    this.#end(link, walk);
+    link.send({ type: MessageType.differenceEnd, rid, missing: known.missing });
+  }
+
+  /** M5: served by a full replica that has itself adopted the epoch in which the learner joined. */
+  #isCopied(link: Link, message: Pick<CopyMessage, 'rid' | 'slot' | 'joinedAt'>): boolean {
     if (message.joinedAt > this.#membership.epoch) {
       this.#mapWanted();
       this.#replica.fence(link, message.rid, FencedReason.behind);
-      return;
+      return false;
     }
     if (this.#membership.role(message.slot) !== Role.full) {
       this.#replica.fence(link, message.rid, FencedReason.notReplica);
-      return;
+      return false;
     }
-    const name = `copy ${message.slot} ${message.joinedAt}`;
-    this.#step(link, message.rid, name, message.slot, message.first, MessageType.copyBatch, '');
+    return true;
   }
 
   /** Committed values only; an INVALID key comes without value, and the client asks for it. */
@@ -60,38 +131,49 @@ export class Walks {
       this.#replica.fence(link, message.rid, fault);
       return;
     }
-    const name = `scan ${message.scanId}`;
-    this.#step(link, message.rid, name, message.slot, message.first, MessageType.scanBatch, message.prefix);
+    const walk = this.#walkOf(link, message, `scan ${message.scanId}`);
+    if (walk !== null) this.#sendBatch(link, message.rid, walk, MessageType.scanBatch, message.prefix);
   }
 
-  #step(
+  /** The walk that the message begins or goes on with; null: there is none, and the asker was told so. */
+  #walkOf(
     link: Link,
-    rid: number,
+    { rid, slot, first }: Pick<CopyMessage, 'rid' | 'slot' | 'first'>,
     name: string,
-    slot: number,
-    first: boolean,
-    type: typeof MessageType.copyBatch | typeof MessageType.scanBatch,
-    prefix: string,
-  ): void {
+    digests: BucketDigests | null = null,
+    filter: Filter | null = null,
+  ): Walk | null {
     let walks = this.#byLink.get(link.id);
     if (walks === undefined) this.#byLink.set(link.id, (walks = new Map<string, Walk>()));
     if (first) {
       if (walks.size >= walksPerLinkMax && !walks.has(name)) {
         this.#replica.refuse(link, rid, RefusedReason.queueFull);
-        return;
+        return null;
       }
       const changedAt = this.#membership.map?.slots[slot]?.changedAt ?? 0;
-      walks.set(name, { slot, changedAt, records: this.#replica.store.walk(slot) });
+      walks.set(name, { name, slot, changedAt, records: this.#replica.store.walk(slot), digests, filter });
     }
     const walk = walks.get(name);
-    if (walk?.slot !== slot) {
-      // Unknown here: the connection is a new one, or the slot was lost in between. The asker begins anew.
-      this.#replica.fence(link, rid, FencedReason.notReplica);
-      return;
-    }
+    if (walk?.slot === slot) return walk;
+    // Unknown here: the connection is a new one, or the slot was lost in between. The asker begins anew.
+    this.#replica.fence(link, rid, FencedReason.notReplica);
+    return null;
+  }
+
+  #end(link: Link, { name }: Walk): void {
+    this.#byLink.get(link.id)?.delete(name);
+  }
+
+  #sendBatch(
+    link: Link,
+    rid: number,
+    walk: Walk,
+    type: typeof MessageType.copyBatch | typeof MessageType.scanBatch,
+    prefix: string,
+  ): void {
     const entries: Entry[] = [];
     const done = this.#fill(walk, entries, type === MessageType.scanBatch, prefix);
-    if (done) walks.delete(name);
+    if (done) this.#end(link, walk);
     link.send({ type, rid, entries, done });
   }
 
@@ -103,6 +185,7 @@ export class Walks {
       const record = walk.records.next();
       if (record === noRecord) return true;
       if (isScan && store.isValid(record) && !this.#replica.isLive(record)) continue;
+      if (walk.filter !== null && !this.#isUnknown(walk.filter, record)) continue;
       const entry = this.#entryOf(record, isScan);
       if (isScan && !entry.key.startsWith(prefix)) continue;
       entries.push(entry);
@@ -110,6 +193,11 @@ export class Walks {
       if (entries.length >= batchEntriesMax || bytes >= batchBytesMax) return false;
     }
     return false;
+  }
+
+  #isUnknown({ buckets, wanted, known }: Filter, record: RecordId): boolean {
+    this.#entry.read(this.#replica.store, record);
+    return hasBit(wanted, buckets.bucketOf(this.#entry)) && !known.meet(this.#entry);
   }
 
   /** Its value is a view: the batch is to be sent before the store changes. */

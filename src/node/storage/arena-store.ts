@@ -64,6 +64,10 @@ export class ArenaStore extends Records implements KeyStore {
     return this.recordBytesHeld + this.#rangeBlocks.bytes;
   }
 
+  keysIn(slot: number): number {
+    return this.#bySlot[slot]?.keys ?? 0;
+  }
+
   invalidIn(slot: number): number {
     return this.#bySlot[slot]?.invalid ?? 0;
   }

@@ -1,0 +1,123 @@
+/** Seeded bugs in the rules for disks (PROTOCOL D1-D4, M6); see mutants.ts. */
+import type { Edit, Mutant } from './mutants.js';
+
+const node = 'src/node/core';
+const manager = 'src/manager/core';
+
+function one(file: string, find: string, replace: string): readonly Edit[] {
+  return [{ file, find, replace }];
+}
+
+export const diskMutants: readonly Mutant[] = [
+  {
+    name: 'ACK before the disk has it',
+    rule: 'D1',
+    edits: one(
+      `${node}/disk-gate.js`,
+      'if (this.#isSaved(record))\n            this.#answers.ack(link, rid);',
+      'if (true)\n            this.#answers.ack(link, rid);',
+    ),
+    disks: true,
+    quick: true,
+  },
+  {
+    name: 'STALE before the disk has it',
+    rule: 'D1',
+    edits: one(
+      `${node}/disk-gate.js`,
+      'if (this.#isSaved(record))\n            this.#answers.stale(link, message.rid, message.kind, record);',
+      'if (true)\n            this.#answers.stale(link, message.rid, message.kind, record);',
+    ),
+    disks: true,
+    bias: 'puts',
+  },
+  {
+    name: 'own copy counted before the disk has it',
+    rule: 'D1',
+    edits: one(
+      `${node}/peer-writes.js`,
+      'noted: this.#journal.isAwaited ? this.#journal.noted : 0',
+      'noted: 0',
+    ),
+    disks: true,
+    bias: 'conditions',
+  },
+  {
+    name: 'copy told of before the disk has it',
+    rule: 'D2',
+    edits: one(`${node}/learner.js`, 'done && noted <= this.#journal.saved', 'done'),
+    disks: true,
+    bias: 'copies',
+  },
+  {
+    name: 'disk keeps what a newcomer had',
+    rule: 'D2',
+    edits: one(
+      `${node}/attic.js`,
+      'this.#labels.delete(slot);\n        this.#journal.clear(slot);',
+      'this.#labels.delete(slot);',
+    ),
+    disks: true,
+    bias: 'tombstones',
+  },
+  {
+    name: 'what the sweeper dropped stays on the disk',
+    rule: 'D2',
+    edits: one(
+      `${node}/replica.js`,
+      'this.#journal.remove(this.store.slotOf(record), this.store.keyOf(record));',
+      '',
+    ),
+    disks: true,
+    bias: 'tombstones',
+  },
+  {
+    name: 'any label brings a slot back',
+    rule: 'D3',
+    edits: [
+      {
+        file: `${manager}/recovery.js`,
+        find: 'return member.diskSlots.get(slot) === joinedAt;',
+        replace: 'return member.diskSlots.has(slot);',
+      },
+      {
+        file: `${node}/attic.js`,
+        find: 'if (this.#labels.get(slot) === joinedAt) {',
+        replace: 'if (this.#labels.has(slot)) {',
+      },
+    ],
+    disks: true,
+    bias: 'moves',
+  },
+  {
+    name: 'a lost slot does not wait for its disks',
+    rule: 'D3',
+    edits: one(
+      `${manager}/recovery.js`,
+      'if (!this.isDurable)\n            return undefined;',
+      'return undefined;',
+    ),
+    disks: true,
+    quick: true,
+  },
+  {
+    name: 'awaited slots forgotten by a restarted manager',
+    rule: 'D3',
+    edits: one(`${manager}/manager-core.js`, 'this.#recovery.restore(state.awaited);', ''),
+    disks: true,
+    bias: 'managerAway',
+  },
+  {
+    name: 'deaths not gathered',
+    rule: 'D3',
+    edits: one(`${manager}/manager-core.js`, 'if (this.#recovery.isDurable)', 'if (false)'),
+    disks: true,
+  },
+  {
+    name: 'brought back INVALID keys as absent',
+    rule: 'D3',
+    edits: one(`${node}/attic.js`, 'this.#store.moveSlot(atticSlot(slot), slot);', ''),
+    disks: true,
+    quick: true,
+  },
+];
