@@ -20,6 +20,7 @@ import {
 } from './disk/format.js';
 import { readRecords } from './disk/load.js';
 import type { Visit } from './disk/load.js';
+import type { SavedMark } from './disk/saved-mark.js';
 import { Sweeper } from './disk/sweeper.js';
 import { BatchWriter } from './disk/writer.js';
 
@@ -41,6 +42,7 @@ export class DiskJournal implements Journal {
   readonly isAwaited: boolean;
   readonly #options: DiskJournalOptions;
   #writer: BatchWriter;
+  #mark: SavedMark;
   #sweeper: Sweeper;
   #slots: Map<number, SlotState>;
   #identity: DiskIdentity | null;
@@ -56,6 +58,7 @@ export class DiskJournal implements Journal {
     this.#slots = new Map(opened.meta.slots);
     this.#identity = opened.meta.identity;
     this.#writer = this.#writerOf(opened);
+    this.#mark = opened.mark;
     this.#sweeper = new Sweeper(this.#writer, options.log);
   }
 
@@ -85,6 +88,7 @@ export class DiskJournal implements Journal {
   }
 
   #onWritten({ number, last }: Batch): void {
+    this.#mark.set(number);
     this.#sweeper.onWritten(number);
     if (last <= this.#saved) return;
     this.#saved = last;
@@ -145,12 +149,14 @@ export class DiskJournal implements Journal {
   async #beginAnew(reason: Corruption): Promise<void> {
     const { directory, log } = this.#options;
     await this.#writer.close(closeMsMax);
+    await this.#mark.close();
     await setAside(directory, reason, log);
     const opened = await openDirectory(directory, log);
     this.#slots.clear();
     this.#used.clear();
     this.#identity = null;
     this.#writer = this.#writerOf(opened);
+    this.#mark = opened.mark;
     this.#sweeper = new Sweeper(this.#writer, log);
   }
 
@@ -206,10 +212,11 @@ export class DiskJournal implements Journal {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#sweeper.stop();
-    if (await this.#writer.close(closeMsMax)) return;
     const { directory, log } = this.#options;
-    log.error(
-      `${directory}: ${this.#noted - this.#saved} changes could not be saved within ${closeMsMax} ms`,
-    );
+    if (await this.#writer.close(closeMsMax)) await this.#mark.close();
+    else
+      log.error(
+        `${directory}: ${this.#noted - this.#saved} changes could not be saved within ${closeMsMax} ms`,
+      );
   }
 }
