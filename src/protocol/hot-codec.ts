@@ -274,7 +274,7 @@ function putHeader(buf: Buffer, pos: number, type: HotMessage['type']): number {
   return pos + 2;
 }
 
-function putApplied(buf: Buffer, pos: number, applied: AppliedList | null): number {
+export function putApplied(buf: Buffer, pos: number, applied: AppliedList | null): number {
   if (applied === null) {
     buf[pos] = 0xc0;
     return pos + 1;

@@ -258,7 +258,7 @@ function ridOnly<M extends Scratch<PingMessage | PongMessage>>(
   return message;
 }
 
-function readApplied(reader: MsgpackReader): AppliedList | null {
+export function readApplied(reader: MsgpackReader): AppliedList | null {
   if (reader.tryNil()) return null;
   const length = reader.array();
   if (!isAppliedLength(length)) throw new ProtocolError(`a list of conditional writes of ${length} numbers`);

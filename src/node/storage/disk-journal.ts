@@ -1,0 +1,222 @@
+/** The journal of a node on its disk. */
+import { Buffer } from 'node:buffer';
+import type { DiskContent } from '../../protocol/cold-messages.js';
+import type { Logger } from '../../protocol/logger.js';
+import type { Journal } from '../core/journal.js';
+import type { KeyStore, RecordId } from '../core/store.js';
+import type { Batch } from './disk/batch.js';
+import { identityContent } from './disk/database.js';
+import type { DiskIdentity, SlotState } from './disk/database.js';
+import { openDirectory, setAside } from './disk/directory.js';
+import type { OpenDirectory } from './disk/directory.js';
+import {
+  Corruption,
+  formatKey,
+  formatVersion,
+  identityKey,
+  metaValue,
+  slotKey,
+  withSum,
+} from './disk/format.js';
+import { readRecords } from './disk/load.js';
+import type { Visit } from './disk/load.js';
+import type { SavedMark } from './disk/saved-mark.js';
+import { Sweeper } from './disk/sweeper.js';
+import { BatchWriter } from './disk/writer.js';
+
+/** With `interval`, as often at most: a few syncs for thousands of changes. */
+const intervalMs = 20;
+const closeMsMax = 5000;
+
+export interface DiskJournalOptions {
+  readonly directory: string;
+  /** Whose records are saved. */
+  readonly store: KeyStore;
+  readonly durability: 'interval' | 'always';
+  readonly log: Logger;
+  /** `saved` has moved. */
+  readonly onSaved: () => void;
+}
+
+export class DiskJournal implements Journal {
+  readonly isAwaited: boolean;
+  readonly #options: DiskJournalOptions;
+  #writer: BatchWriter;
+  #mark: SavedMark;
+  #sweeper: Sweeper;
+  #slots: Map<number, SlotState>;
+  #identity: DiskIdentity | null;
+  /** Slots of whose present generation there is a record, or was. */
+  readonly #used = new Set<number>();
+  #noted = 0;
+  #saved = 0;
+  #isClosed = false;
+
+  private constructor(options: DiskJournalOptions, opened: OpenDirectory) {
+    this.#options = options;
+    this.isAwaited = options.durability === 'always';
+    this.#slots = new Map(opened.meta.slots);
+    this.#identity = opened.meta.identity;
+    this.#writer = this.#writerOf(opened);
+    this.#mark = opened.mark;
+    this.#sweeper = new Sweeper(this.#writer, options.log);
+  }
+
+  /**
+   * Opens what the directory holds, or begins an empty database there. One that is damaged is set aside for it. Then,
+   * before anything is noted, `load` is to be called.
+   *
+   * @throws an error that says what is wrong with the directory and how to mend it
+   */
+  static async open(options: DiskJournalOptions): Promise<DiskJournal> {
+    return new DiskJournal(options, await openDirectory(options.directory, options.log));
+  }
+
+  #writerOf({ db, meta }: OpenDirectory): BatchWriter {
+    const { directory, durability, log } = this.#options;
+    const writer = new BatchWriter({
+      directory,
+      db,
+      number: meta.batch,
+      clockUs: meta.clockUs,
+      everyMs: durability === 'always' ? 0 : intervalMs,
+      log,
+      onWritten: (batch) => this.#onWritten(batch),
+    });
+    if (meta.isNew) writer.batch.put(formatKey, metaValue(formatKey, [formatVersion]));
+    return writer;
+  }
+
+  #onWritten({ number, last }: Batch): void {
+    this.#mark.set(number);
+    this.#sweeper.onWritten(number);
+    if (last <= this.#saved) return;
+    this.#saved = last;
+    this.#options.onSaved();
+  }
+
+  /**
+   * No room on the disk, or too much that waits for it. What is noted nevertheless is kept in memory and saved later.
+   */
+  get isFull(): boolean {
+    return this.#writer.isFull;
+  }
+
+  get noted(): number {
+    return this.#noted;
+  }
+
+  get saved(): number {
+    return this.#saved;
+  }
+
+  /** Whose data it is; null: nobody's yet. */
+  get identity(): DiskIdentity | null {
+    return this.#identity;
+  }
+
+  setIdentity(clusterId: string, nodeId: number): void {
+    this.#identity = { clusterId, nodeId };
+    const content = Buffer.from(identityContent(this.#identity), 'utf8');
+    this.#put(identityKey, withSum(identityKey, content));
+  }
+
+  /**
+   * Hands over every record, slot by slot, and says what the disk holds. If a record turns out to be damaged, the
+   * database is set aside, and nothing is held; records that were handed over before are sound, each by itself.
+   */
+  async load(visit: Visit): Promise<DiskContent> {
+    const db = this.#writer.db;
+    if (db === undefined) throw new Error('load comes before anything is noted');
+    try {
+      const { clockUs, stale } = await readRecords(db, this.#slots, this.#used, visit);
+      for (const slot of stale) this.#sweeper.add(slot, this.#generation(slot), 0);
+      const slots = [...this.#slots]
+        .filter(([, { joinedAt }]) => joinedAt !== -1)
+        .map(([slot, { joinedAt }]) => [slot, joinedAt] as const);
+      return {
+        clusterId: this.#identity?.clusterId ?? '',
+        slots,
+        clockUs: Math.max(clockUs, this.#writer.clockUs),
+      };
+    } catch (error) {
+      if (!(error instanceof Corruption)) throw error;
+      await this.#beginAnew(error);
+      return { clusterId: '', slots: [], clockUs: 0 };
+    }
+  }
+
+  async #beginAnew(reason: Corruption): Promise<void> {
+    const { directory, log } = this.#options;
+    await this.#writer.close(closeMsMax);
+    await this.#mark.close();
+    await setAside(directory, reason, log);
+    const opened = await openDirectory(directory, log);
+    this.#slots.clear();
+    this.#used.clear();
+    this.#identity = null;
+    this.#writer = this.#writerOf(opened);
+    this.#mark = opened.mark;
+    this.#sweeper = new Sweeper(this.#writer, log);
+  }
+
+  save(slot: number, record: RecordId): void {
+    if (this.#isClosed) return;
+    this.#used.add(slot);
+    const { batch } = this.#writer;
+    batch.save(slot, this.#generation(slot), this.#options.store, record);
+    batch.last = ++this.#noted;
+  }
+
+  remove(slot: number, key: string): void {
+    if (this.#isClosed) return;
+    const { batch } = this.#writer;
+    batch.remove(slot, this.#generation(slot), key);
+    batch.last = ++this.#noted;
+  }
+
+  label(slot: number, joinedAt: number): void {
+    this.#setSlot(slot, { generation: this.#generation(slot), joinedAt });
+  }
+
+  /** At once, however much there is: records of earlier generations do not count, and are removed bit by bit. */
+  clear(slot: number): void {
+    const isUsed = this.#used.delete(slot);
+    if (!isUsed && (this.#slots.get(slot)?.joinedAt ?? -1) === -1) return;
+    const generation = this.#generation(slot) + 1;
+    const number = this.#setSlot(slot, { generation, joinedAt: -1 });
+    if (isUsed) this.#sweeper.add(slot, generation, number);
+  }
+
+  #generation(slot: number): number {
+    return this.#slots.get(slot)?.generation ?? 0;
+  }
+
+  #setSlot(slot: number, state: SlotState): number {
+    this.#slots.set(slot, state);
+    const key = slotKey(slot);
+    return this.#put(key, metaValue(key, [state.generation, state.joinedAt + 1]));
+  }
+
+  /** @returns the number of the batch */
+  #put(key: Buffer, value: Buffer): number {
+    if (this.#isClosed) return 0;
+    const { batch } = this.#writer;
+    batch.put(key, value);
+    batch.last = ++this.#noted;
+    return batch.number;
+  }
+
+  /** Saves all that was noted, for as long as that may take. What is noted from here on is not saved. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#sweeper.stop();
+    const { directory, log } = this.#options;
+    if (await this.#writer.close(closeMsMax)) await this.#mark.close();
+    else
+      log.error(
+        `${directory}: ${this.#noted - this.#saved} changes could not be saved within ${closeMsMax} ms`,
+      );
+  }
+}

@@ -1,0 +1,137 @@
+/** Opening of the database in a directory, and what it says about itself. */
+import type { Buffer } from 'node:buffer';
+import type { Database } from './batch.js';
+import {
+  batchKey,
+  clockKey,
+  contentOf,
+  Corruption,
+  firstRecordKey,
+  formatKey,
+  formatVersion,
+  identityKey,
+  readMeta,
+  slotOfSlotKey,
+} from './format.js';
+
+/** Two of them may be in memory; larger ones mean fewer, larger files to merge. */
+const writeBufferBytes = 8 * 1024 * 1024;
+
+/** Another process has the directory open. */
+export class DirectoryLocked extends Error {
+  override readonly name = 'DirectoryLocked';
+}
+
+export interface DiskIdentity {
+  readonly clusterId: string;
+  readonly nodeId: number;
+}
+
+export interface SlotState {
+  readonly generation: number;
+  /** Epoch of joining, of a slot that is held whole; else -1. */
+  readonly joinedAt: number;
+}
+
+export interface Meta {
+  /** Whether nothing has ever been written. */
+  readonly isNew: boolean;
+  readonly identity: DiskIdentity | null;
+  readonly batch: number;
+  readonly clockUs: number;
+  readonly slots: ReadonlyMap<number, SlotState>;
+}
+
+/** @throws Corruption, DirectoryLocked, or an error that says what the system had against it */
+export async function openDatabase(directory: string): Promise<Database> {
+  const { ClassicLevel } = await import('classic-level');
+  const db = new ClassicLevel<Buffer, Buffer>(directory, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    // What is stored is the user's, and often compressed already; and files are read without it (check.ts).
+    compression: false,
+    writeBufferSize: writeBufferBytes,
+  });
+  try {
+    await db.open();
+  } catch (error) {
+    throw explained(error, directory);
+  }
+  return db;
+}
+
+/** Changes nothing there. @throws DirectoryLocked */
+export async function assertUnlocked(directory: string): Promise<void> {
+  const { ClassicLevel } = await import('classic-level');
+  const db = new ClassicLevel(directory, { createIfMissing: false, errorIfExists: true });
+  try {
+    // Fails in any case: there is a database, which it must not be, or none, which must be. It takes the lock before.
+    await db.open();
+    await db.close();
+  } catch (error) {
+    if (isLocked(error)) throw explained(error, directory);
+  }
+}
+
+function causeOf(error: unknown): { code?: unknown; message: string } {
+  const { cause } = error as { cause?: unknown };
+  return (cause ?? error) as { code?: unknown; message: string };
+}
+
+function isLocked(error: unknown): boolean {
+  return causeOf(error).code === 'LEVEL_LOCKED';
+}
+
+function explained(error: unknown, directory: string): Error {
+  const cause = causeOf(error);
+  if (isLocked(error)) {
+    const text = `${directory} is in use by another process: end it, or give this one a directory of its own`;
+    return new DirectoryLocked(text, { cause: error });
+  }
+  if (cause.code === 'LEVEL_CORRUPTION') return new Corruption(cause.message, { cause: error });
+  return new Error(`cannot open the database in ${directory}: ${cause.message}`, { cause: error });
+}
+
+/** What LevelDB says of a read that failed, as an error to be thrown. */
+export function readError(error: unknown): unknown {
+  const { code, message } = causeOf(error);
+  return code === 'LEVEL_CORRUPTION' ? new Corruption(message, { cause: error }) : error;
+}
+
+/** @throws Corruption */
+export async function readAllMeta(db: Database): Promise<Meta> {
+  const meta = { isNew: true, identity: null as DiskIdentity | null, batch: 0, clockUs: 0 };
+  const slots = new Map<number, SlotState>();
+  let format = 0;
+  const entries = await db
+    .iterator({ lt: firstRecordKey })
+    .all()
+    .catch((error: unknown) => {
+      throw readError(error);
+    });
+  for (const [key, value] of entries) {
+    meta.isNew = false;
+    const [first = 0, second = 0] = key.equals(identityKey) ? [] : numbersOf(key, value);
+    if (key.equals(formatKey)) format = first;
+    else if (key.equals(batchKey)) meta.batch = first;
+    else if (key.equals(clockKey)) meta.clockUs = first;
+    else if (key.equals(identityKey)) meta.identity = identityOf(contentOf(key, value));
+    else slots.set(slotOfSlotKey(key), { generation: first, joinedAt: second - 1 });
+  }
+  if (!meta.isNew && format !== formatVersion)
+    throw new Corruption(`format ${format}, where this gtstore knows ${formatVersion}`);
+  return { ...meta, slots };
+}
+
+function numbersOf(key: Buffer, value: Buffer): number[] {
+  return readMeta(key, value, slotOfSlotKey(key) === -1 ? 1 : 2);
+}
+
+function identityOf(content: Buffer): DiskIdentity {
+  const [clusterId, nodeId] = JSON.parse(content.toString('utf8')) as [string, number];
+  return { clusterId, nodeId };
+}
+
+export function identityContent({ clusterId, nodeId }: DiskIdentity): string {
+  return JSON.stringify([clusterId, nodeId]);
+}

@@ -1,0 +1,62 @@
+/**
+ * The directory of a node's database. What is not what was saved is set aside as a whole, never mended and never deleted:
+ * a part of the records is worth nothing, and the other replicas have them all.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, rename } from 'node:fs/promises';
+import type { Logger } from '../../../protocol/logger.js';
+import type { Database } from './batch.js';
+import { checkFiles } from './check.js';
+import { assertUnlocked, openDatabase, readAllMeta } from './database.js';
+import type { Meta } from './database.js';
+import { Corruption } from './format.js';
+import { SavedMark } from './saved-mark.js';
+
+export interface OpenDirectory {
+  readonly db: Database;
+  readonly meta: Meta;
+  readonly mark: SavedMark;
+}
+
+/** @throws an error that names the directory and says how to mend it */
+export async function openDirectory(directory: string, log: Logger): Promise<OpenDirectory> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  try {
+    return await openSound(directory, log);
+  } catch (error) {
+    if (!(error instanceof Corruption)) throw error;
+    await setAside(directory, error, log);
+  }
+  await mkdir(directory, { mode: 0o700 });
+  return openSound(directory, log);
+}
+
+/** @throws Corruption; then the database is closed */
+async function openSound(directory: string, log: Logger): Promise<OpenDirectory> {
+  await assertUnlocked(directory);
+  await checkFiles(directory);
+  const mark = await SavedMark.open(directory, log);
+  let db: Database | undefined;
+  try {
+    db = await openDatabase(directory);
+    const meta = await readAllMeta(db);
+    if (meta.batch < mark.number) throw new Corruption(`batch ${meta.batch} is the last of ${mark.number}`);
+    return { db, meta, mark };
+  } catch (error) {
+    await db?.close();
+    await mark.close();
+    throw error;
+  }
+}
+
+/** The database in it must be closed. */
+export async function setAside(directory: string, reason: Corruption, log: Logger): Promise<void> {
+  await assertUnlocked(directory);
+  let n = 1;
+  while (existsSync(`${directory}.corrupt-${n}`)) n++;
+  const aside = `${directory}.corrupt-${n}`;
+  await rename(directory, aside);
+  log.error(
+    `${directory} was damaged (${reason.message}): moved to ${aside}; the node begins without it and copies from the others`,
+  );
+}

@@ -1,0 +1,182 @@
+/**
+ * Writes batches one after the other, each synced before the next begins; what changes meanwhile gathers in the next. A batch
+ * that cannot be written is kept and tried again, so nothing is lost and nothing overtakes. LevelDB takes nothing more
+ * after a failed sync, and what follows half a record in its log would not be read again: so after any
+ * failure the database is closed and opened anew.
+ */
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from '../../../protocol/logger.js';
+import { Batch } from './batch.js';
+import type { Database } from './batch.js';
+import { openDatabase, readAllMeta } from './database.js';
+import { Corruption } from './format.js';
+
+/** More than this that waits for the disk is too much: new writes are refused. */
+const behindBytesMax = 64 * 1024 * 1024;
+const retryMsFirst = 20;
+const retryMsMax = 1000;
+/** A disk may stay full for hours: told at once, then now and then, and when it is over. */
+const logEveryMs = 10_000;
+const noRoom = /No space left|Disk quota exceeded|File too large|ENOSPC|EDQUOT|EFBIG/;
+
+export interface WriterOptions {
+  readonly directory: string;
+  readonly db: Database;
+  /** Of the last batch written, and the highest hlc in it or before it. */
+  readonly number: number;
+  readonly clockUs: number;
+  /** At least this long from the beginning of one batch to that of the next. */
+  readonly everyMs: number;
+  readonly log: Logger;
+  /** It is on the disk. */
+  readonly onWritten: (batch: Batch) => void;
+}
+
+export class BatchWriter {
+  readonly #options: WriterOptions;
+  #db: Database | undefined;
+  /** In the order of their numbers; the last one may be the one that is being filled. */
+  readonly #queue: Batch[] = [];
+  #filling: Batch | null = null;
+  #number: number;
+  #written: number;
+  #clockUs: number;
+  #bytesBehind = 0;
+  #hasNoRoom = false;
+  #running: Promise<void> | null = null;
+  #isClosing = false;
+  #failures = 0;
+  #loggedAtMs = -Infinity;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#db = options.db;
+    this.#number = this.#written = options.number;
+    this.#clockUs = options.clockUs;
+  }
+
+  /** The database; undefined while it is being opened anew. */
+  get db(): Database | undefined {
+    return this.#db;
+  }
+
+  get isFull(): boolean {
+    return this.#hasNoRoom || this.#bytesBehind > behindBytesMax;
+  }
+
+  /** Highest hlc on the disk. */
+  get clockUs(): number {
+    return this.#clockUs;
+  }
+
+  /** Where the next change belongs; it is written soon. */
+  get batch(): Batch {
+    let batch = this.#filling;
+    if (batch?.isFull === true) {
+      this.#bytesBehind += batch.bytes;
+      batch = null;
+    }
+    if (batch === null) {
+      batch = new Batch(++this.#number, this.#clockUs, this.#db);
+      this.#queue.push(batch);
+      this.#filling = batch;
+      this.#running ??= this.#run();
+    }
+    return batch;
+  }
+
+  async #run(): Promise<void> {
+    // What else comes in this turn of the event loop shall go with it.
+    await turn();
+    for (let batch = this.#take(); batch !== undefined; batch = this.#take()) {
+      const startMs = performance.now();
+      await this.#write(batch);
+      this.#bytesBehind -= batch.bytes;
+      this.#written = batch.number;
+      this.#clockUs = batch.clockUs;
+      this.#options.onWritten(batch);
+      const restMs = startMs + this.#options.everyMs - performance.now();
+      if (restMs > 0 && this.#queue.length < 2 && !this.#isClosing) await pause(restMs);
+    }
+    this.#running = null;
+  }
+
+  #take(): Batch | undefined {
+    const batch = this.#queue.shift();
+    if (batch === undefined) return undefined;
+    batch.seal(this.#clockUs);
+    if (batch === this.#filling) {
+      this.#filling = null;
+      this.#bytesBehind += batch.bytes;
+    }
+    return batch;
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    for (;;) {
+      try {
+        this.#db ??= await this.#reopen();
+        await batch.write(this.#db);
+        break;
+      } catch (error) {
+        this.#failed(error);
+        await this.#closeDatabase();
+        const mostMs = Math.min(retryMsMax, retryMsFirst * 2 ** Math.min(this.#failures++, 10));
+        await pause(mostMs * (0.5 + Math.random() / 2));
+      }
+    }
+    if (this.#failures === 0) return;
+    this.#options.log.info(`${this.#options.directory} can be written again`);
+    this.#failures = 0;
+    this.#loggedAtMs = -Infinity;
+    this.#hasNoRoom = false;
+  }
+
+  #failed(error: unknown): void {
+    const text = String(error);
+    this.#hasNoRoom = noRoom.test(text);
+    const nowMs = performance.now();
+    if (nowMs < this.#loggedAtMs + logEveryMs) return;
+    this.#loggedAtMs = nowMs;
+    const { directory, log } = this.#options;
+    if (this.#hasNoRoom)
+      log.error(`no room in ${directory}: writes are refused until there is; free some (${text})`);
+    else log.error(`cannot write to ${directory}, trying again: ${text}`);
+  }
+
+  async #closeDatabase(): Promise<void> {
+    const db = this.#db;
+    this.#db = undefined;
+    for (const batch of this.#queue) batch.withdraw();
+    // The error that matters has been told.
+    await db?.close().catch((error: unknown) => this.#options.log.debug(`while closing: ${String(error)}`));
+  }
+
+  async #reopen(): Promise<Database> {
+    const { directory } = this.#options;
+    const db = await openDatabase(directory);
+    const { batch } = await readAllMeta(db);
+    if (batch >= this.#written) return db;
+    await db.close();
+    throw new Corruption(
+      `${directory} has lost what was saved (batch ${batch} of ${this.#written}): restart the node`,
+    );
+  }
+
+  /** Writes all there is and closes the database. @returns false if that takes longer than it may */
+  async close(withinMs: number): Promise<boolean> {
+    this.#isClosing = true;
+    const deadline = new AbortController();
+    const closed = async (): Promise<boolean> => {
+      await this.#running;
+      await this.#db?.close();
+      return true;
+    };
+    const late = pause(withinMs, false, { signal: deadline.signal }).catch(() => false);
+    try {
+      return await Promise.race([closed(), late]);
+    } finally {
+      deadline.abort();
+    }
+  }
+}
