@@ -37,6 +37,8 @@ export interface NodeOptions {
   readonly nodeId?: number;
   /** Nodes with the same label share a fate, as those of one host do. */
   readonly hostLabel?: string;
+  /** Its own, where it keeps what it stores; default: in memory only. */
+  readonly dataDir?: string;
   /** Largest frame accepted; default: enough for the default limits of keys and values. */
   readonly frameBytesMax?: number;
   /** Ends by itself when the manager has been away for this long; default: never. */
