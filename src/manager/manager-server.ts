@@ -15,7 +15,7 @@ import { listen } from '../transport/listener.js';
 import type { Listener } from '../transport/listener.js';
 import { SampledClock } from '../transport/sampled-clock.js';
 import { ManagerCore } from './core/manager-core.js';
-import type { ManagerState } from './core/state.js';
+import type { KnownNode, ManagerState } from './core/state.js';
 import type { MetadataStore } from './metadata-store.js';
 import { Spawner } from './spawner.js';
 import { StateWriter } from './state-writer.js';
@@ -128,8 +128,9 @@ export class ManagerServer {
   #ready: { resolve: () => void; reject: (error: Error) => void } | undefined;
   readonly #whenReady: Promise<void>;
   #startFailures = 0;
-  /** Not when nodes of before serve on: failing would end them, and their data with them. */
-  readonly #mayFailToStart: boolean;
+  /** No node serves yet: all of them are to be started, and if that fails nothing is lost by ending them. */
+  readonly #beginsWithout: boolean;
+  readonly #formerNodes: readonly KnownNode[];
   #isReady = false;
   #stopping: Promise<void> | undefined;
 
@@ -187,8 +188,9 @@ export class ManagerServer {
       address: { host: listener.host, port: listener.port, pid: process.pid },
       restored,
     });
-    for (const node of restored?.knownNodes ?? []) if (node.pid > 0) this.#spawner.adopt(node.id, node.pid);
-    this.#mayFailToStart = this.#spawner.pids.length === 0;
+    this.#formerNodes = restored?.knownNodes ?? [];
+    for (const node of this.#formerNodes) if (node.pid > 0) this.#spawner.adopt(node.id, node.pid);
+    this.#beginsWithout = this.#spawner.pids.length === 0;
   }
 
   get address(): { host: string; port: number } {
@@ -208,9 +210,16 @@ export class ManagerServer {
   start(): void {
     this.clock.sample();
     this.core.start();
+    if (this.#beginsWithout && this.#options.respawn === false) this.#spawnMembers();
     this.#timer = setInterval(() => {
       this.#tick();
     }, tickMs);
+  }
+
+  /** They ended before this manager, so that they are started is no respawning. */
+  #spawnMembers(): void {
+    for (const { id, spawned } of this.#formerNodes)
+      if (spawned && this.core.map?.node(id) !== undefined) this.#spawner.spawn(id);
   }
 
   #ports(): ConstructorParameters<typeof ManagerCore>[0]['ports'] {
@@ -252,7 +261,7 @@ export class ManagerServer {
   }
 
   #onExit(nodeId: number, pid: number): void {
-    if (this.#mayFailToStart && !this.#isReady && ++this.#startFailures >= startFailuresMax) {
+    if (this.#beginsWithout && !this.#isReady && ++this.#startFailures >= startFailuresMax) {
       this.#ready?.reject(new Error(`the nodes end as soon as they are started; their last words are above`));
     }
     this.clock.sample();
@@ -282,6 +291,7 @@ export class ManagerServer {
     this.clock.sample();
     this.core.tick();
     if (this.#isReady || !this.core.isSettled) return;
+    if (this.#beginsWithout && (this.core.map?.nodes.length ?? 0) < this.counts.nodes) return;
     this.#isReady = true;
     this.#ready?.resolve();
   }

@@ -85,8 +85,11 @@ function checkPort(pids: readonly number[], { nodeEntry }: StoredClusterOptions,
   }
 }
 
+/** As it is now: nodes may have been added since it was created, and the number of copies changed. */
 function storedCounts(state: ManagerState): Counts {
-  return { nodes: state.nodeCount, replicas: (state.map?.settings ?? state.settings).replicas };
+  const spawned = state.knownNodes.filter((node) => node.spawned).length;
+  const { replicas } = state.map?.settings ?? state.settings;
+  return { nodes: spawned === 0 ? state.nodeCount : spawned, replicas };
 }
 
 function checkFits(state: ManagerState, options: StoredClusterOptions, pids: readonly number[]): void {
@@ -98,7 +101,8 @@ function checkFits(state: ManagerState, options: StoredClusterOptions, pids: rea
     pids.length > 0
       ? `still runs here without its manager: start with -n ${stored.nodes} -k ${stored.replicas} to take it over, or end its nodes (pids ${pids.join(' ')})`
       : `is stored in ${options.dataDir ?? 'the state directory'}: leave -n and -k away, or give -n ${stored.nodes} -k ${stored.replicas}; for a new cluster give another --data-dir`;
-  if (nodes !== stored.nodes || replicas !== stored.replicas) {
+  const isCount = nodes === stored.nodes || nodes === state.nodeCount;
+  if (!isCount || replicas !== stored.replicas) {
     throw new UsageError(`a cluster of ${stored.nodes} nodes and ${stored.replicas} replicas ${runs}`);
   }
   if (durability !== storedDurability) {
