@@ -90,4 +90,5 @@ prepare_alone() {
 
 if ! installed || ! built; then prepare_alone; fi
 
-exec node "$root/dist/cli/main.js" start "$@"
+# Supervised: a manager that crashes is started again, and finds its nodes.
+exec node "$root/dist/cli/main.js" start --supervise "$@"

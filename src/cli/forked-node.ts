@@ -13,7 +13,6 @@ import type { LogLevel } from './options.js';
 /** What `start` adds to it through `ManagerOptions.nodeExtras`. */
 export interface NodeExtras {
   readonly logLevel: LogLevel;
-  readonly endWithoutManagerMs?: number;
 }
 
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);

@@ -1,4 +1,5 @@
 /** `gtstore node`: one more node, on this machine or any other, for a cluster that runs. */
+import { join } from 'node:path';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import { UsageError } from './exit.js';
 import { addressTowards, isAnyAddress, resolveHost } from './hosts.js';
@@ -6,6 +7,7 @@ import { createLogger } from './logger.js';
 import {
   type Address,
   type LogLevel,
+  defined,
   formatAddress,
   logLevelOption,
   managerOption,
@@ -20,6 +22,8 @@ interface NodeOptions {
   host: string | undefined;
   port: number;
   advertise: string | undefined;
+  'data-dir': string | undefined;
+  'host-label': string | undefined;
   'log-level': LogLevel;
 }
 
@@ -46,6 +50,18 @@ export const nodeCommand: CommandModule<object, NodeOptions> = {
         requiresArg: true,
         describe: 'host:port by which others reach this node, if not by the above',
       })
+      .option('data-dir', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Where this node keeps what it stores, if the cluster is one that does',
+        defaultDescription: 'in memory only',
+      })
+      .option('host-label', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Name of this host: copies of a key go to nodes of different labels where there are enough',
+        defaultDescription: 'none: it stands alone',
+      })
       .option('log-level', logLevelOption)
       .example('$0 node --manager 192.168.1.10:7400', 'on another machine of that network'),
   handler: runNode,
@@ -65,7 +81,8 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
     host,
     port,
     log,
-    ...(advertise === undefined ? {} : { advertise }),
+    ...(args.dataDir === undefined ? {} : { dataDir: join(args.dataDir, 'node') }),
+    ...defined({ advertise, hostLabel: args.hostLabel }),
   });
   log.info(`listening on ${formatAddress(node.address)}, joining by ${formatAddress(manager)}`);
   void stop.requested.then((reason) => node.stop(reason));

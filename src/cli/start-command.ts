@@ -1,9 +1,10 @@
 /** `gtstore start`: a manager and its nodes in the foreground, until Ctrl-C. */
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { ManagerOptions, ManagerServer } from '../manager/index.js';
 import { partitionerNames } from '../protocol/partition.js';
-import { defaultSettings, replicasMax } from '../protocol/settings.js';
+import { type Durability, defaultSettings, durabilities, replicasMax } from '../protocol/settings.js';
 import { UsageError, reportFailure } from './exit.js';
 import type { NodeExtras } from './forked-node.js';
 import { isAnyAddress, resolveHost } from './hosts.js';
@@ -11,12 +12,14 @@ import { createLogger } from './logger.js';
 import {
   type LogLevel,
   formatAddress,
+  defined,
   logLevelOption,
   portDefault,
   portNumber,
   wholeNumber,
 } from './options.js';
 import { StopRequest } from './stop-request.js';
+import { SupervisorLink } from './supervisor-link.js';
 
 const nodesMax = 256;
 /** Longest that still fits into a frame with the largest value. */
@@ -27,11 +30,13 @@ const leaseMsMin = 100;
 const leaseMsMax = 60_000;
 
 interface StartOptions {
-  nodes: number;
-  replicas: number;
+  nodes: number | undefined;
+  replicas: number | undefined;
   host: string;
   port: number;
   'data-dir': string | undefined;
+  durability: Durability | undefined;
+  'host-label': string | undefined;
   partitioner: string;
   'max-key-bytes': number;
   'max-value-bytes': number;
@@ -40,6 +45,9 @@ interface StartOptions {
   'log-level': LogLevel;
   'end-without-manager-ms': number | undefined;
   'end-with-stdin': boolean;
+  supervise: boolean;
+  life: number | undefined;
+  'state-dir': string | undefined;
 }
 
 type StartArguments = ArgumentsCamelCase<StartOptions>;
@@ -53,14 +61,14 @@ export const startCommand: CommandModule<object, StartOptions> = {
         alias: 'n',
         type: 'number',
         requiresArg: true,
-        default: 7,
+        defaultDescription: '7, or as stored',
         describe: 'How many nodes',
       })
       .option('replicas', {
         alias: 'k',
         type: 'number',
         requiresArg: true,
-        default: defaultSettings.replicas,
+        defaultDescription: `${defaultSettings.replicas}, or as stored`,
         describe: 'Copies of each key, each on another node',
       })
       .option('host', {
@@ -78,8 +86,20 @@ export const startCommand: CommandModule<object, StartOptions> = {
       .option('data-dir', {
         type: 'string',
         requiresArg: true,
-        describe: "Where the manager's state is kept while it runs, to take over its nodes after a crash",
-        defaultDescription: 'a temporary directory for host and port',
+        describe: 'Where the cluster is kept on disk, to go on from there the next time',
+        defaultDescription: 'in memory only',
+      })
+      .option('durability', {
+        choices: durabilities,
+        requiresArg: true,
+        describe: 'Whether writes are on disk: not at all, within a second, or before they are acknowledged',
+        defaultDescription: 'interval with --data-dir, else none',
+      })
+      .option('host-label', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Name of this host: copies of a key go to nodes of different labels where there are enough',
+        defaultDescription: 'none: each node stands alone',
       })
       .option('partitioner', {
         choices: partitionerNames,
@@ -114,6 +134,11 @@ export const startCommand: CommandModule<object, StartOptions> = {
       // For programs that run a cluster: src/testing.
       .option('end-without-manager-ms', { type: 'number', requiresArg: true, hidden: true })
       .option('end-with-stdin', { type: 'boolean', default: false, hidden: true })
+      // For run.sh: a supervisor that starts the manager, and the manager again when it has crashed.
+      .option('supervise', { type: 'boolean', default: false, hidden: true })
+      // From the supervisor to its manager: which one it is.
+      .option('life', { type: 'number', requiresArg: true, hidden: true })
+      .option('state-dir', { type: 'string', requiresArg: true, hidden: true })
       .example('$0 start -n 7 -k 3', 'seven nodes, three copies of each key')
       .example('$0 start --port 0', 'a second cluster beside it, on a free port'),
   handler: start,
@@ -122,10 +147,18 @@ export const startCommand: CommandModule<object, StartOptions> = {
 async function start(args: StartArguments): Promise<void> {
   const stop = new StopRequest();
   const options = await managerOptions(args);
+  if (args.supervise) {
+    const { supervise } = await import('./supervisor.js');
+    const { port, dataDir } = options;
+    const log = createLogger('run', args.logLevel);
+    const ownArgs = process.argv.slice(2).filter((arg) => arg !== '--supervise');
+    process.exit(await supervise({ stop, args: ownArgs, port, dataDir, log }));
+  }
   if (args.endWithStdin) stopWithStdin(stop);
   // Only here, so that the other commands need not load it.
   const { startManager } = await import('../manager/index.js');
-  if (stop.signal.aborted) process.exit(0);
+  // A later life first finds its nodes, to end them, too.
+  if (stop.signal.aborted && !isLaterLife(args)) process.exit(0);
   let manager: ManagerServer;
   try {
     manager = await startManager(options);
@@ -135,13 +168,17 @@ async function start(args: StartArguments): Promise<void> {
   stop.killAtOnce = () => {
     manager.kill();
   };
+  const supervisor = args.life === undefined ? undefined : new SupervisorLink(options.log);
+  supervisor?.tell({ kind: 'listening', port: manager.address.port });
   try {
     const isReady = await Promise.race([
       manager.whenReady().then(() => true),
       stop.requested.then(() => false),
     ]);
     if (isReady) {
-      process.stdout.write(`${readyLine(manager, args)}\n`);
+      const line = readyLine(manager);
+      if (supervisor === undefined) process.stdout.write(`${line}\n`);
+      else supervisor.tell({ kind: 'ready', line });
       options.log.info(`ending: ${await stop.requested}`);
     }
   } catch (error) {
@@ -151,13 +188,17 @@ async function start(args: StartArguments): Promise<void> {
   process.exit();
 }
 
+function isLaterLife({ life = 1 }: StartArguments): boolean {
+  return life > 1;
+}
+
 async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
-  const nodes = wholeNumber('-n (nodes)', args.nodes, 1, nodesMax);
-  const replicas = wholeNumber('-k (replicas)', args.replicas, 1, replicasMax);
-  if (nodes < replicas) {
-    throw new UsageError(
-      `-n ${nodes} -k ${replicas}: ${replicas} copies need ${replicas} nodes; give -n ${replicas} or more, or -k ${nodes}`,
-    );
+  const { nodes, replicas, dataDir, durability, hostLabel, stateDir } = args;
+  if (nodes !== undefined) wholeNumber('-n (nodes)', nodes, 1, nodesMax);
+  if (replicas !== undefined) wholeNumber('-k (replicas)', replicas, 1, replicasMax);
+  if (dataDir === '') throw new UsageError('--data-dir must name a directory');
+  if (dataDir === undefined && durability !== undefined && durability !== 'none') {
+    throw new UsageError(`--durability ${durability} needs a disk: give --data-dir, too`);
   }
   const port = portNumber('--port', args.port);
   const host = await resolveHost('--host', args.host);
@@ -165,24 +206,21 @@ async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
     throw new UsageError(`--host must be an address that nodes and clients can dial, not ${args.host}`);
   }
   const settings = {
-    replicas,
+    ...defined({ replicas, durability }),
     partitioner: args.partitioner,
     keyBytesMax: wholeNumber('--max-key-bytes', args.maxKeyBytes, 1, keyBytesMaxMax),
     valueBytesMax: wholeNumber('--max-value-bytes', args.maxValueBytes, 1, valueBytesMaxMax),
     leaseMs: wholeNumber('--lease-ms', args.leaseMs, leaseMsMin, leaseMsMax),
   };
-  const { endWithoutManagerMs } = args;
-  const nodeExtras: NodeExtras = {
-    logLevel: args.logLevel,
-    ...(endWithoutManagerMs === undefined ? {} : { endWithoutManagerMs }),
-  };
+  const nodeExtras: NodeExtras = { logLevel: args.logLevel };
   return {
+    ...defined({ nodes, hostLabel, stateDir, endWithoutManagerMs: args.endWithoutManagerMs }),
+    ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
     host,
     port,
-    nodes,
     settings,
     respawn: args.respawn,
-    ...(args.dataDir === undefined ? {} : { dataDir: args.dataDir }),
+    isRestart: isLaterLife(args),
     nodeEntry: fileURLToPath(new URL('forked-node.js', import.meta.url)),
     nodeExtras,
     log: createLogger('manager', args.logLevel),
@@ -208,7 +246,8 @@ function stopWithStdin(stop: StopRequest): void {
   process.stdin.resume();
 }
 
-function readyLine(manager: ManagerServer, { nodes, replicas }: StartArguments): string {
+function readyLine(manager: ManagerServer): string {
+  const { nodes, replicas } = manager.counts;
   const counts = `${plural(nodes, 'node')}, ${plural(replicas, 'replica')}`;
   return `GTStore ready: ${counts}, manager gtstore://${formatAddress(manager.address)}`;
 }

@@ -1,3 +1,3 @@
-export { ManagerServer, startManager, UsageError } from './manager-server.js';
+export { ManagerServer, startManager } from './manager-server.js';
 export type { ManagerOptions, NodeArgument } from './manager-server.js';
-export { isNodeAlive } from './spawner.js';
+export { UsageError } from './stored-cluster.js';

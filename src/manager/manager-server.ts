@@ -3,30 +3,30 @@
  * the pure core.
  */
 import { randomBytes } from 'node:crypto';
-import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../protocol/logger.js';
 import { MessageType, PeerRole, protocolVersion } from '../protocol/messages.js';
 import type { ErrorMessage, HelloMessage, WelcomeMessage } from '../protocol/messages.js';
-import { defaultSettings, frameBytesMax, replicasMax } from '../protocol/settings.js';
-import type { ClusterSettings } from '../protocol/settings.js';
+import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
+import type { ClusterSettings, Durability } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import { newError } from '../transport/handshake.js';
 import { listen } from '../transport/listener.js';
 import type { Listener } from '../transport/listener.js';
 import { SampledClock } from '../transport/sampled-clock.js';
 import { ManagerCore } from './core/manager-core.js';
-import type { ManagerState } from './core/state.js';
-import { FileMetadataStore, MemoryMetadataStore } from './metadata-store.js';
+import type { KnownNode, ManagerState } from './core/state.js';
 import type { MetadataStore } from './metadata-store.js';
+import { Spawner } from './spawner.js';
 import { StateWriter } from './state-writer.js';
-import { isNodeAlive, Spawner } from './spawner.js';
+import { metadataStore, resolveCounts, usableState } from './stored-cluster.js';
+import type { Counts } from './stored-cluster.js';
 
 const tickMs = 10;
 /** Slots per cluster: the multiple of the number of nodes next to this. */
 const slotsAimed = 256;
 /** Nodes that no later manager could find end after so long without theirs. */
-const endWithoutManagerMs = 10_000;
+const orphanMsMax = 10_000;
 /** How long nodes may take to end in good order before they are killed. */
 const stopMsMax = 3000;
 /** So many deaths of nodes before the cluster is ready mean that it will not be. */
@@ -36,13 +36,22 @@ export interface ManagerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** How many nodes to fork. */
-  readonly nodes: number;
+  /** How many nodes to fork; default: as stored, or 7. */
+  readonly nodes?: number;
+  /** Of a new cluster. Replicas and durability that differ from those of a stored one are an error. */
   readonly settings?: Partial<Omit<ClusterSettings, 'slotCount'>>;
   /** Whether a node that died is started again; default true. */
   readonly respawn?: boolean;
-  /** Where the state is kept; default: a directory of this user's for host and port, none for port 0. */
+  /** Where the state is kept, and what the nodes store; default: the state in `stateDir`. */
   readonly dataDir?: string;
+  /** Where the state alone is kept; default: a directory of this user's for host and port, none for port 0. */
+  readonly stateDir?: string;
+  /** A later life of one and the same command: what is stored counts, and the nodes need not live. */
+  readonly isRestart?: boolean;
+  /** Of the nodes forked here: nodes with the same label share a fate; default: each stands alone. */
+  readonly hostLabel?: string;
+  /** So long may nodes live on without a manager; default: for ever, if a later manager can find them. */
+  readonly endWithoutManagerMs?: number;
   /** JS file to fork as a node; see `NodeArgument`. */
   readonly nodeEntry: string;
   /** Handed to each node with the rest. */
@@ -55,14 +64,14 @@ export interface NodeArgument {
   readonly manager: { readonly host: string; readonly port: number };
   readonly host: string;
   readonly nodeId: number;
+  readonly clusterId: string;
   readonly frameBytesMax: number;
+  readonly durability: Durability;
+  /** Set if it stores on disk. */
+  readonly dataDir?: string;
+  readonly hostLabel?: string;
   /** Set if no later manager could find the node: it ends when its manager has been away for so long. */
   readonly endWithoutManagerMs?: number;
-}
-
-/** The options do not fit each other, or what runs already. The message says how to mend it. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
 }
 
 /**
@@ -70,7 +79,6 @@ export class UsageError extends Error {
  * @throws UsageError, ListenError, or what the state file's reading threw
  */
 export async function startManager(options: ManagerOptions): Promise<ManagerServer> {
-  checkCounts(options);
   const listening: { server?: ManagerServer } = {};
   // The port first: whoever holds it is the manager, and alone may touch its state.
   const listener = await listen({
@@ -93,8 +101,9 @@ export async function startManager(options: ManagerOptions): Promise<ManagerServ
   });
   try {
     const store = metadataStore(options, listener.port);
-    const restored = usableState(await store.load(), options);
-    listening.server = new ManagerServer(options, listener, store, restored);
+    const restored = usableState(await store.load(), options, listener.port);
+    const counts = resolveCounts(options, restored);
+    listening.server = new ManagerServer(options, listener, store, restored, counts);
     listening.server.start();
     return listening.server;
   } catch (error) {
@@ -103,53 +112,10 @@ export async function startManager(options: ManagerOptions): Promise<ManagerServ
   }
 }
 
-function checkCounts({ nodes, settings }: ManagerOptions): void {
-  const replicas = settings?.replicas ?? defaultSettings.replicas;
-  if (!Number.isInteger(nodes) || nodes < 1) throw new UsageError(`${nodes} nodes: give at least 1`);
-  if (!Number.isInteger(replicas) || replicas < 1)
-    throw new UsageError(`${replicas} replicas: give at least 1`);
-  if (replicas > replicasMax) throw new UsageError(`${replicas} replicas: give at most ${replicasMax}`);
-  if (replicas > nodes) {
-    throw new UsageError(
-      `${replicas} replicas need at least ${replicas} nodes, not ${nodes}: give more nodes or fewer replicas`,
-    );
-  }
-}
-
-function metadataStore({ dataDir, host, port }: ManagerOptions, boundPort: number): MetadataStore {
-  if (dataDir !== undefined) return new FileMetadataStore(dataDir);
-  if (port === 0) return new MemoryMetadataStore();
-  const { uid, username } = userInfo();
-  const owner = uid >= 0 ? String(uid) : username;
-  return new FileMetadataStore(
-    join(tmpdir(), `gtstore-${owner}`, `${host.replaceAll(':', '_')}-${boundPort}`),
-  );
-}
-
-/** The state of a cluster whose nodes still run; null if there is none to take over. */
-function usableState(
-  state: ManagerState | null,
-  { nodes, settings, nodeEntry, log }: ManagerOptions,
-): ManagerState | null {
-  if (state === null) return null;
-  const alive = state.knownNodes.filter((node) => node.pid > 0 && isNodeAlive(node.pid, nodeEntry));
-  if (alive.length === 0) {
-    log.info('the nodes of the former cluster here are gone, and their data with them; beginning anew');
-    return null;
-  }
-  const replicas = settings?.replicas ?? defaultSettings.replicas;
-  if (state.nodeCount !== nodes || state.settings.replicas !== replicas) {
-    throw new UsageError(
-      `a cluster of ${state.nodeCount} nodes and ${state.settings.replicas} replicas still runs here without its manager: ` +
-        `start with -n ${state.nodeCount} -k ${state.settings.replicas} to take it over, or end its nodes (pids ${alive.map((n) => n.pid).join(' ')})`,
-    );
-  }
-  return state;
-}
-
 export class ManagerServer {
   readonly core: ManagerCore;
   readonly clock = new SampledClock();
+  readonly counts: Counts;
   readonly #options: ManagerOptions;
   readonly #listener: Listener;
   readonly #store: MetadataStore;
@@ -162,6 +128,9 @@ export class ManagerServer {
   #ready: { resolve: () => void; reject: (error: Error) => void } | undefined;
   readonly #whenReady: Promise<void>;
   #startFailures = 0;
+  /** No node serves yet: all of them are to be started, and if that fails nothing is lost by ending them. */
+  readonly #beginsWithout: boolean;
+  readonly #formerNodes: readonly KnownNode[];
   #isReady = false;
   #stopping: Promise<void> | undefined;
 
@@ -170,14 +139,17 @@ export class ManagerServer {
     listener: Listener,
     store: MetadataStore,
     restored: ManagerState | null,
+    counts: Counts,
   ) {
+    this.counts = counts;
     this.#options = options;
     this.#listener = listener;
     this.#store = store;
     this.#settings = {
       ...defaultSettings,
+      durability: options.dataDir === undefined ? 'none' : 'interval',
       ...options.settings,
-      slotCount: Math.max(1, Math.ceil(slotsAimed / options.nodes)) * options.nodes,
+      slotCount: Math.max(1, Math.ceil(slotsAimed / counts.nodes)) * counts.nodes,
     };
     this.#clockBaseUs = Date.now() * 1000 - this.clock.nowMs * 1000;
     this.#whenReady = new Promise((resolve, reject) => {
@@ -185,9 +157,11 @@ export class ManagerServer {
     });
     // Whoever does not wait for it must not be ended by it.
     this.#whenReady.catch(() => undefined);
+    const clusterId = restored?.clusterId ?? randomBytes(8).toString('hex');
     this.#spawner = new Spawner({
       entry: options.nodeEntry,
       argument: (nodeId) => this.#nodeArgument(nodeId),
+      clusterId,
       onExit: (nodeId, pid) => {
         this.#onExit(nodeId, pid);
       },
@@ -208,13 +182,15 @@ export class ManagerServer {
     this.core = new ManagerCore({
       ports: this.#ports(),
       settings: this.#settings,
-      clusterId: randomBytes(8).toString('hex'),
-      nodeCount: options.nodes,
+      clusterId,
+      nodeCount: counts.nodes,
       respawn: options.respawn ?? true,
       address: { host: listener.host, port: listener.port, pid: process.pid },
       restored,
     });
-    for (const node of restored?.knownNodes ?? []) if (node.pid > 0) this.#spawner.adopt(node.id, node.pid);
+    this.#formerNodes = restored?.knownNodes ?? [];
+    for (const node of this.#formerNodes) if (node.pid > 0) this.#spawner.adopt(node.id, node.pid);
+    this.#beginsWithout = this.#spawner.pids.length === 0;
   }
 
   get address(): { host: string; port: number } {
@@ -234,9 +210,16 @@ export class ManagerServer {
   start(): void {
     this.clock.sample();
     this.core.start();
+    if (this.#beginsWithout && this.#options.respawn === false) this.#spawnMembers();
     this.#timer = setInterval(() => {
       this.#tick();
     }, tickMs);
+  }
+
+  /** They ended before this manager, so that they are started is no respawning. */
+  #spawnMembers(): void {
+    for (const { id, spawned } of this.#formerNodes)
+      if (spawned && this.core.map?.node(id) !== undefined) this.#spawner.spawn(id);
   }
 
   #ports(): ConstructorParameters<typeof ManagerCore>[0]['ports'] {
@@ -260,19 +243,26 @@ export class ManagerServer {
   }
 
   #nodeArgument(nodeId: number): NodeArgument & object {
-    const { host } = this.#options;
+    const { host, dataDir, hostLabel, nodeExtras } = this.#options;
+    const { durability } = this.core.settings;
+    const endMs =
+      this.#options.endWithoutManagerMs ?? (this.#store.outlivesProcess ? undefined : orphanMsMax);
     return {
-      ...(this.#store.outlivesProcess ? {} : { endWithoutManagerMs }),
-      ...this.#options.nodeExtras,
+      ...nodeExtras,
+      ...(endMs === undefined ? {} : { endWithoutManagerMs: endMs }),
+      ...(dataDir === undefined || durability === 'none' ? {} : { dataDir: join(dataDir, `node-${nodeId}`) }),
+      ...(hostLabel === undefined ? {} : { hostLabel }),
       manager: this.address,
       host,
       nodeId,
+      clusterId: this.core.clusterId,
       frameBytesMax: frameBytesMax(this.core.settings),
+      durability,
     };
   }
 
   #onExit(nodeId: number, pid: number): void {
-    if (!this.#isReady && ++this.#startFailures >= startFailuresMax) {
+    if (this.#beginsWithout && !this.#isReady && ++this.#startFailures >= startFailuresMax) {
       this.#ready?.reject(new Error(`the nodes end as soon as they are started; their last words are above`));
     }
     this.clock.sample();
@@ -302,6 +292,7 @@ export class ManagerServer {
     this.clock.sample();
     this.core.tick();
     if (this.#isReady || !this.core.isSettled) return;
+    if (this.#beginsWithout && (this.core.map?.nodes.length ?? 0) < this.counts.nodes) return;
     this.#isReady = true;
     this.#ready?.resolve();
   }
@@ -325,7 +316,8 @@ export class ManagerServer {
     this.#spawner.close();
     await this.#listener.close();
     await this.#writer.close();
-    await this.#store.clear();
+    // What nodes have on disk is for the next start; a cluster that never came to be has nothing there.
+    if (this.core.settings.durability === 'none' || this.core.map === null) await this.#store.clear();
   }
 
   /** Ends the nodes at once, without ceremony: for a user who will not wait. */

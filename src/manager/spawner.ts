@@ -14,29 +14,72 @@ export interface SpawnerOptions {
   /** JS file that is a node; its one argument is `argument`, as JSON. */
   readonly entry: string;
   readonly argument: (nodeId: number) => object;
+  /** As in each argument. */
+  readonly clusterId: string;
   readonly onExit: (nodeId: number, pid: number) => void;
 }
 
 const pollMs = 50;
 
+/** Of a node's argument, what tells which one it is. */
+export interface NodeIdentity {
+  readonly nodeId: number;
+  readonly clusterId: string;
+}
+
+/** What a running node was started with. */
+interface Started extends NodeIdentity {
+  readonly manager: { readonly port: number };
+}
+
 /**
- * Whether the process runs and, where the system tells (Linux), is a node forked from `entry`. Its id alone says
- * little: after a reboot, or in a container that was started again, it is soon another's; and one that has ended is
- * known as a zombie until its parent asks, which the first process of a container may never do.
+ * Whether the process runs and, where the system tells (Linux), is that node, forked from `entry`. Its id alone says
+ * little: after a reboot, or in a container that was started again, it is soon another's, perhaps another node's; and
+ * one that has ended is known as a zombie until its parent asks, which the first process of a container may never do.
  */
-export function isNodeAlive(pid: number, entry: string): boolean {
+export function isNodeAlive(pid: number, entry: string, { nodeId, clusterId }: NodeIdentity): boolean {
+  if (!exists(pid)) return false;
+  const started = startedWith(pid, entry);
+  return started === 'unknown' || (started?.nodeId === nodeId && started.clusterId === clusterId);
+}
+
+/** The port at which a node that runs looks for its manager; undefined where the system does not tell. */
+export function managerPortOf(pid: number, entry: string): number | undefined {
+  const started = startedWith(pid, entry);
+  return started === 'unknown' ? undefined : started?.manager.port;
+}
+
+function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  if (process.platform !== 'linux') return true;
+}
+
+/** undefined: it is no node. */
+function startedWith(pid: number, entry: string): Started | undefined | 'unknown' {
+  if (process.platform !== 'linux') return 'unknown';
+  let words: string[];
   try {
-    // Empty for a zombie. Only the file's name: the package may have moved, or be reached by another path.
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return words.some((word) => basename(word) === basename(entry));
+    // Empty for a zombie.
+    words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unknown';
+  }
+  // Only the file's name: the package may have moved, or be reached by another path.
+  const index = words.findIndex((word) => basename(word) === basename(entry));
+  const argument = words[index + 1];
+  return index < 0 || argument === undefined ? undefined : parseStarted(argument);
+}
+
+function parseStarted(json: string): Started | undefined {
+  try {
+    return JSON.parse(json) as Started;
+  } catch {
+    // Some other program's file of that name.
+    return undefined;
   }
 }
 
@@ -83,7 +126,7 @@ export class Spawner {
 
   #pollAdopted(): void {
     for (const [pid, nodeId] of this.#adopted) {
-      if (this.#isAlive(pid)) continue;
+      if (this.#isAlive(pid, nodeId)) continue;
       this.#adopted.delete(pid);
       this.#options.onExit(nodeId, pid);
     }
@@ -94,11 +137,13 @@ export class Spawner {
     const children = [...this.#children.keys()].flatMap((child) =>
       child.pid === undefined ? [] : [child.pid],
     );
-    return [...children, ...[...this.#adopted.keys()].filter((pid) => this.#isAlive(pid))];
+    const adopted = [...this.#adopted].filter(([pid, nodeId]) => this.#isAlive(pid, nodeId));
+    return [...children, ...adopted.map(([pid]) => pid)];
   }
 
-  #isAlive(pid: number): boolean {
-    return isNodeAlive(pid, this.#options.entry);
+  #isAlive(pid: number, nodeId: number): boolean {
+    const { entry, clusterId } = this.#options;
+    return isNodeAlive(pid, entry, { nodeId, clusterId });
   }
 
   /** Signals every node that runs. */

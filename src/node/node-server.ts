@@ -7,6 +7,7 @@ import type { Logger } from '../protocol/logger.js';
 import { MessageType, PeerRole, protocolVersion } from '../protocol/messages.js';
 import type { ErrorMessage, HelloMessage, Link, Message, WelcomeMessage } from '../protocol/messages.js';
 import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
+import type { Durability } from '../protocol/settings.js';
 import type { Connection } from '../transport/connection.js';
 import { newError, newHello } from '../transport/handshake.js';
 import { listen } from '../transport/listener.js';
@@ -15,6 +16,8 @@ import { MemberLinks } from '../transport/member-links.js';
 import { Redialler } from '../transport/redialler.js';
 import { SampledClock } from '../transport/sampled-clock.js';
 import { NodeCore } from './core/node-core.js';
+import type { KeyStore } from './core/store.js';
+import { NodeDisk } from './node-disk.js';
 import { ArenaStore } from './storage/arena-store.js';
 
 /** How often the core looks at its deadlines. */
@@ -37,6 +40,12 @@ export interface NodeOptions {
   readonly nodeId?: number;
   /** Nodes with the same label share a fate, as those of one host do. */
   readonly hostLabel?: string;
+  /** Its own, where it keeps what it stores; default: in memory only. */
+  readonly dataDir?: string;
+  /** The cluster's, as far as known; default: learnt with the first map. */
+  readonly durability?: Durability;
+  /** The cluster it is meant for; default: any. */
+  readonly clusterId?: string;
   /** Largest frame accepted; default: enough for the default limits of keys and values. */
   readonly frameBytesMax?: number;
   /** Ends by itself when the manager has been away for this long; default: never. */
@@ -58,6 +67,7 @@ export class NodeServer {
   readonly #clock = new SampledClock();
   readonly #members: MemberLinks;
   #core: NodeCore | undefined;
+  #disk: NodeDisk | undefined;
   #listener: Listener | undefined;
   #manager: Redialler | undefined;
   #managerLink: Connection | undefined;
@@ -97,7 +107,10 @@ export class NodeServer {
   }
 
   async start(): Promise<void> {
-    const { host, port, advertise, nodeId, hostLabel } = this.#options;
+    const { host, port, advertise, hostLabel } = this.#options;
+    const store = new ArenaStore();
+    this.#disk = await this.#openDisk(store);
+    const nodeId = this.#options.nodeId ?? this.#disk?.nodeId;
     this.#listener = await listen({
       host,
       port,
@@ -121,9 +134,29 @@ export class NodeServer {
     });
     const address = { ...(advertise ?? this.address), pid: process.pid, hostLabel: hostLabel ?? '' };
     const identity = nodeId === undefined ? {} : { nodeId };
-    this.#core = new NodeCore({ ports: this.#ports(), store: new ArenaStore(), address, ...identity });
+    const journal = this.#disk === undefined ? {} : { journal: this.#disk.journal };
+    this.#core = new NodeCore({ ports: this.#ports(), store, ...journal, address, ...identity });
+    await this.#disk?.load(this.#core, () => this.#clock.nowMs);
     this.#dialManager(this.#core);
     this.#tickEvery(tickMs);
+  }
+
+  /** undefined: it keeps nothing beyond the process. */
+  async #openDisk(store: KeyStore): Promise<NodeDisk | undefined> {
+    const { dataDir, durability, clusterId, nodeId, log } = this.#options;
+    if (dataDir === undefined) return undefined;
+    return NodeDisk.open({
+      directory: dataDir,
+      ...(durability === undefined ? {} : { durability }),
+      ...(clusterId === undefined ? {} : { clusterId }),
+      ...(nodeId === undefined ? {} : { nodeId }),
+      store,
+      log,
+      onSaved: () => {
+        this.#sample();
+        this.#core?.onSaved();
+      },
+    });
   }
 
   #tickEvery(ms: number): void {
@@ -177,13 +210,14 @@ export class NodeServer {
 
   #followMap(map: ClusterMap): void {
     const me = this.#core?.membership.nodeId;
+    this.#disk?.mapAdopted(map, me ?? -1);
     this.#members.follow(map.nodes.filter((node) => node.id !== me));
   }
 
   #hello(): HelloMessage {
     const { nodeId = 0, incarnation = 0, map } = this.#core?.membership ?? {};
     return newHello(PeerRole.node, {
-      clusterId: map?.clusterId ?? '',
+      clusterId: map?.clusterId ?? this.#disk?.clusterId ?? '',
       senderId: Math.max(0, nodeId),
       incarnation,
     });
@@ -283,6 +317,7 @@ export class NodeServer {
     this.#manager?.stop();
     this.#members.stop();
     await this.#listener?.close();
+    await this.#disk?.close();
     this.#resolveEnded(reason);
   }
 }

@@ -15,6 +15,8 @@ export interface ClusterOptions {
   readonly valueBytesMax?: number;
   /** How long a silent node keeps its place, in milliseconds; default 1000. */
   readonly leaseMs?: number;
+  /** Whether writes are on disk; default `none`. The disk is a temporary directory that `stop` removes. */
+  readonly durability?: 'none' | 'interval' | 'always';
   /** Whether a node that died is started again; default true. */
   readonly respawn?: boolean;
   /** How long nodes live on without their manager, in milliseconds; default 60,000. */
@@ -43,6 +45,7 @@ export function startArguments(options: ClusterOptions, dataDir: string, port: n
     ['--host', options.host],
     ['--port', port],
     ['--data-dir', dataDir],
+    ['--durability', options.durability ?? 'none'],
     ['--partitioner', options.partitioner],
     ['--max-key-bytes', options.keyBytesMax],
     ['--max-value-bytes', options.valueBytesMax],

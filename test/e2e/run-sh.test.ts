@@ -57,6 +57,8 @@ describe('run.sh', function () {
     for (const option of [
       'host',
       'data-dir',
+      'durability',
+      'host-label',
       'partitioner',
       'max-key-bytes',
       'max-value-bytes',
@@ -83,6 +85,9 @@ describe('run.sh', function () {
     ['a host that nobody can dial', ['--host', '0.0.0.0'], /--host .*dial/],
     ['an unknown partitioner', ['--partitioner', 'md5'], /md5.*ascii-sum/],
     ['a lease of nothing', ['--lease-ms', '0'], /--lease-ms/],
+    ['durability without a disk', ['--durability', 'always'], /--durability always .*--data-dir/],
+    ['an unknown durability', ['--durability', 'some'], /some.*none.*interval.*always/],
+    ['a data directory without a name', ['--data-dir', ''], /--data-dir must name/],
   ];
   for (const [what, args, line] of mistakes) {
     it(`${what}: one line that says how to mend it, exit 2`, async () => {
@@ -193,7 +198,8 @@ describe('gtstore start', function () {
     it(`M1: after kill -9 of the manager the same command takes over its nodes and their data, state ${where}`, async () => {
       const directory = await mkdtemp(join(tmpdir(), 'gtstore-e2e-'));
       const port = portOf(await freeUrl());
-      const command = ['start', ...small, '--port', port, ...(hasDataDir ? ['--data-dir', directory] : [])];
+      const place = hasDataDir ? ['--data-dir', directory, '--durability', 'none'] : [];
+      const command = ['start', ...small, '--port', port, ...place];
       const first = launch(gtstore, command, { env: { TMPDIR: directory } });
       const url = await first.ready();
       await using store = new GTStoreClient({ manager: url });
@@ -224,9 +230,10 @@ describe('gtstore start', function () {
     });
   }
 
-  it('after kill -9 of manager and nodes the same command begins anew', async () => {
+  it('after kill -9 of manager and nodes in memory the same command begins anew', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'gtstore-e2e-'));
     const command = ['start', '--port', portOf(await freeUrl()), '--data-dir', directory];
+    command.push('--durability', 'none');
     const first = launch(gtstore, [...command, ...small]);
     await first.ready();
     await first.dispose();

@@ -1,24 +1,9 @@
 import { expect } from 'chai';
-import type { ManagerState } from '../../src/manager/core/state.js';
 import type { MetadataStore } from '../../src/manager/metadata-store.js';
 import { StateWriter } from '../../src/manager/state-writer.js';
 import type { Logger } from '../../src/protocol/logger.js';
-import { defaultSettings } from '../../src/protocol/settings.js';
+import { stateOf } from '../support/metadata-store-contract.js';
 import { until } from '../support/until.js';
-
-function stateOf(serial: number): ManagerState {
-  return {
-    serial,
-    map: null,
-    fencing: false,
-    awaited: [],
-    clusterId: 'c',
-    settings: { ...defaultSettings, slotCount: 3 },
-    nodeCount: 3,
-    nextIncarnation: 1,
-    knownNodes: [],
-  };
-}
 
 describe("writing the manager's state", () => {
   const lines: string[] = [];

@@ -38,8 +38,12 @@ export interface DiskJournalOptions {
   readonly onSaved: () => void;
 }
 
+function everyMsOf(durability: 'interval' | 'always'): number {
+  return durability === 'always' ? 0 : intervalMs;
+}
+
 export class DiskJournal implements Journal {
-  readonly isAwaited: boolean;
+  #durability: 'interval' | 'always';
   readonly #options: DiskJournalOptions;
   #writer: BatchWriter;
   #mark: SavedMark;
@@ -54,7 +58,7 @@ export class DiskJournal implements Journal {
 
   private constructor(options: DiskJournalOptions, opened: OpenDirectory) {
     this.#options = options;
-    this.isAwaited = options.durability === 'always';
+    this.#durability = options.durability;
     this.#slots = new Map(opened.meta.slots);
     this.#identity = opened.meta.identity;
     this.#writer = this.#writerOf(opened);
@@ -73,13 +77,13 @@ export class DiskJournal implements Journal {
   }
 
   #writerOf({ db, meta }: OpenDirectory): BatchWriter {
-    const { directory, durability, log } = this.#options;
+    const { directory, log } = this.#options;
     const writer = new BatchWriter({
       directory,
       db,
       number: meta.batch,
       clockUs: meta.clockUs,
-      everyMs: durability === 'always' ? 0 : intervalMs,
+      everyMs: everyMsOf(this.#durability),
       log,
       onWritten: (batch) => this.#onWritten(batch),
     });
@@ -108,6 +112,16 @@ export class DiskJournal implements Journal {
 
   get saved(): number {
     return this.#saved;
+  }
+
+  get isAwaited(): boolean {
+    return this.#durability === 'always';
+  }
+
+  /** What the cluster asks for; a node that joins from elsewhere learns it with its first map. */
+  setDurability(durability: 'interval' | 'always'): void {
+    this.#durability = durability;
+    this.#writer.everyMs = everyMsOf(durability);
   }
 
   /** Whose data it is; null: nobody's yet. */

@@ -25,7 +25,7 @@ export interface WriterOptions {
   /** Of the last batch written, and the highest hlc in it or before it. */
   readonly number: number;
   readonly clockUs: number;
-  /** At least this long from the beginning of one batch to that of the next. */
+  /** At least this long from the beginning of one batch to that of the next, to begin with. */
   readonly everyMs: number;
   readonly log: Logger;
   /** It is on the disk. */
@@ -34,6 +34,7 @@ export interface WriterOptions {
 
 export class BatchWriter {
   readonly #options: WriterOptions;
+  everyMs: number;
   #db: Database | undefined;
   /** In the order of their numbers; the last one may be the one that is being filled. */
   readonly #queue: Batch[] = [];
@@ -50,6 +51,7 @@ export class BatchWriter {
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.everyMs = options.everyMs;
     this.#db = options.db;
     this.#number = this.#written = options.number;
     this.#clockUs = options.clockUs;
@@ -95,7 +97,7 @@ export class BatchWriter {
       this.#written = batch.number;
       this.#clockUs = batch.clockUs;
       this.#options.onWritten(batch);
-      const restMs = startMs + this.#options.everyMs - performance.now();
+      const restMs = startMs + this.everyMs - performance.now();
       if (restMs > 0 && this.#queue.length < 2 && !this.#isClosing) await pause(restMs);
     }
     this.#running = null;

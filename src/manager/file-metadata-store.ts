@@ -1,0 +1,164 @@
+/**
+ * The manager's state as two files with the same content, `manager-state.json` and `manager-state.json.previous`. Both
+ * are written anew, with a checksum, and renamed over the old ones: whenever the manager is killed both are whole, and
+ * differ at most in a state that nobody has been told of. So whichever of them is damaged later, by the disk or by a
+ * hand, the other one holds everything that was ever published, and no epoch or incarnation is given out twice
+ * (docs/adr/0011-state-file.md).
+ *
+ * Without durability it does not wait for the disk: a power failure ends the nodes, too, and with them all that the
+ * state speaks of. With durability they come back, and the state must be there for them.
+ *
+ * Saving is synchronous within. A failover waits for it, and a few kilobytes for the page cache take less time than
+ * one of the many trips through the thread pool that it would be otherwise, on a machine that is busy just then.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Logger } from '../protocol/logger.js';
+import type { ManagerState } from './core/state.js';
+import type { MetadataStore } from './metadata-store.js';
+
+/** Raised with every incompatible change of the file. */
+const formatVersion = 2;
+
+interface StateFile {
+  readonly formatVersion: number;
+  /** Of format version and state. */
+  readonly sha256: string;
+  readonly state: ManagerState;
+}
+
+/** What one of the two files has to say. */
+type Content =
+  | { readonly kind: 'whole'; readonly state: ManagerState }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'damaged'; readonly why: string };
+
+export class FileMetadataStore implements MetadataStore {
+  readonly outlivesProcess = true;
+  readonly path: string;
+  readonly previousPath: string;
+  readonly #directory: string;
+  readonly #log: Logger;
+
+  constructor(directory: string, log: Logger) {
+    this.#directory = resolve(directory);
+    this.path = join(this.#directory, 'manager-state.json');
+    this.previousPath = `${this.path}.previous`;
+    this.#log = log;
+  }
+
+  async load(): Promise<ManagerState | null> {
+    const main = await readStateFile(this.path);
+    const previous = await readStateFile(this.previousPath);
+    if (main.kind === 'whole') {
+      if (previous.kind === 'damaged') await this.#setAside(this.previousPath, previous.why, this.path);
+      return main.state;
+    }
+    if (main.kind === 'missing' && previous.kind === 'missing') return null;
+    if (previous.kind !== 'whole') {
+      // Both stay where they are: without them the next start would begin an empty cluster.
+      throw new Error(
+        `the manager's state cannot be read: ${this.path} ${describe(main)}, ${this.previousPath} ${describe(previous)}; ` +
+          'put back a good copy of either, or end the nodes that still run and move both away to begin with an empty cluster',
+      );
+    }
+    if (main.kind === 'damaged') await this.#setAside(this.path, main.why, this.previousPath);
+    else this.#log.error(`${this.path} is missing; using ${this.previousPath}`);
+    return previous.state;
+  }
+
+  save(state: ManagerState): Promise<void> {
+    return new Promise((done) => {
+      const text = serialize(state);
+      const flush = state.settings.durability !== 'none';
+      this.#makeDirectory(flush);
+      const paths = [this.path, this.previousPath];
+      for (const path of paths) writeFileSync(`${path}.next`, text, { mode: 0o600, flush });
+      for (const path of paths) renameSync(`${path}.next`, path);
+      if (flush) syncDirectory(this.#directory);
+      done();
+    });
+  }
+
+  async clear(): Promise<void> {
+    for (const path of [this.path, this.previousPath]) {
+      await rm(path, { force: true });
+      await rm(`${path}.next`, { force: true });
+    }
+  }
+
+  /** A damaged file is kept, for whoever wants to know what became of it. */
+  async #setAside(path: string, why: string, used: string): Promise<void> {
+    const aside = `${path}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
+    await rename(path, aside);
+    this.#log.error(`${path} ${why}; using ${used}, which says the same; the damaged file is now ${aside}`);
+  }
+
+  #makeDirectory(flush: boolean): void {
+    const first = mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    if (first === undefined || !flush) return;
+    // A new directory is an entry in the one above.
+    for (let path = this.#directory; path !== dirname(first); path = dirname(path)) {
+      syncDirectory(dirname(path));
+    }
+  }
+}
+
+function checksum(version: number, stateText: string): string {
+  return createHash('sha256').update(`${version} ${stateText}`).digest('hex');
+}
+
+function serialize(state: ManagerState): string {
+  const stateText = JSON.stringify(state);
+  return `{"formatVersion":${formatVersion},"sha256":"${checksum(formatVersion, stateText)}","state":${stateText}}\n`;
+}
+
+/** @throws Error if the file is whole, but of another version */
+async function readStateFile(path: string): Promise<Content> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return { kind: 'missing' };
+    return { kind: 'damaged', why: `cannot be read (${message})` };
+  }
+  let content: Partial<StateFile> | null;
+  try {
+    content = JSON.parse(text) as Partial<StateFile> | null;
+  } catch {
+    return { kind: 'damaged', why: `is not valid JSON (${text.length} characters)` };
+  }
+  const version = content?.formatVersion;
+  if (content === null || typeof version !== 'number') {
+    return { kind: 'damaged', why: 'is no state of a manager' };
+  }
+  // The first version had no checksum.
+  if (content.sha256 !== undefined && content.sha256 !== checksum(version, JSON.stringify(content.state))) {
+    return { kind: 'damaged', why: 'does not fit its checksum' };
+  }
+  if (version !== formatVersion || content.state === undefined) {
+    throw new Error(
+      `${path} was written by another version of gtstore; run that version, or move manager-state.json* away to begin with an empty cluster`,
+    );
+  }
+  return { kind: 'whole', state: content.state };
+}
+
+function describe(content: Content): string {
+  return content.kind === 'damaged' ? content.why : `is ${content.kind}`;
+}
+
+/** What was renamed in it survives a power failure. */
+function syncDirectory(path: string): void {
+  // There a directory cannot be opened, and its changes are not put off.
+  if (process.platform === 'win32') return;
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

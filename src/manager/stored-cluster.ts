@@ -1,0 +1,137 @@
+/** The cluster that a manager finds in its state, and whether the options given fit it. */
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from '../protocol/logger.js';
+import { defaultSettings, replicasMax } from '../protocol/settings.js';
+import type { ClusterSettings } from '../protocol/settings.js';
+import type { ManagerState } from './core/state.js';
+import { FileMetadataStore } from './file-metadata-store.js';
+import { MemoryMetadataStore } from './metadata-store.js';
+import type { MetadataStore } from './metadata-store.js';
+import { isNodeAlive, managerPortOf } from './spawner.js';
+
+const nodesDefault = 7;
+
+/** The options do not fit each other, or what runs already. The message says how to mend it. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export interface StoredClusterOptions {
+  readonly host: string;
+  readonly port: number;
+  /** undefined: as stored. */
+  readonly nodes?: number;
+  readonly settings?: Partial<Omit<ClusterSettings, 'slotCount'>>;
+  readonly dataDir?: string;
+  readonly stateDir?: string;
+  readonly isRestart?: boolean;
+  readonly nodeEntry: string;
+  readonly log: Logger;
+}
+
+/** What the cluster will be: as stored, or as told, or by default. */
+export interface Counts {
+  readonly nodes: number;
+  readonly replicas: number;
+}
+
+export function metadataStore(options: StoredClusterOptions, boundPort: number): MetadataStore {
+  const { host, port, log } = options;
+  const directory = options.dataDir ?? options.stateDir;
+  if (directory !== undefined) return new FileMetadataStore(directory, log);
+  if (port === 0) return new MemoryMetadataStore();
+  const { uid, username } = userInfo();
+  const owner = uid >= 0 ? String(uid) : username;
+  const name = `${host.replaceAll(':', '_')}-${boundPort}`;
+  return new FileMetadataStore(join(tmpdir(), `gtstore-${owner}`, name), log);
+}
+
+/**
+ * The state of a cluster that can go on: its nodes still run, or their disks hold its data; null if there is none.
+ * @throws UsageError if the options are of another one
+ */
+export function usableState(
+  state: ManagerState | null,
+  options: StoredClusterOptions,
+  managerPort: number,
+): ManagerState | null {
+  if (state === null) return null;
+  const { nodeEntry, log } = options;
+  const { clusterId } = state;
+  const alive = state.knownNodes.filter(
+    ({ id, pid }) => pid > 0 && isNodeAlive(pid, nodeEntry, { nodeId: id, clusterId }),
+  );
+  // Without a map it was never created.
+  const isOnDisk = state.settings.durability !== 'none' && state.map !== null;
+  if (alive.length === 0 && !isOnDisk && options.isRestart !== true) {
+    log.info('the nodes of the former cluster here are gone, and their data with them; beginning anew');
+    return null;
+  }
+  const pids = alive.map((node) => node.pid);
+  if (options.isRestart !== true) checkFits(state, options, pids);
+  checkPort(pids, options, managerPort);
+  return state;
+}
+
+/** Nodes that live look for their manager where it was; elsewhere it would fork each of them a second time. */
+function checkPort(pids: readonly number[], { nodeEntry }: StoredClusterOptions, managerPort: number): void {
+  for (const pid of pids) {
+    const port = managerPortOf(pid, nodeEntry) ?? managerPort;
+    if (port === managerPort) continue;
+    throw new UsageError(
+      `nodes of this cluster still run and look for their manager at port ${port}: start with --port ${port} to take them over, or end them (pids ${pids.join(' ')})`,
+    );
+  }
+}
+
+/** As it is now: nodes may have been added since it was created, and the number of copies changed. */
+function storedCounts(state: ManagerState): Counts {
+  const spawned = state.knownNodes.filter((node) => node.spawned).length;
+  const { replicas } = state.map?.settings ?? state.settings;
+  return { nodes: spawned === 0 ? state.nodeCount : spawned, replicas };
+}
+
+function checkFits(state: ManagerState, options: StoredClusterOptions, pids: readonly number[]): void {
+  const stored = storedCounts(state);
+  const { durability: storedDurability } = state.settings;
+  const { replicas = stored.replicas, durability = storedDurability } = options.settings ?? {};
+  const { nodes = stored.nodes } = options;
+  const runs =
+    pids.length > 0
+      ? `still runs here without its manager: start with -n ${stored.nodes} -k ${stored.replicas} to take it over, or end its nodes (pids ${pids.join(' ')})`
+      : `is stored in ${options.dataDir ?? 'the state directory'}: leave -n and -k away, or give -n ${stored.nodes} -k ${stored.replicas}; for a new cluster give another --data-dir`;
+  const isCount = nodes === stored.nodes || nodes === state.nodeCount;
+  if (!isCount || replicas !== stored.replicas) {
+    throw new UsageError(`a cluster of ${stored.nodes} nodes and ${stored.replicas} replicas ${runs}`);
+  }
+  if (durability !== storedDurability) {
+    throw new UsageError(
+      `the cluster that is stored here has --durability ${storedDurability}, which stays for its life: leave --durability away, or begin a new cluster in another --data-dir`,
+    );
+  }
+}
+
+/** @throws UsageError */
+export function resolveCounts(options: StoredClusterOptions, restored: ManagerState | null): Counts {
+  if (restored !== null) return storedCounts(restored);
+  const counts = {
+    nodes: options.nodes ?? nodesDefault,
+    replicas: options.settings?.replicas ?? defaultSettings.replicas,
+  };
+  checkCounts(counts);
+  return counts;
+}
+
+/** @throws UsageError */
+function checkCounts({ nodes, replicas }: Counts): void {
+  if (!Number.isInteger(nodes) || nodes < 1) throw new UsageError(`${nodes} nodes: give at least 1`);
+  if (!Number.isInteger(replicas) || replicas < 1)
+    throw new UsageError(`${replicas} replicas: give at least 1`);
+  if (replicas > replicasMax) throw new UsageError(`${replicas} replicas: give at most ${replicasMax}`);
+  if (replicas > nodes) {
+    throw new UsageError(
+      `-n ${nodes} -k ${replicas}: ${replicas} copies need ${replicas} nodes; give -n ${replicas} or more, or -k ${nodes}`,
+    );
+  }
+}

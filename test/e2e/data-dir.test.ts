@@ -1,0 +1,205 @@
+// `gtstore start --data-dir`: the cluster comes back from what its manager has stored, however it ended.
+import { expect } from 'chai';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GTStoreClient } from '../../src/client/index.js';
+import type { ClusterStatus, NodeStatus } from '../../src/testing/index.js';
+import { eventually } from '../support/cluster-until.js';
+import { type Launched, gtstore, launcher, run } from './command.js';
+
+/** As told to the nodes on their command lines. */
+interface ToldToNode {
+  readonly nodeId: number;
+  readonly dataDir?: string;
+  readonly durability: string;
+  readonly hostLabel?: string;
+}
+
+function toldTo(pid: number): ToldToNode {
+  const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  return JSON.parse(words.find((word) => word.startsWith('{')) ?? '') as ToldToNode;
+}
+
+function lifeOf({ id, incarnation, pid }: NodeStatus): string {
+  return `${id} ${incarnation} ${pid}`;
+}
+
+describe('gtstore start --data-dir', function () {
+  this.timeout(60_000);
+  const launch = launcher();
+  let directory = '';
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'gtstore-e2e-'));
+  });
+  // Registered after the launcher's: by then nothing writes here.
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  function start(...args: string[]): Launched {
+    return launch(gtstore, ['start', '--port', '0', '--data-dir', directory, ...args]);
+  }
+
+  async function statusOf(cluster: Launched): Promise<ClusterStatus> {
+    await using store = new GTStoreClient({ manager: await cluster.ready() });
+    await store.init();
+    return await store.status();
+  }
+
+  async function end(cluster: Launched): Promise<void> {
+    cluster.signal('SIGTERM');
+    const { code, stderr } = await cluster.ended();
+    expect(code, stderr).to.equal(0);
+    expect(cluster.processes()).to.deep.equal([]);
+  }
+
+  const stateFile = (): string => join(directory, 'manager-state.json');
+
+  it('M7: after an orderly end it goes on with the same cluster, nodes, replicas and later epochs, unasked', async () => {
+    const first = start('-n', '4', '-k', '2');
+    const before = await statusOf(first);
+    await end(first);
+    expect(existsSync(stateFile())).to.equal(true);
+    const second = start();
+    expect(await second.ready()).to.match(/^gtstore:/);
+    expect(second.stdout).to.match(/^GTStore ready: 4 nodes, 2 replicas,/);
+    const after = await statusOf(second);
+    expect(after.clusterId).to.equal(before.clusterId);
+    expect(after.replicas).to.equal(2);
+    expect(after.epoch).to.be.above(before.epoch);
+    for (const { id, incarnation } of before.nodes) {
+      expect(after.nodes.find((node) => node.id === id)?.incarnation).to.be.above(incarnation);
+    }
+    await end(second);
+    const third = start('-n', '4', '-k', '2');
+    expect((await statusOf(third)).clusterId).to.equal(before.clusterId);
+  });
+
+  it('M7: after kill -9 of manager and nodes it does so, too', async () => {
+    const first = start('-n', '3', '-k', '3');
+    const before = await statusOf(first);
+    await first.dispose();
+    const second = start();
+    expect((await statusOf(second)).clusterId).to.equal(before.clusterId);
+    await end(second);
+  });
+
+  it('M7: also without respawning it starts all of them, since they did not die under its eyes', async () => {
+    const first = start('-n', '2', '-k', '2');
+    const before = await statusOf(first);
+    await end(first);
+    const again = start('--no-respawn');
+    expect((await statusOf(again)).clusterId).to.equal(before.clusterId);
+    await end(again);
+  });
+
+  const misfits: readonly (readonly [args: readonly string[], line: RegExp])[] = [
+    [['-n', '5'], /4 nodes and 2 replicas is stored in .*leave -n and -k away, or give -n 4 -k 2/],
+    [['-k', '3'], /4 nodes and 2 replicas is stored in .*leave -n and -k away, or give -n 4 -k 2/],
+    [['--durability', 'always'], /--durability interval, which stays.*leave --durability away/],
+    [['--durability', 'none'], /--durability interval, which stays.*leave --durability away/],
+  ];
+  it('options that are not those of the stored cluster: one line that says how to mend it, exit 2', async () => {
+    await end(await readied(start('-n', '4', '-k', '2')));
+    const stored = readFileSync(stateFile());
+    for (const [args, line] of misfits) {
+      const result = await run(gtstore, ['start', '--port', '0', '--data-dir', directory, ...args]);
+      expect(result.stderr).to.match(line);
+      expect(result.stderr.trimEnd().split('\n')).to.have.length(1);
+      expect(result.code).to.equal(2);
+    }
+    expect(readFileSync(stateFile())).to.deep.equal(stored);
+  });
+
+  it('with --durability none an orderly end leaves nothing to come back to', async () => {
+    await end(await readied(start('-n', '3', '--durability', 'none')));
+    expect(readdirSync(directory)).to.deep.equal([]);
+    await end(await readied(start('-n', '2', '-k', '1')));
+  });
+
+  it('every node is told where to keep its data, how durable it is, and on which host it is', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const cluster = start('-n', '2', '-k', '2', '--durability', 'always', '--host-label', 'rack 7');
+    const { nodes } = await statusOf(cluster);
+    for (const { id, pid } of nodes) {
+      const { dataDir, durability, hostLabel } = toldTo(pid);
+      expect(dataDir).to.equal(join(directory, `node-${id}`));
+      expect(durability).to.equal('always');
+      expect(hostLabel).to.equal('rack 7');
+    }
+    await end(cluster);
+    const inMemory = launch(gtstore, ['start', '--port', '0', '-n', '1', '-k', '1']);
+    for (const { pid } of (await statusOf(inMemory)).nodes) {
+      expect(toldTo(pid)).to.include({ durability: 'none' }).and.not.have.any.keys('dataDir', 'hostLabel');
+    }
+  });
+
+  it('M3: on another port it does not fork nodes a second time that still run', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const first = start('-n', '2', '-k', '2');
+    const url = await first.ready();
+    await killed(first);
+    const { code, stderr } = await run(gtstore, ['start', '--port', '0', '--data-dir', directory]);
+    expect(stderr).to.match(new RegExp(`still run.*--port ${new URL(url).port} `));
+    expect(code).to.equal(2);
+  });
+
+  for (const [what, damage] of [
+    ['torn', (path: string) => writeFileSync(path, readFileSync(path).subarray(0, 99))],
+    ['gone', (path: string) => rmSync(path)],
+  ] as const) {
+    it(`M7: a state file that is ${what} is told, and costs neither data, incarnations nor epochs`, async () => {
+      const first = start('-n', '3');
+      const url = await first.ready();
+      await using store = new GTStoreClient({ manager: url });
+      await store.init();
+      await store.put('kept', 'in memory');
+      const before = await store.status();
+      await killed(first);
+      damage(stateFile());
+      const second = launch(gtstore, ['start', '--port', new URL(url).port, '--data-dir', directory]);
+      await second.ready();
+      expect(second.stderr).to.match(/error manager {2}\S+manager-state\.json .*using \S+\.previous/);
+      const after = await statusOf(second);
+      expect(after.nodes.map(lifeOf)).to.deep.equal(before.nodes.map(lifeOf));
+      expect(after.epoch).to.be.at.least(before.epoch);
+      expect(await store.get('kept')).to.equal('in memory');
+      // New epochs are newer to everybody.
+      process.kill(after.nodes[0]!.pid, 'SIGKILL');
+      await eventually('node 0 lives again', async () => {
+        const status = await store.status().catch(() => undefined);
+        if (status === undefined) return false;
+        const { epoch, nodes, underReplicatedSlots } = status;
+        const isBack = nodes.every(({ state }) => state === 'up') && underReplicatedSlots === 0;
+        return isBack && nodes[0]!.incarnation > before.nodes[0]!.incarnation && epoch > after.epoch;
+      });
+      expect(store.clusterMap?.epoch).to.be.above(after.epoch);
+      expect(await store.get('kept')).to.equal('in memory');
+      await end(second);
+    });
+  }
+
+  it('a state that cannot be read at all: one line that says how to mend it, exit 1, nothing touched', async () => {
+    await end(await readied(start('-n', '2', '-k', '2')));
+    writeFileSync(stateFile(), 'torn');
+    writeFileSync(`${stateFile()}.previous`, 'torn, too');
+    const { code, stdout, stderr } = await run(gtstore, ['start', '--port', '0', '--data-dir', directory]);
+    expect(stderr).to.match(/manager-state\.json is not valid JSON.*put back a good copy/);
+    expect(stderr.trimEnd().split('\n')).to.have.length(1);
+    expect(stdout).to.equal('');
+    expect(code).to.equal(1);
+    expect(readFileSync(stateFile(), 'utf8')).to.equal('torn');
+  });
+
+  /** Its nodes live on. */
+  async function killed(cluster: Launched): Promise<void> {
+    cluster.signal('SIGKILL');
+    await eventually('the manager is gone', () => cluster.code !== undefined);
+  }
+
+  async function readied(cluster: Launched): Promise<Launched> {
+    await cluster.ready();
+    return cluster;
+  }
+});

@@ -1,0 +1,168 @@
+import { expect } from 'chai';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FileMetadataStore } from '../../src/manager/file-metadata-store.js';
+import { MemoryMetadataStore } from '../../src/manager/metadata-store.js';
+import type { Logger } from '../../src/protocol/logger.js';
+import { itKeepsTheContract, stateOf } from '../support/metadata-store-contract.js';
+
+describe('the memory store of the manager', () => {
+  itKeepsTheContract(
+    () => new MemoryMetadataStore(),
+    () => undefined,
+  );
+});
+
+describe('the file store of the manager', () => {
+  let directory = '';
+  const errors: string[] = [];
+  const log: Logger = {
+    error: (text) => errors.push(text),
+    warn: (text) => errors.push(text),
+    info: () => undefined,
+    debug: () => undefined,
+  };
+
+  function open(): FileMetadataStore {
+    return new FileMetadataStore(join(directory, 'some', 'where'), log);
+  }
+
+  async function reset(): Promise<void> {
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory);
+    errors.length = 0;
+  }
+
+  before(async () => {
+    directory = join(await mkdtemp(join(tmpdir(), 'gtstore-state-')), 'd');
+  });
+  after(async () => {
+    await rm(join(directory, '..'), { recursive: true });
+  });
+
+  itKeepsTheContract(open, reset);
+
+  const damages: readonly (readonly [what: string, damage: (path: string) => void, line: RegExp])[] = [
+    [
+      'is empty',
+      (path) => {
+        writeFileSync(path, '');
+      },
+      /not valid JSON \(0 characters\)/,
+    ],
+    [
+      'is torn',
+      (path) => {
+        writeFileSync(path, readFileSync(path).subarray(0, 200));
+      },
+      /not valid JSON/,
+    ],
+    [
+      'is garbage',
+      (path) => {
+        writeFileSync(path, Buffer.alloc(300, 0xfe));
+      },
+      /not valid JSON/,
+    ],
+    [
+      'is other JSON',
+      (path) => {
+        writeFileSync(path, '[1, 2]');
+      },
+      /no state of a manager/,
+    ],
+    [
+      'has one digit changed',
+      (path) => {
+        const text = readFileSync(path, 'utf8');
+        writeFileSync(path, text.replace('"nextIncarnation":4', '"nextIncarnation":3'));
+      },
+      /does not fit its checksum/,
+    ],
+  ];
+  for (const [what, damage, line] of damages) {
+    it(`a file that ${what} is set aside and told, and its twin gives the very same state`, async () => {
+      const store = open();
+      await store.save(stateOf(1));
+      await store.save(stateOf(2));
+      damage(store.path);
+      const damaged = readFileSync(store.path);
+      expect(await open().load()).to.deep.equal(stateOf(2));
+      expect(errors).to.have.length(1);
+      expect(errors[0]).to.match(line).and.include(store.path).and.include(store.previousPath);
+      const aside = readdirSync(join(directory, 'some', 'where')).filter((name) => name.includes('damaged'));
+      expect(aside).to.have.length(1);
+      expect(readFileSync(join(directory, 'some', 'where', aside[0] ?? ''))).to.deep.equal(damaged);
+      // A manager that is killed before it has saved anything leaves that to the next one.
+      expect(await open().load()).to.deep.equal(stateOf(2));
+      await open().save(stateOf(3));
+      expect(await open().load()).to.deep.equal(stateOf(3));
+    });
+  }
+
+  it('M7: the twin is never behind what was saved, so that no epoch is published twice', async () => {
+    const store = open();
+    for (const serial of [1, 2, 3]) {
+      await store.save(stateOf(serial));
+      await rm(store.path);
+      expect(await open().load(), 'from the twin alone').to.deep.equal(stateOf(serial));
+      expect(errors.pop()).to.match(/is missing; using/);
+    }
+  });
+
+  it('a twin that is damaged is set aside, too', async () => {
+    const store = open();
+    await store.save(stateOf(1));
+    writeFileSync(store.previousPath, 'torn');
+    expect(await open().load()).to.deep.equal(stateOf(1));
+    expect(errors[0]).to.include(store.previousPath);
+    expect(existsSync(store.previousPath)).to.equal(false);
+  });
+
+  it('with neither readable nothing is touched, and one line says what to do', async () => {
+    const store = open();
+    await store.save(stateOf(1));
+    writeFileSync(store.path, 'torn');
+    writeFileSync(store.previousPath, '');
+    let message = '';
+    await open()
+      .load()
+      .catch((error: unknown) => (message = String(error)));
+    expect(message).to.include(store.path).and.include(store.previousPath);
+    expect(message).to.match(/put back a good copy.*or end the nodes.*move both away/);
+    expect(message).not.to.include('\n');
+    expect(readFileSync(store.path, 'utf8')).to.equal('torn');
+    expect(readFileSync(store.previousPath, 'utf8')).to.equal('');
+  });
+
+  it('a file of another version is left alone, and one line says what to do', async () => {
+    const store = open();
+    await store.save(stateOf(1));
+    writeFileSync(store.path, JSON.stringify({ formatVersion: 1, state: stateOf(1) }));
+    let message = '';
+    await open()
+      .load()
+      .catch((error: unknown) => (message = String(error)));
+    expect(message).to.match(/another version of gtstore; run that version, or move/);
+    expect(existsSync(store.path)).to.equal(true);
+  });
+
+  it('what a save that was cut off left behind does not matter', async () => {
+    const store = open();
+    await store.save(stateOf(1));
+    writeFileSync(`${store.path}.next`, '{"formatVersion":2,"sha');
+    expect(await open().load()).to.deep.equal(stateOf(1));
+    await open().save(stateOf(2));
+    expect(await open().load()).to.deep.equal(stateOf(2));
+  });
+
+  it('is for its owner only', async function () {
+    if (process.platform === 'win32') this.skip();
+    const store = open();
+    await store.save(stateOf(1));
+    expect(statSync(store.path).mode & 0o777).to.equal(0o600);
+    expect(statSync(join(directory, 'some', 'where')).mode & 0o777).to.equal(0o700);
+  });
+});
