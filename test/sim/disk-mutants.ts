@@ -108,6 +108,18 @@ export const diskMutants: readonly Mutant[] = [
     bias: 'managerAway',
   },
   {
+    name: 'a slot brought back while promises of the dead last',
+    rule: 'M8 D3',
+    edits: one(
+      `${manager}/recovery.js`,
+      'nowMs() < awaited.sinceMs + leaseMs * (1 + clockDriftRatio)',
+      'false',
+    ),
+    disks: true,
+    bias: 'copies',
+    firstSeed: 7600,
+  },
+  {
     name: 'deaths not gathered',
     rule: 'D3',
     edits: one(`${manager}/manager-core.js`, 'if (this.#recovery.isDurable)', 'if (false)'),

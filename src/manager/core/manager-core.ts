@@ -107,7 +107,7 @@ export class ManagerCore {
     this.#leases = new Leases(options.ports, this.#roster, this.settings.leaseMs);
     this.#recovery = new Recovery({
       durability: this.settings.durability,
-      clusterId: this.clusterId,
+      leaseMs: this.settings.leaseMs,
       members: this.#roster.members,
       lapsed: this.#roster.lapsed,
       nowMs: () => this.#ports.nowMs(),

@@ -6,23 +6,31 @@
  * acknowledged before it was on all their disks (`always`). It comes back as the member it was, with the epoch of
  * joining that the label on its disk names; everybody else joins anew and is filled by it. A node that comes back
  * without that label has lost its disk; once all have, or an administrator accepts the loss, there is nothing left to
- * wait for.
+ * wait for. Not before a lease's time has passed, though: the dead may have made promises (M8), and another node, cut off
+ * and taken off the slot, may serve on them. *[found]*
  *
  * With `interval` the disks may differ by a second: the one with the latest write is chosen, of those that are back a
  * while after the first.
  */
 import { newSlot } from '../../protocol/cluster-map.js';
 import type { SlotAssignment } from '../../protocol/cluster-map.js';
+import { clockDriftRatio } from '../../protocol/settings.js';
 import type { Durability } from '../../protocol/settings.js';
 import type { Member } from './members.js';
 import type { AwaitedSlot } from './state.js';
+
+interface Awaited {
+  readonly replicas: AwaitedSlot[1];
+  /** Manager-clock time from which on none of them has been alive. */
+  readonly sinceMs: number;
+}
 
 /** How long the first to come back with a slot waits for others, with `interval`. */
 const othersAwaitedMs = 2000;
 
 export interface RecoveryOptions {
   readonly durability: Durability;
-  readonly clusterId: string;
+  readonly leaseMs: number;
   readonly members: ReadonlyMap<number, Member>;
   readonly lapsed: ReadonlySet<number>;
   readonly nowMs: () => number;
@@ -31,7 +39,7 @@ export interface RecoveryOptions {
 export class Recovery {
   readonly #options: RecoveryOptions;
   /** By slot: its last full replicas, each with its epoch of joining. */
-  readonly #awaited = new Map<number, AwaitedSlot[1]>();
+  readonly #awaited = new Map<number, Awaited>();
   /** When the first that can bring a slot back was seen. */
   #firstBackAtMs: number | null = null;
   #isLossAccepted = false;
@@ -45,12 +53,13 @@ export class Recovery {
   }
 
   restore(awaited: readonly AwaitedSlot[]): void {
-    for (const [slot, replicas] of awaited) this.#awaited.set(slot, replicas);
+    const sinceMs = this.#options.nowMs();
+    for (const [slot, replicas] of awaited) this.#awaited.set(slot, { replicas, sinceMs });
   }
 
   /** What a restarted manager must know. */
   state(): AwaitedSlot[] {
-    return [...this.#awaited];
+    return [...this.#awaited].map(([slot, { replicas }]) => [slot, replicas]);
   }
 
   /** Slots that wait for a disk to come back. */
@@ -70,20 +79,17 @@ export class Recovery {
     epoch: number,
   ): SlotAssignment | null | undefined {
     if (!this.isDurable) return undefined;
-    if (before.replicas.length > 0) {
-      this.#awaited.set(
-        index,
-        before.replicas.map((id, i) => [id, before.joinedAt[i] ?? 0] as const),
-      );
-    }
-    const replicas =
-      this.#awaited.get(index)?.filter(([id, joinedAt]) => this.#mayHold(index, id, joinedAt)) ?? [];
+    const awaited = this.#await(index, before);
+    // M8: whoever was cut off may serve on a promise of the dead until that has run out.
+    const { leaseMs, nowMs } = this.#options;
+    if (awaited !== undefined && nowMs() < awaited.sinceMs + leaseMs * (1 + clockDriftRatio)) return null;
+    const replicas = awaited?.replicas.filter(([id, joinedAt]) => this.#mayHold(index, id, joinedAt)) ?? [];
     const back = replicas.filter(([id]) => (this.#options.members.get(id)?.link ?? null) !== null);
     if (replicas.length === 0 || (back.length === 0 && this.#isLossAccepted)) {
       this.#awaited.delete(index);
       return undefined;
     }
-    this.#awaited.set(index, replicas);
+    if (awaited !== undefined) this.#awaited.set(index, { ...awaited, replicas });
     const chosen =
       back.length === 0 || this.#othersMayCome(back.length < replicas.length)
         ? undefined
@@ -96,6 +102,15 @@ export class Recovery {
       (learner) => before.joinedAt[before.replicas.length + before.learners.indexOf(learner)] ?? epoch,
     );
     return { ...newSlot([id], epoch), learners: others, joinedAt: [joinedAt, ...joined] };
+  }
+
+  /** From the moment on at which the last of them is gone. */
+  #await(slot: number, { replicas, joinedAt }: SlotAssignment): Awaited | undefined {
+    if (replicas.length > 0) {
+      const pairs = replicas.map((id, i) => [id, joinedAt[i] ?? 0] as const);
+      this.#awaited.set(slot, { replicas: pairs, sinceMs: this.#options.nowMs() });
+    }
+    return this.#awaited.get(slot);
   }
 
   /** Not back yet, or back with the slot on its disk. */
