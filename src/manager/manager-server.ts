@@ -138,10 +138,12 @@ function usableState(
     return null;
   }
   const replicas = settings?.replicas ?? defaultSettings.replicas;
-  if (state.nodeCount !== nodes || state.settings.replicas !== replicas) {
+  const { nodeCount, settings: present, replicasAtCreation = present.replicas } = state;
+  // Either what the cluster was created with or what administrators have made of it.
+  if (nodeCount !== nodes || ![present.replicas, replicasAtCreation].includes(replicas)) {
     throw new UsageError(
-      `a cluster of ${state.nodeCount} nodes and ${state.settings.replicas} replicas still runs here without its manager: ` +
-        `start with -n ${state.nodeCount} -k ${state.settings.replicas} to take it over, or end its nodes (pids ${alive.map((n) => n.pid).join(' ')})`,
+      `a cluster of ${nodeCount} nodes and ${replicasAtCreation} replicas still runs here without its manager: ` +
+        `start with -n ${nodeCount} -k ${replicasAtCreation} to take it over, or end its nodes (pids ${alive.map((n) => n.pid).join(' ')})`,
     );
   }
   return state;

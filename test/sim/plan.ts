@@ -170,6 +170,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       respawnMsMin: prng.int(5, 50),
       respawnMsMax: prng.int(50, 400),
       respawnForgiveMs: 200,
+      stepsAtOnceMax: 2,
     },
   };
 }
