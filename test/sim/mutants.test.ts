@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { hunt, occurrences } from './mutation-run.js';
-import { mutants, variants } from './mutants.js';
+import { hunt, mutants, occurrences } from './mutation-run.js';
+import { variants } from './mutants.js';
 
 /** Many times what the quick ones need. */
 const schedulesMax = 5000;

@@ -7,13 +7,17 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { mutants, variants } from './mutants.js';
+import { mutants as ruleMutants, variants } from './mutants.js';
 import type { Edit, Mutant } from './mutants.js';
+import { taskMutants } from './task-mutants.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** The folder with the compiled src/ and test/. */
 const build = join(here, '..', '..');
 const project = join(build, '..');
+
+/** All that must be found. */
+export const mutants: readonly Mutant[] = [...ruleMutants, ...taskMutants];
 
 /** Schedules for a change that must go unnoticed. */
 const variantSchedulesMax = 3000;

@@ -64,7 +64,12 @@ export class NodeProcess extends SimProcess {
         },
       },
       store: this.store,
-      address: { host: 'sim', port, pid: this.pid, hostLabel: '' },
+      address: {
+        host: 'sim',
+        port,
+        pid: this.pid,
+        hostLabel: world.tasks.labelOf(givenId >= 0 ? givenId : this.pid),
+      },
       ...(givenId >= 0 ? { nodeId: givenId } : {}),
       timings: world.plan.nodeTimings,
     });
