@@ -63,6 +63,12 @@ export const situations = [
   'fencedLeaving',
   'fencedNotPrimary',
   'fencedUnreachable',
+  'nodeAdded',
+  'drain',
+  'rebalance',
+  'replicasChanged',
+  'rollingRestart',
+  'taskRefused',
 ] as const;
 
 export type Situation = (typeof situations)[number];

@@ -103,7 +103,7 @@ export const diskMutants: readonly Mutant[] = [
   {
     name: 'awaited slots forgotten by a restarted manager',
     rule: 'D3',
-    edits: one(`${manager}/manager-core.js`, 'this.#recovery.restore(state.awaited);', ''),
+    edits: one(`${manager}/manager-core.js`, 'this.#recovery.restore(state.awaited ?? []);', ''),
     disks: true,
     bias: 'managerAway',
   },

@@ -8,15 +8,17 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diskMutants } from './disk-mutants.js';
-import { mutants as memoryMutants, variants } from './mutants.js';
+import { mutants as ruleMutants, variants } from './mutants.js';
 import type { Edit, Mutant } from './mutants.js';
+import { taskMutants } from './task-mutants.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** The folder with the compiled src/ and test/. */
 const build = join(here, '..', '..');
 const project = join(build, '..');
 
-export const mutants: readonly Mutant[] = [...memoryMutants, ...diskMutants];
+/** All that must be found. */
+export const mutants: readonly Mutant[] = [...ruleMutants, ...diskMutants, ...taskMutants];
 
 /** Schedules for a change that must go unnoticed. */
 const variantSchedulesMax = 3000;

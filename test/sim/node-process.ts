@@ -79,7 +79,12 @@ export class NodeProcess extends SimProcess {
       },
       store: this.store,
       ...(this.journal === null ? {} : { journal: this.journal }),
-      address: { host: 'sim', port, pid: this.pid, hostLabel: '' },
+      address: {
+        host: 'sim',
+        port,
+        pid: this.pid,
+        hostLabel: world.tasks.labelOf(givenId >= 0 ? givenId : this.pid),
+      },
       ...(givenId >= 0 ? { nodeId: givenId } : {}),
       timings: world.plan.nodeTimings,
     });

@@ -75,6 +75,7 @@ export class Observer {
       if (before === undefined) return;
       if (slot.replicas.some((id) => before.learners.includes(id))) coverage.note('promotion');
       if (slot.replicas.length > 0 && before.replicas.length === 0) coverage.note('slotRevived');
+      this.#checkRemoval(previous, map, index);
       const isHome = (id: number): boolean => {
         const place = (id - (index % plan.nodeCount) + plan.nodeCount) % plan.nodeCount;
         return id < plan.nodeCount && place < plan.settings.replicas;
@@ -85,6 +86,31 @@ export class Observer {
         if (!slot.replicas.includes(id) && this.#lives(member)) coverage.note('removedAlive');
       }
     });
+  }
+
+  /** Whoever is taken off a slot while it could stay leaves K full replicas behind, or one less to be restarted. */
+  #checkRemoval(previous: ClusterMapData, map: ClusterMap, index: number): void {
+    const { coverage, tasks } = this.#world;
+    const isBlurred = (['isolation', 'leaseLapsed', 'slotLost'] as const).some((each) =>
+      coverage.seen.has(each),
+    );
+    if (!tasks.isEnabled || isBlurred || map.epoch !== previous.epoch + 1) return;
+    const before = previous.slots[index]?.replicas ?? [];
+    const { replicas } = map.slot(index);
+    const isTakenOff = before.some((id) => {
+      const member = previous.nodes.find((node) => node.id === id);
+      const isMember = map.node(id)?.incarnation === member?.incarnation;
+      return !replicas.includes(id) && isMember && this.#lives(member);
+    });
+    if (!isTakenOff) return;
+    const isRestart = tasks.progress?.task === 'restart-rolling' && map.settings.replicas > 1;
+    const nodeCount = this.#world.manager.core.status().nodes.length;
+    const wanted =
+      Math.min(map.settings.replicas, isRestart ? nodeCount : before.length) - (isRestart ? 1 : 0);
+    if (replicas.length >= wanted) return;
+    this.#world.fail(
+      `M4: slot ${index} is left with ${replicas.length} full replicas by a move, not ${wanted}`,
+    );
   }
 
   /** Whether that member has its data still: its process lives, and was not given another incarnation. */
@@ -119,6 +145,14 @@ export class Observer {
   #isOnDisk(slot: number): boolean {
     const holders = this.#lastHolders.get(slot) ?? [];
     return holders.some(([id, joinedAt]) => this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt);
+  }
+
+  /** By the newest map. */
+  isFullReplica(node: NodeProcess): boolean {
+    const map = this.#published;
+    const { nodeId, incarnation } = node.core.membership;
+    if (map?.node(nodeId)?.incarnation !== incarnation) return false;
+    return map.slots.some((slot) => slot.replicas.includes(nodeId));
   }
 
   /** Would the death of this process take the last full replica of a slot? */

@@ -10,7 +10,8 @@ import type { FaultKind } from './faults.js';
 import { faultKinds } from './faults.js';
 import type { Prng } from './prng.js';
 
-export const biases = [
+/** Those that a schedule may draw for itself. */
+export const drawnBiases = [
   'none',
   /** Small tombstone and write ages: tombstones are dropped while things happen. */
   'tombstones',
@@ -31,6 +32,8 @@ export const biases = [
   /** Conditional writes of many clients to one key whose primary changes often, read at every replica. */
   'siblings',
 ] as const;
+/** Not drawn, so that every seed keeps its meaning: administrators at work all the time. */
+export const biases = [...drawnBiases, 'tasks'] as const;
 export type Bias = (typeof biases)[number];
 
 export interface Plan {
@@ -83,6 +86,7 @@ function faultWeights(prng: Prng, bias: Bias): (readonly [FaultKind, number])[] 
     oldWrites: ['pauseClient', 'cutLink'],
     siblings: ['crashNode', 'cutFromManager', 'pauseNode', 'breakLink', 'slowNode'],
     copies: ['crashNode', 'crashClient', 'cutFromManager', 'cutLink'],
+    tasks: ['crashNode', 'crashManager'],
   };
   // A schedule has a few kinds of faults rather than all: their consequences then build on each other.
   return faultKinds.map((kind) => {
@@ -100,7 +104,7 @@ function drawMix(prng: Prng, bias: Bias): number[] {
 }
 
 export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
-  const bias = wantedBias ?? (prng.chance(0.4) ? 'none' : prng.pick(biases));
+  const bias = wantedBias ?? (prng.chance(0.4) ? 'none' : prng.pick(drawnBiases));
   const isBusyKey = bias === 'copies' || bias === 'siblings';
   const nodeCount = isBusyKey ? prng.int(3, 4) : prng.chance(0.75) ? prng.int(2, 4) : prng.int(5, 7);
   const replicas = bias === 'copies' ? 3 : drawReplicas(prng, nodeCount);
@@ -176,6 +180,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       respawnMsMin: prng.int(5, 50),
       respawnMsMax: prng.int(50, 400),
       respawnForgiveMs: 200,
+      stepsAtOnceMax: 2,
     },
   };
 }

@@ -77,6 +77,7 @@ class Schedule {
     if (prng.chance(0.9)) this.#world.runUntil(() => this.#world.manager.core.isSettled, bootMsMax, 5);
     for (const client of this.#world.clients) this.#workload.start(client);
     scheduleFaults(this.#world);
+    this.#world.tasks.schedule();
     this.#world.run(plan.faultMs);
     this.#heal();
     this.#workload.history.check();
@@ -111,14 +112,14 @@ class Schedule {
 
   /** Why the cluster is not whole; empty: it is. */
   #notHealed(): string {
-    const { manager, plan } = this.#world;
+    const { manager } = this.#world;
     const { map } = manager.core;
     if (map === null) return 'no map';
     if (!manager.core.isSettled) return 'the manager is not settled';
     const nodes = this.#aliveNodes();
     const missing = this.#notStartedAgain();
     if (missing !== undefined) return `node ${missing} was not started again`;
-    const wanted = Math.min(plan.settings.replicas, nodes.length);
+    const wanted = Math.min(manager.core.settings.replicas, nodes.length);
     for (const { core, name } of nodes) {
       const { membership } = core;
       if (membership.epoch !== map.epoch) return `${name} is at epoch ${membership.epoch}, not ${map.epoch}`;
@@ -129,15 +130,16 @@ class Schedule {
         return `slot ${index} has ${slot.replicas.length} replicas of ${wanted}`;
     }
     const isReady = this.#aliveClients().every((client) => client.core.inFlight === 0);
-    return isReady ? '' : 'operations from before are still under way';
+    return isReady ? this.#world.tasks.unfinished() : 'operations from before are still under way';
   }
 
   /** A node whose end its parent saw, and that has no further life. */
   #notStartedAgain(): number | undefined {
-    const { nodes, plan, coverage } = this.#world;
+    const { nodes, plan, coverage, manager } = this.#world;
     if (coverage.seen.has('exitUnseen')) return undefined;
+    const known = new Set(manager.core.status().nodes.map((node) => node.id));
     for (let id = 0; id < plan.nodeCount; id++)
-      if (!nodes.some(({ alive, givenId }) => alive && givenId === id)) return id;
+      if (known.has(id) && !nodes.some(({ alive, givenId }) => alive && givenId === id)) return id;
     return undefined;
   }
 

@@ -19,6 +19,7 @@ import type { Plan } from './plan.js';
 import { Prng } from './prng.js';
 import type { SimProcess } from './process.js';
 import type { ScheduleOptions } from './schedule.js';
+import { SimTasks } from './tasks.js';
 import { describeMessage } from './wire.js';
 
 /** Microseconds at virtual time zero: a date of today, so that numbers are as large as in life. */
@@ -38,6 +39,7 @@ export class World {
   readonly plan: Plan;
   readonly coverage = new Coverage();
   readonly observer: Observer;
+  readonly tasks: SimTasks;
   readonly nodes: NodeProcess[] = [];
   readonly clients: ClientProcess[] = [];
   manager: ManagerProcess;
@@ -70,6 +72,7 @@ export class World {
     const drawn = drawPlan(this.prng, bias);
     this.plan = disks ? withDisks(drawn, this.diskPrng) : drawn;
     this.#traceSink = trace;
+    this.tasks = new SimTasks(this, bias === undefined ? undefined : bias === 'tasks');
     this.#watchesOld = this.plan.seesOldExits;
     this.observer = new Observer(this);
     if (this.isTracing) this.trace(`plan ${JSON.stringify(this.plan)}`);
@@ -194,6 +197,8 @@ export class World {
   /** The manager ordered it to end; it does so in its next turn. */
   nodeStops(node: NodeProcess): void {
     this.coverage.note('nodeStopped');
+    if (this.observer.isFullReplica(node))
+      this.fail(`M4: ${node.name} is told to end, and is a full replica`);
     this.queue.after(1, () => {
       if (node.alive) this.crashNode(node);
     });

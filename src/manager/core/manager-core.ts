@@ -10,7 +10,6 @@
  * notes gather, and the next map takes them all.
  */
 import { ClusterMap } from '../../protocol/cluster-map.js';
-import { ProtocolError } from '../../protocol/errors.js';
 import { MessageType } from '../../protocol/messages.js';
 import type {
   CopyDoneMessage,
@@ -21,6 +20,7 @@ import type {
 } from '../../protocol/messages.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus } from '../../protocol/status.js';
+import { Administration } from './administration.js';
 import type { FencePlan } from './fencing.js';
 import { hasDiskOf, Heirs, isSameProcess } from './heirs.js';
 import { Leases } from './leases.js';
@@ -31,6 +31,7 @@ import { managerTimings } from './ports.js';
 import type { ManagerPorts, ManagerTimings } from './ports.js';
 import { Publisher } from './publisher.js';
 import { Recovery } from './recovery.js';
+import { answerQuery } from './queries.js';
 import { Respawner } from './respawner.js';
 import { Roster } from './roster.js';
 import type { KnownNode, ManagerState } from './state.js';
@@ -43,7 +44,7 @@ import { Suspicion } from './suspicion.js';
  */
 const incarnationsSkipped = 1000;
 /** Of a member that has not registered with this manager yet. */
-const unknownOrigin = { hostLabel: '', disk: { clusterId: '', slots: [], clockUs: 0 } } as const;
+const unknownOrigin = { disk: { clusterId: '', slots: [], clockUs: 0 } } as const;
 /**
  * With disks, deaths are gathered for this long: when all nodes of a slot die at once, all of them may bring it back,
  * not only those that were seen to die last (D3).
@@ -65,14 +66,13 @@ export interface ManagerCoreOptions {
 }
 
 export class ManagerCore {
-  readonly settings: ClusterSettings;
   readonly clusterId: string;
   readonly #ports: ManagerPorts;
   readonly #timings: ManagerTimings;
   readonly #nodeCount: number;
-  readonly #respawnEnabled: boolean;
   readonly #address: ClusterStatus['manager'];
   readonly #roster = new Roster();
+  readonly #administration: Administration;
   readonly #planner: Planner;
   readonly #recovery: Recovery;
   readonly #knownNodes = new Map<number, KnownNode>();
@@ -95,15 +95,13 @@ export class ManagerCore {
     const { restored = null, timings = managerTimings } = options;
     this.#ports = options.ports;
     this.#timings = timings;
-    this.#respawnEnabled = options.respawn;
     this.#address = options.address;
-    this.#respawner = new Respawner(options.ports, timings);
-    this.settings = restored?.settings ?? options.settings;
+    this.#respawner = new Respawner(options, timings, this.#roster);
     this.clusterId = restored?.clusterId ?? options.clusterId;
     this.#nodeCount = restored?.nodeCount ?? options.nodeCount;
+    this.#administration = this.#newAdministration(options, restored);
     this.#suspicion = new Suspicion(options.ports, timings, this.#roster, () => ++this.#rid);
-    const register = this.#onRegister.bind(this);
-    this.#heirs = new Heirs(this.#roster, register);
+    this.#heirs = new Heirs(this.#roster, this.#onRegister.bind(this));
     this.#leases = new Leases(options.ports, this.#roster, this.settings.leaseMs);
     this.#recovery = new Recovery({
       durability: this.settings.durability,
@@ -115,9 +113,11 @@ export class ManagerCore {
     this.#planner = new Planner({
       roster: this.#roster,
       recovery: this.#recovery,
+      intent: this.#administration.intent,
       nodeCount: this.#nodeCount,
-      nowMs: () => this.#ports.nowMs(),
-      isExpectedBack: (id) => this.#isExpectedBack(id),
+      nowMs: () => options.ports.nowMs(),
+      isExpectedBack: (id) => this.#respawner.isExpectedBack(id),
+      placeCount: () => this.#administration.places().length,
       onSlotsLost: (slots, partly, epoch) => {
         this.#ports.log('error', describeLoss(slots, partly, epoch));
       },
@@ -136,6 +136,37 @@ export class ManagerCore {
     if (restored !== null) this.#restore(restored);
   }
 
+  #newAdministration(options: ManagerCoreOptions, restored: ManagerState | null): Administration {
+    return new Administration({
+      ...options,
+      timings: this.#timings,
+      restored,
+      nodeCount: this.#nodeCount,
+      roster: this.#roster,
+      knownNodes: this.#knownNodes,
+      isCreated: () => this.map !== null,
+      isSettled: (map, slot) => this.#planner.isSettled(map, slot),
+      dismissed: (id) => {
+        this.#respawner.cancel(id);
+      },
+      // In memory nothing ever waits for a node that could bring data back.
+      acceptLoss: () => {
+        const slots = this.#recovery.acceptLoss();
+        this.#reconcile();
+        return { ok: true, slots };
+      },
+      save: () => this.#publisher.save(),
+      reconcile: () => {
+        this.#reconcile();
+      },
+    });
+  }
+
+  /** As the next map will have them. */
+  get settings(): ClusterSettings {
+    return this.#administration.intent.settings;
+  }
+
   /** The published map; null before the cluster is created. */
   get map(): ClusterMap | null {
     return this.#publisher.map;
@@ -150,11 +181,11 @@ export class ManagerCore {
   /** Forks the nodes of a new cluster, or those of a restored one that have no member. */
   start(): void {
     this.#publisher.reserve();
-    for (let id = 0; id < this.#nodeCount; id++) {
+    for (let id = 0; id < this.#nodeCount; id++)
       if (!this.#knownNodes.has(id)) this.#knownNodes.set(id, { id, spawned: true, pid: 0 });
-      const known = this.#knownNodes.get(id);
-      if (known?.spawned === true && !this.#roster.members.has(id)) this.#ports.spawn(id);
-    }
+    const known = [...this.#knownNodes.values()].sort((a, b) => a.id - b.id);
+    for (const { id, spawned, drained } of known)
+      if (spawned && drained !== true && !this.#roster.members.has(id)) this.#ports.spawn(id);
     this.#reconcile();
   }
 
@@ -171,7 +202,8 @@ export class ManagerCore {
     this.#publisher.restore(state, map);
     this.#nextIncarnation = state.nextIncarnation + incarnationsSkipped;
     for (const known of state.knownNodes) this.#knownNodes.set(known.id, known);
-    this.#recovery.restore(state.awaited);
+    this.#recovery.restore(state.awaited ?? []);
+    this.#administration.restore(state);
     if (map === null) return;
     for (const node of map.nodes) {
       const pid = this.#knownNodes.get(node.id)?.pid ?? 0;
@@ -223,29 +255,15 @@ export class ManagerCore {
         link.send({ type: MessageType.reportAck, rid: message.rid, epoch: this.map?.epoch ?? 0 });
         this.#suspicion.onReport(link, message);
         return;
-      case MessageType.getMap: {
-        const map = this.map;
-        const data = map !== null && map.epoch > message.newerThan ? map.toData() : null;
-        link.send({ type: MessageType.map, rid: message.rid, map: data });
+      case MessageType.slotLoads:
+        this.#administration.onSlotLoads(message);
         return;
-      }
-      case MessageType.query:
-        this.#onQuery(link, message.rid, message.key);
-        return;
-      case MessageType.status:
-        link.send({ type: MessageType.statusResult, rid: message.rid, json: JSON.stringify(this.status()) });
+      case MessageType.admin:
+        this.#administration.onMessage(link, message);
         return;
       default:
-        throw new ProtocolError(`message type ${message.type} is not a request to a manager`);
+        answerQuery(link, message, this.map, () => this.status());
     }
-  }
-
-  /** Key to K replicas, primary first: if the primary fails, the next one takes over. */
-  #onQuery(link: Link, rid: number, key: string): void {
-    const map = this.map;
-    const slot = map?.slotOf(key) ?? 0;
-    const replicas = map?.slot(slot).replicas ?? [];
-    link.send({ type: MessageType.queryResult, rid, epoch: map?.epoch ?? 0, slot, replicas });
   }
 
   status(): ClusterStatus {
@@ -254,6 +272,7 @@ export class ManagerCore {
       map: this.map,
       members: this.#roster.members,
       knownNodes: this.#knownNodes,
+      leavingId: this.#administration.intent.leavingId,
       manager: this.#address,
       nowMs: this.#ports.nowMs(),
     });
@@ -266,27 +285,30 @@ export class ManagerCore {
     const member = this.#roster.members.get(message.nodeId);
     const map = this.map;
     if (member?.incarnation !== message.incarnation) {
-      this.#sendRemoved(link, message.incarnation);
+      this.#sendRemoved(link, message);
       return;
     }
     if (map === null) return;
     if (!this.#leases.onHeartbeat(member, link, message, map.epoch, this.#publisher.isBusy)) return;
     if (message.epoch < map.epoch) link.send({ type: MessageType.map, rid: 0, map: map.toData() });
     if (this.#publisher.plan !== null) this.#sendFence(this.#publisher.plan, member.id);
+    this.#administration.tasks.onHeartbeat(member, link, map);
   }
 
   // --- joining and leaving ---------------------------------------------------------------------------------------
 
   #onRegister(link: Link, message: RegisterMessage): void {
-    const id = message.nodeId >= 0 ? message.nodeId : this.#freeId();
+    const id = message.nodeId >= 0 ? message.nodeId : this.#administration.freeId();
     const member = this.#roster.members.get(id);
     if (message.incarnation !== 0) {
       const isMember = member?.incarnation === message.incarnation && isSameProcess(member, message);
       if (isMember) this.#reattach(member, link, message);
-      else this.#sendRemoved(link, message.incarnation);
+      else this.#sendRemoved(link, message);
       return;
     }
-    if (this.#stopping || this.#heirs.isDead(message, this.#ports.nowMs())) return;
+    if (this.#administration.isDrained(id)) link.send({ type: MessageType.stop });
+    if (this.#administration.isDrained(id) || this.#stopping) return;
+    if (this.#heirs.isDead(message, this.#ports.nowMs())) return;
     if (!this.#publisher.isReserved) {
       this.#heirs.wait(link, message);
       return;
@@ -304,27 +326,22 @@ export class ManagerCore {
       this.#forget(member);
     }
     const known = this.#knownNodes.get(id);
-    this.#knownNodes.set(id, { id, spawned: known?.spawned ?? false, pid: message.pid });
-    const { host, port, pid } = message;
+    const { host, port, pid, hostLabel } = message;
+    this.#knownNodes.set(id, { id, spawned: known?.spawned ?? false, pid, hostLabel });
     if (known?.spawned === true) this.#ports.watch(id, pid);
-    const identity = { id, incarnation: this.#nextIncarnation++, host, port, pid };
+    const incarnation = this.#nextIncarnation++;
+    const identity = { id, incarnation, host, port, pid };
     this.#roster.members.set(id, newMember(identity, message, link, this.#ports.nowMs()));
-    const life = `incarnation ${identity.incarnation}`;
-    this.#ports.log('info', `node ${id}: joins as ${life}, ${host}:${port}, pid ${pid}`);
+    this.#ports.log('info', `node ${id}: joins as incarnation ${incarnation}, ${host}:${port}, pid ${pid}`);
     if (this.map === null) this.#earlyRegistrations.set(id, { link, rid: message.rid });
     else this.#welcome(id, link, message.rid, this.map);
     this.#reconcile();
   }
 
-  /** M6: that incarnation is over; whoever had it joins anew. */
-  #sendRemoved(link: Link, incarnation: number): void {
-    link.send({ type: MessageType.removed, incarnation, epoch: this.map?.epoch ?? 0 });
-  }
-
-  #freeId(): number {
-    let id = this.#nodeCount;
-    while (this.#knownNodes.has(id) || this.#roster.members.has(id)) id++;
-    return id;
+  /** M6: that incarnation is over; whoever had it joins anew, unless it was taken out for good. */
+  #sendRemoved(link: Link, { nodeId, incarnation }: HeartbeatMessage | RegisterMessage): void {
+    if (this.#administration.isDrained(nodeId)) link.send({ type: MessageType.stop });
+    else link.send({ type: MessageType.removed, incarnation, epoch: this.map?.epoch ?? 0 });
   }
 
   #welcome(id: number, link: Link, rid: number, map: ClusterMap): void {
@@ -349,14 +366,16 @@ export class ManagerCore {
     const member = this.#roster.members.get(nodeId);
     const nowMs = this.#ports.nowMs();
     this.#heirs.onProcessExit(nodeId, pid, nowMs);
-    const upMs = member?.pid === pid ? nowMs - member.joinedAtMs : 0;
+    const isOrdered = this.#administration.tasks.isBeingRestarted(nodeId);
+    const upMs = isOrdered ? Infinity : member?.pid === pid ? nowMs - member.joinedAtMs : 0;
     if (member?.pid === pid) {
       this.#ports.log('warn', `node ${nodeId}: process ${pid} has ended`);
       this.#forget(member);
     }
     // Who was told to end because another process has its id is not started again.
     const isTaken = member !== undefined && member.pid !== pid && member.link !== null;
-    if (this.#knownNodes.get(nodeId)?.spawned === true && this.#respawnEnabled && !isTaken) {
+    const isOurs = this.#knownNodes.get(nodeId)?.spawned === true && !this.#administration.isDrained(nodeId);
+    if (isOurs && this.#respawner.isEnabled && !isTaken) {
       const pauseMs = this.#respawner.schedule(nodeId, upMs);
       this.#ports.log('info', `node ${nodeId}: starting again in ${Math.round(pauseMs)} ms`);
     }
@@ -367,32 +386,14 @@ export class ManagerCore {
 
   #forget(member: Member): void {
     this.#earlyRegistrations.delete(member.id);
+    this.#administration.loads.forget(member.id);
     this.#roster.forget(member, this.#ports.nowMs());
-  }
-
-  /** Its place is kept for a while if another life of it is under way, or it is only silent. */
-  #isExpectedBack(id: number): boolean {
-    const { rejoinGraceMs } = this.#timings;
-    const lostMs = this.#ports.nowMs() - (this.#roster.lostAtMs.get(id) ?? -Infinity);
-    if (lostMs >= rejoinGraceMs) return false;
-    return (
-      this.#roster.members.has(id) || (this.#respawnEnabled && this.#respawner.isExpected(id, rejoinGraceMs))
-    );
   }
 
   // --- copies and fences -------------------------------------------------------------------------------------------
 
-  /** M5: counts only for the same joining, and only from the learner itself. */
   #onCopyDone(link: Link, message: CopyDoneMessage): void {
-    const member = this.#roster.members.get(message.nodeId);
-    const map = this.map;
-    if (map === null || member?.incarnation !== message.incarnation || member.link !== link) return;
-    for (const [slot, joinedAt] of message.slots) {
-      if (slot >= map.slots.length || !map.slot(slot).learners.includes(member.id)) continue;
-      if (map.joinedAt(slot, member.id) !== joinedAt) continue;
-      this.#roster.noteCopied(slot, member.id);
-    }
-    this.#reconcile();
+    if (this.map !== null && this.#roster.onCopyDone(link, message, this.map)) this.#reconcile();
   }
 
   #sendFence(plan: FencePlan, nodeId: number): void {
@@ -416,10 +417,10 @@ export class ManagerCore {
     this.#reconcileAtMs = Infinity;
     const { map, mustPublish } = this.#publisher;
     this.#reconciledAtMs = this.#ports.nowMs();
-    const next = map === null ? this.#planner.first(this.clusterId, this.settings) : this.#planner.next(map);
+    if (map !== null) this.#administration.tasks.advance(map);
+    const next = map === null ? this.#planner.first(this.clusterId) : this.#planner.next(map);
     if (next !== null) this.#publisher.publish(next);
-    else if (map !== null && mustPublish)
-      this.#publisher.publish(this.#planner.after(map, map.epoch + 1, []));
+    else if (map !== null && mustPublish) this.#publisher.publish(this.#planner.after(map, map.epoch + 1));
     else if (map !== null) this.#moveOn(map);
   }
 
@@ -437,8 +438,8 @@ export class ManagerCore {
   #persist(state: Pick<ManagerState, 'serial' | 'map' | 'fencing'>): void {
     this.#ports.persist({
       ...state,
+      ...this.#administration.toState(),
       clusterId: this.clusterId,
-      settings: this.settings,
       nodeCount: this.#nodeCount,
       awaited: this.#recovery.state(),
       nextIncarnation: this.#nextIncarnation,
@@ -449,6 +450,7 @@ export class ManagerCore {
   /** The state of that serial survives this process. */
   onPersisted(serial: number): void {
     this.#publisher.onPersisted(serial);
+    this.#administration.onPersisted(serial);
   }
 
   /** M7: to every node and client that is connected. */
@@ -459,6 +461,7 @@ export class ManagerCore {
     }
     this.#recovery.onPublished();
     this.#roster.keepCopied((slot, id) => map.slot(slot).learners.includes(id));
+    this.#administration.onPublished(map);
     for (const [id, { link, rid }] of this.#earlyRegistrations) this.#welcome(id, link, rid, map);
     this.#earlyRegistrations.clear();
     const message = { type: MessageType.map, rid: 0, map: map.toData() };

@@ -11,8 +11,6 @@ export interface Member {
   readonly host: string;
   readonly port: number;
   readonly pid: number;
-  /** Nodes with the same label share a fate; '': it stands alone. */
-  readonly hostLabel: string;
   /** Slots its disk held whole when it registered, with their epochs of joining. */
   diskSlots: ReadonlyMap<number, number>;
   /** Microseconds: the latest write on its disk then. */
@@ -38,13 +36,12 @@ export interface Member {
 
 export function newMember(
   identity: Pick<Member, 'id' | 'incarnation' | 'host' | 'port' | 'pid'>,
-  { hostLabel, disk }: Pick<RegisterMessage, 'hostLabel' | 'disk'>,
+  { disk }: Pick<RegisterMessage, 'disk'>,
   link: Link | null,
   nowMs: number,
 ): Member {
   return {
     ...identity,
-    hostLabel,
     diskSlots: new Map(disk.slots),
     diskClockUs: disk.clockUs,
     link,

@@ -1,10 +1,11 @@
 /**
  * Which node shall hold which slot: pure functions from a map and the set of usable nodes to the next assignment.
  *
- * The home of slot s in a cluster created with N nodes is s mod N and its successors, K in all. While a home node is
- * away its place is taken by the next usable successor; when it is back it becomes a learner, then full again, and
- * the substitute leaves. One step of a slot is one of: add learners, drop learners, promote, put in order, or remove
- * a surplus replica - only the last needs its node fenced first (M4).
+ * Every slot has its base: an explicit target that an administrator's task has given it, or else its homes, which are
+ * node s mod N and its successors, K in all, in a cluster created with N nodes. While a node of the base is away its
+ * place is taken by another; when it is back it becomes a learner, then full again, and the substitute leaves. One
+ * step of a slot is one of: add learners, drop learners, promote, put in order, or remove a surplus replica - only the
+ * last needs its node fenced first (M4).
  */
 import type { SlotAssignment } from '../../protocol/cluster-map.js';
 
@@ -15,21 +16,47 @@ export interface Candidates {
   readonly usable: ReadonlySet<number>;
   /** Away, but expected back within moments: their places are kept. */
   readonly expected: ReadonlySet<number>;
+  /** Nodes of one label share a fate; '': stands alone. */
+  readonly labelOf: (nodeId: number) => string;
 }
 
-/** The K nodes (or fewer) that shall hold the slot, primary first. */
-export function desiredReplicas(
+/** Who may take the place of an absent home, in order: its successors, then the nodes that joined later. */
+export function homeSubstitutes(slot: number, homeCount: number, ring: readonly number[]): number[] {
+  return ring.map((id, i) => (i < homeCount ? (ring[(slot + i) % homeCount] ?? id) : id));
+}
+
+/**
+ * Who may take the place of an absent node of an explicit target: whoever does so already, then the others, beginning
+ * with another one for each slot.
+ */
+export function targetSubstitutes(
   slot: number,
-  homeCount: number,
-  replicas: number,
-  candidates: Candidates,
+  present: readonly number[],
+  ring: readonly number[],
 ): number[] {
-  const { ring, usable, expected } = candidates;
-  const desired: number[] = [];
-  for (let i = 0; i < ring.length && desired.length < replicas; i++) {
-    // Home nodes by the rule s mod N; nodes that joined later come after all of them.
-    const id = i < homeCount ? ring[(slot + i) % homeCount] : ring[i];
-    if (id !== undefined && (usable.has(id) || expected.has(id))) desired.push(id);
+  return [...present, ...ring.map((id, i) => ring[(slot + i) % ring.length] ?? id)];
+}
+
+/**
+ * The nodes that shall hold the slot, primary first: those of its base, and substitutes for the absent ones. No two
+ * on hosts of one label, unless the base has them so or there are no others.
+ */
+export function desiredReplicas(
+  base: readonly number[],
+  substitutes: readonly number[],
+  count: number,
+  { usable, expected, labelOf }: Candidates,
+): number[] {
+  const isAble = (id: number): boolean => usable.has(id) || expected.has(id);
+  const desired = base.filter(isAble).slice(0, count);
+  const labels = new Set(desired.map(labelOf).filter((label) => label !== ''));
+  for (const mayShareLabel of [false, true]) {
+    for (const id of substitutes) {
+      if (desired.length >= count) return desired;
+      if (!isAble(id) || desired.includes(id) || (labels.has(labelOf(id)) && !mayShareLabel)) continue;
+      desired.push(id);
+      if (labelOf(id) !== '') labels.add(labelOf(id));
+    }
   }
   return desired;
 }

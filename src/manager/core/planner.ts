@@ -8,11 +8,15 @@
 import { ClusterMap, newSlot } from '../../protocol/cluster-map.js';
 import type { MemberNode, SlotAssignment } from '../../protocol/cluster-map.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
+import { rebalanced } from './balance.js';
 import type { Departure } from './fencing.js';
+import type { Intent } from './intent.js';
 import {
   desiredReplicas,
+  homeSubstitutes,
   stepFreely,
   surplusReplicas,
+  targetSubstitutes,
   withMembers,
   withoutNode,
   withPromoted,
@@ -25,11 +29,14 @@ import type { Roster } from './roster.js';
 export interface PlannerOptions {
   readonly roster: Roster;
   readonly recovery: Recovery;
+  readonly intent: Intent;
   /** How many nodes the cluster was created with: they are the homes. */
   readonly nodeCount: number;
   readonly nowMs: () => number;
   /** Whether a lost node's place is still kept for it. */
   readonly isExpectedBack: (nodeId: number) => boolean;
+  /** How many nodes may hold slots, those included that are away for a moment. */
+  readonly placeCount: () => number;
   /** Slots lost all their full replicas; `partly`: their learners go on with the part they have (M6). */
   readonly onSlotsLost: (slots: readonly number[], partly: boolean, epoch: number) => void;
 }
@@ -45,34 +52,62 @@ export class Planner {
   }
 
   /** Epoch 1, once every node of the new cluster is there; null before. */
-  first(clusterId: string, settings: ClusterSettings): ClusterMap | null {
-    const { nodeCount, roster } = this.#options;
+  first(clusterId: string): ClusterMap | null {
+    const { nodeCount, roster, intent } = this.#options;
+    const { settings } = intent;
     const nodes: MemberNode[] = roster.memberNodes().filter((node) => node.id < nodeCount);
     if (nodes.length < nodeCount) return null;
     const ids = nodes.map((node) => node.id);
-    const candidates = { ring: ids, usable: new Set(ids), expected: new Set<number>() };
-    const slots = Array.from({ length: settings.slotCount }, (_, slot) =>
-      newSlot(desiredReplicas(slot, nodeCount, settings.replicas, candidates), 1),
-    );
+    this.#spreadOverHosts(ids);
+    const slots = Array.from({ length: settings.slotCount }, (_, slot) => newSlot(intent.target(slot), 1));
     return new ClusterMap({ clusterId, epoch: 1, settings, nodes, slots });
   }
 
+  /** Where the home rule would put replicas of a slot on one host though there are others, it holds for no slot. */
+  #spreadOverHosts(nodes: readonly number[]): void {
+    const { intent } = this.#options;
+    const { replicas, slotCount } = intent.settings;
+    const labels = new Set(nodes.map((id) => intent.labelOf(id) || id));
+    const targets = Array.from({ length: slotCount }, (_, slot) => intent.target(slot));
+    const isSpread = (ids: readonly number[]): boolean =>
+      new Set(ids.map((id) => intent.labelOf(id) || id)).size >= Math.min(replicas, labels.size);
+    if (targets.every(isSpread)) return;
+    intent.targets = rebalanced({ targets, nodes, replicas, labelOf: (id) => intent.labelOf(id) });
+  }
+
   #candidates(): Candidates {
-    const { roster, nodeCount, isExpectedBack } = this.#options;
+    const { roster, nodeCount, isExpectedBack, intent } = this.#options;
     const later = [...roster.members.keys()].filter((id) => id >= nodeCount).sort((a, b) => a - b);
     const ring = [...Array(nodeCount).keys(), ...later];
     const usable = new Set<number>();
     const expected = new Set<number>();
     for (const id of ring) {
       const isPresent = roster.members.has(id) && !roster.lapsed.has(id) && !roster.isolatedUntilMs.has(id);
-      if (isPresent) usable.add(id);
+      // Being restarted: its places are kept. A place that only it can hold is given to another first.
+      if (id === intent.restartingId) {
+        if (intent.settings.replicas > 1) expected.add(id);
+      } else if (isPresent) usable.add(id);
       else if (isExpectedBack(id)) expected.add(id);
     }
-    return { ring, usable, expected };
+    return { ring, usable, expected, labelOf: (id) => intent.labelOf(id) };
   }
 
-  #desired(slot: number, map: ClusterMap, candidates: Candidates): number[] {
-    return desiredReplicas(slot, this.#options.nodeCount, map.settings.replicas, candidates);
+  #desired(slot: number, present: SlotAssignment, candidates: Candidates): number[] {
+    const { nodeCount, intent } = this.#options;
+    const substitutes = intent.hasTargets
+      ? targetSubstitutes(slot, [...present.replicas, ...present.learners], candidates.ring)
+      : homeSubstitutes(slot, nodeCount, candidates.ring);
+    const base = intent.target(slot);
+    const able = substitutes.filter((id) => !intent.isBarred(id));
+    return desiredReplicas(base, able, intent.count(slot), candidates);
+  }
+
+  /** The slot is as it shall be, as far as the nodes that are there allow. */
+  isSettled(map: ClusterMap, slot: number): boolean {
+    const { replicas, learners } = map.slot(slot);
+    const desired = this.#desired(slot, map.slot(slot), this.#candidates());
+    const isSame = desired.length === replicas.length && desired.every((id, i) => id === replicas[i]);
+    return isSame && learners.length === 0;
   }
 
   /**
@@ -80,7 +115,8 @@ export class Planner {
    * Forgets lapsed members that hold nothing any more.
    */
   next(map: ClusterMap): ClusterMap | null {
-    const { roster, nowMs } = this.#options;
+    const { roster, nowMs, intent } = this.#options;
+    const { settings } = intent;
     const epoch = map.epoch + 1;
     const candidates = this.#candidates();
     this.#lostPartly = [];
@@ -96,10 +132,11 @@ export class Planner {
     }
     const nodes = roster.memberNodes();
     const isSame =
+      isSameSettings(settings, map.settings) &&
       slots.every((slot, i) => slot === map.slots[i]) &&
       nodes.length === map.nodes.length &&
       nodes.every((node) => map.node(node.id)?.incarnation === node.incarnation);
-    return isSame ? null : new ClusterMap({ ...map.toData(), epoch, nodes, slots });
+    return isSame ? null : new ClusterMap({ ...map.toData(), settings, epoch, nodes, slots });
   }
 
   #nextSlot(
@@ -109,7 +146,7 @@ export class Planner {
     epoch: number,
     candidates: Candidates,
   ): SlotAssignment {
-    const desired = this.#desired(index, map, candidates);
+    const desired = this.#desired(index, slot, candidates);
     let next = this.#withoutTheGone(map, slot, epoch);
     for (const id of this.#options.roster.copied.get(index) ?? []) {
       if (next.learners.includes(id)) next = withPromoted(next, id, epoch);
@@ -155,27 +192,49 @@ export class Planner {
     return withMembers(slot, successors, [], epoch);
   }
 
-  /** Replicas that shall leave, for good reason: others have taken over, or nobody can reach them. */
+  /** Replicas that shall leave, for good reason: others have taken over, nobody can reach them, they must restart. */
   departures(map: ClusterMap): Departure[] {
-    const { isolatedUntilMs } = this.#options.roster;
+    const { roster, intent } = this.#options;
+    const { isolatedUntilMs } = roster;
     const candidates = this.#candidates();
+    const restartingId = this.#mayRestart(map, candidates) ? intent.restartingId : -1;
     const departures: Departure[] = [];
     map.slots.forEach((slot, index) => {
-      const leaving = new Set(surplusReplicas(slot, this.#desired(index, map, candidates)));
+      const desired = this.#desired(index, slot, candidates);
+      // With too few nodes left nobody is surplus: a slot that moves keeps as many replicas as it can have.
+      const isShort = desired.length < Math.min(intent.count(index), slot.replicas.length);
+      const leaving = new Set(isShort ? [] : surplusReplicas(slot, desired));
       const hasSound = slot.replicas.some((id) => candidates.usable.has(id));
       if (hasSound) for (const id of slot.replicas) if (isolatedUntilMs.has(id)) leaving.add(id);
+      if (slot.replicas.includes(restartingId)) leaving.add(restartingId);
       for (const nodeId of leaving) departures.push({ slot: index, nodeId });
     });
     return departures;
   }
 
+  /** Every slot has all its replicas, and they answer: then each can do without one for a while. */
+  #mayRestart(map: ClusterMap, { usable }: Candidates): boolean {
+    const { intent, placeCount } = this.#options;
+    const { restartingId, settings } = intent;
+    if (restartingId < 0 || settings.replicas < 2) return false;
+    return map.slots.every(({ replicas, learners }, slot) => {
+      const others = replicas.filter((id) => usable.has(id)).length;
+      const wanted = Math.min(intent.count(slot), placeCount()) - 1;
+      return learners.length === 0 && others >= Math.max(1, wanted);
+    });
+  }
+
   /** The map once the leaving nodes are fenced. */
-  after(map: ClusterMap, epoch: number, departures: readonly Departure[]): ClusterMap {
+  after(map: ClusterMap, epoch: number, departures: readonly Departure[] = []): ClusterMap {
     const slots = [...map.slots];
     for (const { slot, nodeId } of departures)
       slots[slot] = withoutNode(slots[slot] ?? map.slot(slot), nodeId, epoch);
     return new ClusterMap({ ...map.toData(), epoch, slots });
   }
+}
+
+function isSameSettings(a: ClusterSettings, b: ClusterSettings): boolean {
+  return a.replicas === b.replicas && a.copyBytesPerSecondMax === b.copyBytesPerSecondMax;
 }
 
 /** One line of the failover story, a minor one if it is but some slots on their way. */

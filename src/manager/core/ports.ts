@@ -33,6 +33,8 @@ export interface ManagerTimings {
   readonly respawnMsMax: number;
   /** A node that has been up for this long begins anew with the shortest back-off. */
   readonly respawnForgiveMs: number;
+  /** How many slots an administrator's task moves at once. */
+  readonly stepsAtOnceMax: number;
 }
 
 export const managerTimings: ManagerTimings = {
@@ -43,4 +45,5 @@ export const managerTimings: ManagerTimings = {
   respawnMsMin: 150,
   respawnMsMax: 10_000,
   respawnForgiveMs: 10_000,
+  stepsAtOnceMax: 16,
 };

@@ -48,6 +48,14 @@ export class Publisher {
     this.#options.persist({ serial: this.#serial, map, fencing: this.#mustPublish });
   }
 
+  /** Saves what else the state has, as it is now. @returns its serial */
+  save(): number {
+    const map = (this.#next ?? this.#map)?.toData() ?? null;
+    const isFencing = this.#next === null && (this.#plan !== null || this.#mustPublish);
+    this.#options.persist({ serial: ++this.#serial, map, fencing: isFencing });
+    return this.#serial;
+  }
+
   get isReserved(): boolean {
     return this.#savedSerial >= this.#reservedSerial;
   }

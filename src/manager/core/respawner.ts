@@ -1,5 +1,6 @@
 /** When a dead node gets its next life: at once the first time, then with exponential back-off and jitter. */
 import type { ManagerPorts, ManagerTimings } from './ports.js';
+import type { Roster } from './roster.js';
 
 interface Respawn {
   failures: number;
@@ -10,11 +11,20 @@ interface Respawn {
 export class Respawner {
   readonly #ports: ManagerPorts;
   readonly #timings: ManagerTimings;
+  readonly #roster: Roster;
+  readonly isEnabled: boolean;
   readonly #nodes = new Map<number, Respawn>();
 
-  constructor(ports: ManagerPorts, timings: ManagerTimings) {
+  /** @param options `respawn`: whether it is to do anything at all */
+  constructor(
+    { ports, respawn }: { readonly ports: ManagerPorts; readonly respawn: boolean },
+    timings: ManagerTimings,
+    roster: Roster,
+  ) {
     this.#ports = ports;
+    this.isEnabled = respawn;
     this.#timings = timings;
+    this.#roster = roster;
   }
 
   /** @param upMs how long the last life lasted. @returns the pause before the next, in milliseconds. */
@@ -30,8 +40,16 @@ export class Respawner {
     return jittered;
   }
 
+  /** Its place is kept for a while if another life of it is under way, or it is only silent. */
+  isExpectedBack(nodeId: number): boolean {
+    const { rejoinGraceMs } = this.#timings;
+    const lostMs = this.#ports.nowMs() - (this.#roster.lostAtMs.get(nodeId) ?? -Infinity);
+    if (lostMs >= rejoinGraceMs) return false;
+    return this.#roster.members.has(nodeId) || (this.isEnabled && this.#isExpected(nodeId, rejoinGraceMs));
+  }
+
   /** Whether the node has been or will be started within that time. */
-  isExpected(nodeId: number, withinMs: number): boolean {
+  #isExpected(nodeId: number, withinMs: number): boolean {
     const respawn = this.#nodes.get(nodeId);
     return respawn !== undefined && (respawn.atMs === null || respawn.atMs - this.#ports.nowMs() <= withinMs);
   }

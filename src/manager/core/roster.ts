@@ -3,7 +3,8 @@
  * run out, whom their fellows cannot reach, which copies are done. Events write these notes; the planner derives the
  * next map from them.
  */
-import type { MemberNode } from '../../protocol/cluster-map.js';
+import type { ClusterMap, MemberNode } from '../../protocol/cluster-map.js';
+import type { CopyDoneMessage, Link } from '../../protocol/messages.js';
 import type { Member } from './members.js';
 
 export class Roster {
@@ -38,9 +39,17 @@ export class Roster {
     return undefined;
   }
 
-  noteCopied(slot: number, nodeId: number): void {
-    const copied = this.copied.get(slot) ?? new Set<number>();
-    this.copied.set(slot, copied.add(nodeId));
+  /** M5: counts only for the same joining, and only from the learner itself. @returns whether it is one. */
+  onCopyDone(link: Link, { nodeId, incarnation, slots }: CopyDoneMessage, map: ClusterMap): boolean {
+    const member = this.members.get(nodeId);
+    if (member?.incarnation !== incarnation || member.link !== link) return false;
+    for (const [slot, joinedAt] of slots) {
+      if (slot >= map.slots.length || !map.slot(slot).learners.includes(nodeId)) continue;
+      if (map.joinedAt(slot, nodeId) !== joinedAt) continue;
+      const copied = this.copied.get(slot) ?? new Set<number>();
+      this.copied.set(slot, copied.add(nodeId));
+    }
+    return true;
   }
 
   /** Notes on copies that no longer concern a learner are dropped. */

@@ -1,4 +1,5 @@
 /** What a manager must know again after a restart. Everything else it learns from the nodes. */
+import type { TaskProgress } from '../../protocol/admin.js';
 import type { ClusterMapData } from '../../protocol/cluster-map.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 
@@ -9,6 +10,38 @@ export interface KnownNode {
   readonly spawned: boolean;
   /** Process id of its last life, 0: unknown. Meaningful on the manager's own host only. */
   readonly pid: number;
+  /** As it last registered; absent or '': it stands alone. */
+  readonly hostLabel?: string;
+  /** Taken out of the cluster for good: neither started nor admitted again. */
+  readonly drained?: boolean;
+}
+
+/** One slot of a task: where it shall be. */
+export interface TargetStep {
+  readonly slot: number;
+  /** Node ids, primary first. */
+  readonly target: readonly number[];
+  /** Keys and values that must be copied for it, as far as known when the task began. */
+  readonly bytes: number;
+}
+
+/** What an administrator has asked for, and how far it is. One that is done stays, to be told of. */
+export interface TaskState {
+  readonly task: TaskProgress['task'];
+  readonly isDone: boolean;
+  /** Not begun yet, in order. */
+  readonly steps: readonly TargetStep[];
+  /** Begun: their targets are in force, and not reached yet. */
+  readonly moving: readonly TargetStep[];
+  /** Steps in all, or nodes to restart. */
+  readonly total: number;
+  readonly bytesTotal: number;
+  /** Whom a drain empties; -1: nobody. */
+  readonly nodeId: number;
+  /** Who is still to be restarted, each with the process that must end. */
+  readonly restarts: readonly (readonly [nodeId: number, pid: number])[];
+  /** `copyBytesPerSecondMax` to go back to at the end; null: the task has set none. */
+  readonly copyBytesPerSecondBefore: number | null;
 }
 
 /** A slot without any full replica, and its last ones with their epochs of joining (D3). */
@@ -30,6 +63,12 @@ export interface ManagerState {
   readonly map: ClusterMapData | null;
   /** Some node may have been fenced for an epoch that was never published: publish one after a restart (M4). */
   readonly fencing: boolean;
-  /** Slots that wait for a disk to come back. */
-  readonly awaited: readonly AwaitedSlot[];
+  /** Slots that wait for a disk to come back; absent: none. */
+  readonly awaited?: readonly AwaitedSlot[];
+  /** `settings.replicas` at creation; absent: nobody has changed it since. */
+  readonly replicasAtCreation?: number;
+  /** By slot: who shall hold it, primary first. Absent or empty: every slot is where the home rule says. */
+  readonly targets?: readonly (readonly number[])[];
+  /** Absent or null: none was ever begun. */
+  readonly task?: TaskState | null;
 }

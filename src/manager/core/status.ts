@@ -10,13 +10,16 @@ export interface StatusSource {
   readonly map: ClusterMap | null;
   readonly members: ReadonlyMap<number, Member>;
   readonly knownNodes: ReadonlyMap<number, KnownNode>;
+  /** The node that is being drained; -1: none. */
+  readonly leavingId: number;
   readonly manager: ClusterStatus['manager'];
   readonly nowMs: number;
 }
 
 export function statusOf(source: StatusSource): ClusterStatus {
   const { settings, map, members, knownNodes } = source;
-  const ids = new Set([...knownNodes.keys(), ...members.keys()]);
+  const known = [...knownNodes.values()].filter(({ drained }) => drained !== true);
+  const ids = new Set([...known.map(({ id }) => id), ...members.keys()]);
   const slots = map?.slots ?? [];
   return {
     clusterId: map?.clusterId ?? '',
@@ -30,16 +33,18 @@ export function statusOf(source: StatusSource): ClusterStatus {
   };
 }
 
-function nodeStatus(id: number, { map, members, knownNodes, settings, nowMs }: StatusSource): NodeStatus {
+function nodeStatus(id: number, source: StatusSource): NodeStatus {
+  const { map, members, knownNodes, settings, nowMs, leavingId } = source;
   const member = members.get(id);
   const slots = map?.slots ?? [];
+  const state = stateOf(member, map, settings.leaseMs, nowMs);
   return {
     id,
     incarnation: member?.incarnation ?? 0,
     host: member?.host ?? '',
     port: member?.port ?? 0,
     pid: member?.pid ?? knownNodes.get(id)?.pid ?? 0,
-    state: stateOf(member, map, settings.leaseMs, nowMs),
+    state: state === 'up' && id === leavingId ? 'leaving' : state,
     primarySlots: slots.filter((slot) => slot.replicas[0] === id).length,
     replicaSlots: slots.filter((slot) => slot.replicas.includes(id)).length,
     keys: member?.keys ?? 0,

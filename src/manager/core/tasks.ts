@@ -1,0 +1,217 @@
+/**
+ * What administrators have asked for and takes a while: one task at a time, which goes on whoever asks. A task is
+ * nothing but explicit targets of slots, some in force and some to come, or a list of nodes to restart; all of it is
+ * part of the manager's state, and the planner does the rest. So it survives the end of any process, and a restarted
+ * manager just goes on.
+ *
+ * Only so many slots move at once: a step begins when an earlier one has reached its target, as far as the nodes that
+ * are there allow.
+ */
+import type { TaskProgress } from '../../protocol/admin.js';
+import type { ClusterMap } from '../../protocol/cluster-map.js';
+import { MessageType } from '../../protocol/messages.js';
+import type { Link } from '../../protocol/messages.js';
+import type { Intent } from './intent.js';
+import type { Member } from './members.js';
+import type { LogLevel } from './ports.js';
+import type { Roster } from './roster.js';
+import type { KnownNode, ManagerState, TaskState } from './state.js';
+import { isWhole } from './status.js';
+import type { TaskPlan } from './task-plans.js';
+
+export interface TasksOptions {
+  readonly roster: Roster;
+  readonly intent: Intent;
+  readonly knownNodes: Map<number, KnownNode>;
+  /** The slot is as it shall be, as far as the nodes that are there allow. */
+  readonly isSettled: (map: ClusterMap, slot: number) => boolean;
+  /** Nodes that may hold slots, in order of their ids. */
+  readonly places: () => readonly number[];
+  /** The node has been drained. */
+  readonly dismissed: (nodeId: number) => void;
+  /** How many slots a task moves at once. */
+  readonly stepsAtOnceMax: number;
+  readonly nowMs: () => number;
+  readonly log: (level: LogLevel, text: string) => void;
+}
+
+type Beginning = Partial<TaskState> & Pick<TaskState, 'task'>;
+
+export class Tasks {
+  readonly #options: TasksOptions;
+  #task: TaskState | null = null;
+
+  constructor(options: TasksOptions) {
+    this.#options = options;
+  }
+
+  restore({ targets, task }: ManagerState): void {
+    this.#options.intent.targets = targets ?? [];
+    this.#set(task ?? null);
+  }
+
+  get state(): TaskState | null {
+    return this.#task;
+  }
+
+  get isRunning(): boolean {
+    return this.#task?.isDone === false;
+  }
+
+  get progress(): TaskProgress | null {
+    const task = this.#task;
+    if (task === null) return null;
+    const { bytesTotal, total, steps, moving, restarts } = task;
+    const bytesLeft = [...steps, ...moving].reduce((sum, { bytes }) => sum + bytes, 0);
+    return {
+      task: task.task,
+      state: task.isDone ? 'done' : 'running',
+      done: total - steps.length - moving.length - restarts.length,
+      total,
+      bytesDone: bytesTotal - bytesLeft,
+      bytesTotal,
+    };
+  }
+
+  /** All the slots of a plan, a few at a time. @param mbPerSecond of copies in the whole cluster, about */
+  beginMoves(
+    task: TaskProgress['task'],
+    plan: TaskPlan,
+    { mbPerSecond, nodeId }: { readonly mbPerSecond?: number | undefined; readonly nodeId?: number },
+  ): void {
+    const { intent } = this.#options;
+    const { steps, targets, moves } = plan;
+    intent.targets = targets;
+    const copyBytesPerSecondBefore = mbPerSecond === undefined ? null : intent.settings.copyBytesPerSecondMax;
+    if (mbPerSecond !== undefined) {
+      // What one learner may copy: the nodes that receive anything share the whole.
+      const learners = new Set(moves.filter(({ to }) => to >= 0).map(({ to }) => to)).size;
+      const copyBytesPerSecondMax = Math.max(1, Math.floor((mbPerSecond * 1e6) / Math.max(1, learners)));
+      intent.settings = { ...intent.settings, copyBytesPerSecondMax };
+    }
+    const bytesTotal = steps.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#begin({
+      task,
+      steps,
+      total: steps.length,
+      bytesTotal,
+      copyBytesPerSecondBefore,
+      nodeId: nodeId ?? -1,
+    });
+  }
+
+  /** One node after the other, in that order. */
+  beginRestarts(nodeIds: readonly number[]): void {
+    const { members } = this.#options.roster;
+    const restarts = nodeIds.map((id) => [id, members.get(id)?.pid ?? 0] as const);
+    this.#begin({ task: 'restart-rolling', restarts, total: restarts.length });
+  }
+
+  #begin(beginning: Beginning): void {
+    const nothing = { steps: [], moving: [], restarts: [], total: 0, bytesTotal: 0, nodeId: -1 };
+    this.#set({ ...nothing, isDone: false, copyBytesPerSecondBefore: null, ...beginning });
+    this.#options.log('info', `${beginning.task}: begins, ${beginning.total ?? 0} steps`);
+  }
+
+  #set(task: TaskState | null): void {
+    const { intent } = this.#options;
+    this.#task = task;
+    intent.waiting.clear();
+    for (const { slot } of task?.steps ?? []) intent.waiting.add(slot);
+    intent.leavingId = task?.isDone === false ? task.nodeId : -1;
+    if (task?.restarts[0]?.[0] !== intent.restartingId) intent.restartingId = -1;
+  }
+
+  /** Takes the task as far as the published map allows; the next map is to be derived after it. */
+  advance(map: ClusterMap): void {
+    const task = this.#task;
+    if (task === null || task.isDone) return;
+    if (task.restarts.length > 0) this.#advanceRestart(map, task);
+    else this.#advanceMoves(map, task);
+  }
+
+  #advanceMoves(map: ClusterMap, task: TaskState): void {
+    const { intent, isSettled, stepsAtOnceMax } = this.#options;
+    const moving = task.moving.filter(({ slot }) => !isSettled(map, slot));
+    const begun = task.steps.slice(0, Math.max(0, stepsAtOnceMax - moving.length));
+    if (begun.length > 0) {
+      const targets = [...intent.targets];
+      for (const { slot, target } of begun) targets[slot] = target;
+      intent.targets = targets;
+    }
+    const steps = task.steps.slice(begun.length);
+    if (begun.length > 0 || moving.length < task.moving.length)
+      this.#set({ ...task, steps, moving: [...moving, ...begun] });
+    if (steps.length + moving.length + begun.length === 0 && this.#isEmpty(map, task.nodeId)) this.#finish();
+  }
+
+  /** The node is in no slot. */
+  #isEmpty(map: ClusterMap, nodeId: number): boolean {
+    return !map.slots.some(
+      ({ replicas, learners }) => replicas.includes(nodeId) || learners.includes(nodeId),
+    );
+  }
+
+  #finish(): void {
+    const { intent, log } = this.#options;
+    const task = this.#task;
+    if (task === null) return;
+    const before = task.copyBytesPerSecondBefore;
+    if (before !== null) intent.settings = { ...intent.settings, copyBytesPerSecondMax: before };
+    if (task.task === 'drain') this.#dismiss(task.nodeId);
+    this.#set({ ...task, isDone: true });
+    log('info', `${task.task}: done`);
+  }
+
+  /** A drained node is no member any more; when it next speaks up it is told to end. */
+  #dismiss(nodeId: number): void {
+    const { roster, knownNodes, nowMs, dismissed } = this.#options;
+    const known = knownNodes.get(nodeId);
+    if (known !== undefined) knownNodes.set(nodeId, { ...known, drained: true });
+    const member = roster.members.get(nodeId);
+    if (member !== undefined) roster.forget(member, nowMs());
+    dismissed(nodeId);
+  }
+
+  /**
+   * The first node of the list: off its slots once all of them are whole, then ended, started again by its own end, and
+   * whole again; then the next.
+   */
+  #advanceRestart(map: ClusterMap, task: TaskState): void {
+    const { intent, roster, log } = this.#options;
+    const [id, oldPid] = task.restarts[0] ?? [-1, 0];
+    const member = roster.members.get(id);
+    const isOld = member?.pid === oldPid;
+    const isWholeNow = this.#isWhole(map);
+    if (!isOld) intent.restartingId = -1;
+    if (!isOld && member?.admitted === true && isWholeNow) {
+      log('info', `node ${id}: restarted`);
+      this.#set({ ...task, restarts: task.restarts.slice(1) });
+      if (task.restarts.length === 1) this.#finish();
+    } else if (isOld && intent.restartingId < 0) {
+      if (isWholeNow) intent.restartingId = id;
+    } else if (isOld && intent.settings.replicas > 1 && !isWholeNow && !this.#isEmpty(map, id)) {
+      // Somebody else has failed before it was off its slots: it is needed.
+      intent.restartingId = -1;
+    }
+  }
+
+  /** Every slot has all the replicas that there are nodes for, and everybody knows. */
+  #isWhole(map: ClusterMap): boolean {
+    const { roster, intent, places } = this.#options;
+    const wanted = Math.min(intent.settings.replicas, places().length);
+    return isWhole(map, roster.members) && map.slots.every(({ replicas }) => replicas.length >= wanted);
+  }
+
+  /** A node that is off its slots in order to be restarted is told to end, again and again. */
+  onHeartbeat(member: Member, link: Link, map: ClusterMap): void {
+    const [id, oldPid] = this.#task?.restarts[0] ?? [-1, 0];
+    if (member.id !== id || member.pid !== oldPid || this.#options.intent.restartingId !== id) return;
+    if (this.#isEmpty(map, id)) link.send({ type: MessageType.stop });
+  }
+
+  /** The node ends because it was told to: that is no failure. */
+  isBeingRestarted(nodeId: number): boolean {
+    return this.#options.intent.restartingId === nodeId;
+  }
+}
