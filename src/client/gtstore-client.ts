@@ -1,5 +1,6 @@
 /** The public client. */
 import { EventEmitter } from 'node:events';
+import type { AdminRequest, AdminResult } from '../protocol/admin.js';
 import type { ClusterMap } from '../protocol/cluster-map.js';
 import { GTStoreError } from '../protocol/errors.js';
 import { MessageType } from '../protocol/messages.js';
@@ -10,6 +11,7 @@ import { decodeValue } from '../protocol/value-codec.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import { isVersion } from '../protocol/version.js';
 import type { Version } from '../protocol/version.js';
+import { askAdmin, askStatus } from './admin.js';
 import {
   checkedExpiry,
   checkedKey,
@@ -363,12 +365,13 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   /** What `gtstore status --json` prints. @throws GTStoreError UNAVAILABLE, TIMEOUT */
   async status(): Promise<ClusterStatus> {
     this.#assertOpen();
-    const answer = await this.#session.askManager(
-      (rid) => ({ type: MessageType.status, rid }),
-      this.#timeoutMs,
-    );
-    if (answer.type !== MessageType.statusResult) throw new GTStoreError('PROTOCOL', 'no status came back');
-    return JSON.parse(answer.json) as ClusterStatus;
+    return askStatus(this.#session, this.#timeoutMs);
+  }
+
+  /** Asks the manager to change the cluster. @throws GTStoreError UNAVAILABLE, TIMEOUT; what is refused is a result. */
+  async admin(request: AdminRequest): Promise<AdminResult> {
+    this.#assertOpen();
+    return askAdmin(this.#session, request, this.#timeoutMs);
   }
 
   /** Asks the manager where a key lives. @throws GTStoreError as `get` */
@@ -387,13 +390,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   #assertOpen(): ClusterSettings {
     const settings = this.#session.core.map?.settings;
     if (this.#state === 'open' && settings !== undefined) return settings;
-    throw new GTStoreError(
-      'CLOSED',
-      this.#state === 'closed' ? 'the client was closed' : 'call init() first',
-      {
-        outcome: 'not-applied',
-      },
-    );
+    const text = this.#state === 'closed' ? 'the client was closed' : 'call init() first';
+    throw new GTStoreError('CLOSED', text, { outcome: 'not-applied' });
   }
 
   #call<T>(

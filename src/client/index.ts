@@ -5,6 +5,13 @@ export { diagnosticsChannelNames } from './diagnostics.js';
 export type { MapEvent, OperationEvent } from './diagnostics.js';
 export { GTStoreClient } from './gtstore-client.js';
 export type { ClientEvents, ClientOptions, KeyLocation } from './gtstore-client.js';
+export type {
+  AdminRequest,
+  AdminResult,
+  RebalanceMeasure,
+  SlotMove,
+  TaskProgress,
+} from '../protocol/admin.js';
 export type { ClusterMap, MemberNode, SlotAssignment } from '../protocol/cluster-map.js';
 export { GTStoreError } from '../protocol/errors.js';
 export type { ErrorCode, WriteOutcome } from '../protocol/errors.js';
