@@ -32,6 +32,7 @@ import type { ManagerPorts, ManagerTimings } from './ports.js';
 import { Publisher } from './publisher.js';
 import { Respawner } from './respawner.js';
 import { Roster } from './roster.js';
+import { SlotDesk } from './slot-desk.js';
 import type { KnownNode, ManagerState } from './state.js';
 import { isWhole, statusOf } from './status.js';
 import { Suspicion } from './suspicion.js';
@@ -75,6 +76,7 @@ export class ManagerCore {
   readonly #earlyRegistrations = new Map<number, { link: Link; rid: number }>();
   readonly #publisher: Publisher;
   readonly #heirs: Heirs;
+  readonly #slotDesk: SlotDesk;
   #nextIncarnation = 1;
   #rid = 0;
   #reconciledAtMs = -Infinity;
@@ -94,6 +96,7 @@ export class ManagerCore {
     const register = this.#onRegister.bind(this);
     this.#heirs = new Heirs(this.#roster, register);
     this.#leases = new Leases(options.ports, this.#roster, this.settings.leaseMs);
+    this.#slotDesk = new SlotDesk(options.ports, this.#roster, this.settings.slotCount);
     this.#planner = new Planner({
       roster: this.#roster,
       nodeCount: this.#nodeCount,
@@ -209,7 +212,9 @@ export class ManagerCore {
         return;
       }
       case MessageType.query:
-        this.#onQuery(link, message.rid, message.key);
+      case MessageType.slotLoads:
+      case MessageType.admin:
+        this.#slotDesk.onMessage(link, message, this.map);
         return;
       case MessageType.status:
         link.send({ type: MessageType.statusResult, rid: message.rid, json: JSON.stringify(this.status()) });
@@ -217,14 +222,6 @@ export class ManagerCore {
       default:
         throw new ProtocolError(`message type ${message.type} is not a request to a manager`);
     }
-  }
-
-  /** Key to K replicas, primary first: if the primary fails, the next one takes over. */
-  #onQuery(link: Link, rid: number, key: string): void {
-    const map = this.map;
-    const slot = map?.slotOf(key) ?? 0;
-    const replicas = map?.slot(slot).replicas ?? [];
-    link.send({ type: MessageType.queryResult, rid, epoch: map?.epoch ?? 0, slot, replicas });
   }
 
   status(): ClusterStatus {
@@ -235,6 +232,7 @@ export class ManagerCore {
       knownNodes: this.#knownNodes,
       manager: this.#address,
       nowMs: this.#ports.nowMs(),
+      warnings: this.#slotDesk.warnings,
     });
   }
 
@@ -430,6 +428,7 @@ export class ManagerCore {
       if (member?.incarnation === node.incarnation) this.#leases.admit(member);
     }
     this.#roster.keepCopied((slot, id) => map.slot(slot).learners.includes(id));
+    this.#slotDesk.onPublished(map);
     for (const [id, { link, rid }] of this.#earlyRegistrations) this.#welcome(id, link, rid, map);
     this.#earlyRegistrations.clear();
     const message = { type: MessageType.map, rid: 0, map: map.toData() };
@@ -445,6 +444,7 @@ export class ManagerCore {
     if (this.map === null) return;
     const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();
+    this.#slotDesk.tick(this.map);
     if (hasLapsed || this.#ports.nowMs() - this.#reconciledAtMs >= reconcileEveryMs) this.#reconcile();
   }
 }

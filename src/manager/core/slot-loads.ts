@@ -4,6 +4,7 @@
  *
  * A node counts for about a second and sends what is not nothing: a slot that a report leaves out was not asked.
  */
+import type { HotSlot } from '../../protocol/admin.js';
 import type { SlotLoad, SlotLoadsMessage } from '../../protocol/messages.js';
 
 /** An old rate is worth a third of what it was after this long. */
@@ -27,13 +28,7 @@ interface NodeNotes {
   readonly bySlot: Map<number, Noted>;
 }
 
-export interface SlotRate {
-  readonly slot: number;
-  readonly readsPerSecond: number;
-  readonly writesPerSecond: number;
-  readonly keys: number;
-  readonly bytes: number;
-}
+export type SlotRate = Omit<HotSlot, 'replicas'>;
 
 export class SlotLoads {
   readonly #slotCount: number;
@@ -68,6 +63,12 @@ export class SlotLoads {
       writesPerSecond: (before?.writesPerSecond ?? 0) * old + load.writes * fresh,
       atMs: nowMs,
     });
+  }
+
+  /** Whether any node has told of the slot. */
+  knows(slot: number): boolean {
+    for (const { bySlot } of this.#nodes.values()) if (bySlot.has(slot)) return true;
+    return false;
   }
 
   /** Bytes of keys and values of one replica, without overhead; 0: none, or not known. */
@@ -126,6 +127,7 @@ export class SlotLoads {
   keep(isReplica: (slot: number, nodeId: number) => boolean): void {
     for (const [nodeId, { bySlot }] of this.#nodes) {
       for (const slot of bySlot.keys()) if (!isReplica(slot, nodeId)) bySlot.delete(slot);
+      if (bySlot.size === 0) this.#nodes.delete(nodeId);
     }
   }
 }

@@ -11,8 +11,7 @@
  *
  * Conditional writes are in conditions.ts; both share the records, and `wake` hands a key from one to the other.
  */
-import { compareApplied } from '../../protocol/applied-list.js';
-import type { AppliedList } from '../../protocol/applied-list.js';
+import { type AppliedList, compareApplied } from '../../protocol/applied-list.js';
 import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
 import type {
   Entry,
@@ -26,8 +25,7 @@ import { clockAheadMsMax } from '../../protocol/settings.js';
 import type { Version } from '../../protocol/version.js';
 import { AcceptedWrites } from './accepted-writes.js';
 import { Answers } from './answers.js';
-import type { Condition, KeyWork, Reader } from './key-work.js';
-import { isIdle, newKeyWork } from './key-work.js';
+import { type Condition, type KeyWork, type Reader, isIdle, newKeyWork } from './key-work.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership, RoleChange } from './membership.js';
@@ -35,6 +33,7 @@ import { PeerWrites } from './peer-writes.js';
 import type { PeerWrite, PeerWriteOwner } from './peer-writes.js';
 import type { NodePorts, NodeTimings } from './ports.js';
 import { SettleQueue } from './settle-queue.js';
+import { SlotCounts } from './slot-loads.js';
 import { Hold, noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
 
@@ -58,6 +57,7 @@ export interface ReplicaOwner {
 export class Replica implements PeerWriteOwner {
   readonly store: KeyStore;
   readonly peerWrites: PeerWrites;
+  readonly counts = new SlotCounts();
   readonly #ports: NodePorts;
   readonly #membership: Membership;
   readonly #lease: Lease;
@@ -141,6 +141,7 @@ export class Replica implements PeerWriteOwner {
       this.refuse(link, message.rid, refusal);
       return noRecord;
     }
+    this.counts.wrote(slot);
     const record = this.store.getOrInsert(slot, message.key);
     const order = this.store.compareVersion(message.version, record);
     this.#takeApplied(record, message.applied);
@@ -221,6 +222,7 @@ export class Replica implements PeerWriteOwner {
       this.fence(link, message.rid, fault);
       return;
     }
+    this.counts.read(slot);
     const record = this.store.get(slot, message.key);
     if (record === noRecord || this.store.isValid(record)) {
       this.#answerGet(link, message.rid, message.versionOnly, record);
@@ -337,10 +339,8 @@ export class Replica implements PeerWriteOwner {
 
   #replayLater(work: KeyWork): void {
     work.failures++;
-    const pauseMs = Math.min(
-      replayBackoffMsMax,
-      this.#timings.replayAfterMs * 2 ** Math.min(work.failures, 10),
-    );
+    const backoffMs = this.#timings.replayAfterMs * 2 ** Math.min(work.failures, 10);
+    const pauseMs = Math.min(replayBackoffMsMax, backoffMs);
     work.replayAtMs = this.#ports.nowMs() + pauseMs * (0.5 + this.#ports.random());
   }
 

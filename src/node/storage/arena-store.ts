@@ -64,6 +64,14 @@ export class ArenaStore extends Records implements KeyStore {
     return this.recordBytesHeld + this.#rangeBlocks.bytes;
   }
 
+  keysIn(slot: number): number {
+    return this.#bySlot[slot]?.keys ?? 0;
+  }
+
+  bytesIn(slot: number): number {
+    return this.#bySlot[slot]?.bytes ?? 0;
+  }
+
   invalidIn(slot: number): number {
     return this.#bySlot[slot]?.invalid ?? 0;
   }
