@@ -2,10 +2,12 @@
  * A learner fills itself (PROTOCOL M5, M6). For each slot it is a learner of, it asks a full replica for one bounded
  * batch after the other, merges what comes with the WRITEs that arrive meanwhile (higher version wins, VALID and
  * INVALID are kept), and tells the manager when it has everything. A few slots at once, one batch each in flight, so
- * that copying never crowds out reads and writes. Any trouble starts that slot's copy again at the next replica.
+ * that copying never crowds out reads and writes, and no more of them than the cluster's limit allows. Any trouble
+ * starts that slot's copy again at the next replica.
  */
 import { MessageType } from '../../protocol/messages.js';
 import type { EntriesMessage } from '../../protocol/messages.js';
+import { CopyBudget } from './copy-budget.js';
 import type { Membership, RoleChange } from './membership.js';
 import { Role } from './membership.js';
 import type { NodePorts } from './ports.js';
@@ -28,6 +30,8 @@ interface SlotCopy {
   sentMs: number;
   retryAtMs: number;
   failures: number;
+  /** Batches of the source's walk have come: the next one goes on from there. */
+  begun: boolean;
   done: boolean;
 }
 
@@ -38,6 +42,7 @@ export class Learner {
   readonly #nextRid: () => number;
   readonly #copies = new Map<number, SlotCopy>();
   readonly #byRid = new Map<number, SlotCopy>();
+  readonly #budget = new CopyBudget();
   #toldAtMs = -Infinity;
   #untold = false;
 
@@ -65,6 +70,7 @@ export class Learner {
       sentMs: 0,
       retryAtMs: -Infinity,
       failures: 0,
+      begun: false,
       done: false,
     });
   }
@@ -84,12 +90,18 @@ export class Learner {
   }
 
   #startCopies(nowMs: number): void {
-    if (this.#byRid.size >= parallelSlots) return;
     for (const copy of this.#copies.values()) {
       if (copy.done || copy.rid !== 0 || copy.retryAtMs > nowMs) continue;
-      this.#start(copy);
-      if (this.#byRid.size >= parallelSlots) return;
+      if (!this.#mayAsk(nowMs)) return;
+      if (copy.begun) this.#ask(copy, false);
+      else this.#start(copy);
     }
+  }
+
+  #mayAsk(nowMs: number): boolean {
+    const underWay = this.#byRid.size;
+    const limit = this.#membership.map?.settings.copyBytesPerSecondMax ?? 0;
+    return underWay < parallelSlots && this.#budget.allows(underWay, limit, nowMs);
   }
 
   #start(copy: SlotCopy): void {
@@ -119,6 +131,7 @@ export class Learner {
   #failed(copy: SlotCopy): void {
     this.#byRid.delete(copy.rid);
     copy.rid = 0;
+    copy.begun = false;
     copy.failures++;
     const pauseMs = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(copy.failures, 10));
     copy.retryAtMs = this.#ports.nowMs() + pauseMs * (0.5 + this.#ports.random());
@@ -129,13 +142,13 @@ export class Learner {
     if (copy === undefined) return;
     this.#byRid.delete(copy.rid);
     copy.rid = 0;
+    copy.begun = true;
     for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
-    if (!message.done) {
-      this.#ask(copy, false);
-      return;
+    this.#budget.spend(bytesOf(message));
+    if (message.done) {
+      copy.done = true;
+      this.#untold = true;
     }
-    copy.done = true;
-    this.#untold = true;
     this.#startCopies(this.#ports.nowMs());
   }
 
@@ -159,4 +172,10 @@ export class Learner {
     const { nodeId, incarnation } = this.#membership;
     manager.send({ type: MessageType.copyDone, nodeId, incarnation, slots });
   }
+}
+
+function bytesOf({ entries }: EntriesMessage): number {
+  let bytes = 0;
+  for (const { key, value } of entries) bytes += key.length + (value?.length ?? 0);
+  return bytes;
 }
