@@ -2,6 +2,7 @@
  * How a command ends: what went wrong in one line on stderr, and the exit code. A stack trace helps nobody at a
  * prompt; the place of a mistake of ours is named all the same.
  */
+import { constants } from 'node:os';
 import { GTStoreError, type ErrorCode } from '../protocol/errors.js';
 
 export const exitFailed = 1;
@@ -38,6 +39,12 @@ export function codeOf(error: unknown): ErrorCode | undefined {
 export function reportFailure(error: unknown): void {
   process.stderr.write(`gtstore: ${oneLine(textOf(error))}\n`);
   process.exitCode = isUsageError(error) ? exitUsage : exitFailed;
+}
+
+/** Of a command that a signal asked to end, as a shell has it: 128 and the number of the signal. */
+export function exitCodeOf(reason: string): number {
+  const signals: Readonly<Record<string, number>> = constants.signals;
+  return 128 + (signals[reason] ?? 0);
 }
 
 /** For errors that nobody expected: with the place in the code. */

@@ -2,11 +2,17 @@
 /** `gtstore`: launches clusters and talks to them. Each command has a file of its own; here is what they share. */
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { addNodeCommand } from './add-node-command.js';
 import { benchCommand } from './bench-command.js';
+import { drainCommand } from './drain-command.js';
 import { UsageError, guardProcess, reportFailure } from './exit.js';
 import { deleteCommand, getCommand, locateCommand, putCommand } from './key-commands.js';
 import { nodeCommand } from './node-command.js';
 import { markOperands, withoutMark } from './options.js';
+import { rebalanceCommand } from './rebalance-command.js';
+import { recoverCommand } from './recover-command.js';
+import { restartCommand } from './restart-command.js';
+import { setReplicasCommand } from './set-replicas-command.js';
 import { startCommand } from './start-command.js';
 import { statusCommand } from './status-command.js';
 
@@ -25,6 +31,12 @@ const commands = [
   deleteCommand,
   locateCommand,
   benchCommand,
+  addNodeCommand,
+  drainCommand,
+  rebalanceCommand,
+  setReplicasCommand,
+  restartCommand,
+  recoverCommand,
 ] as const;
 
 const args = markOperands(hideBin(process.argv));

@@ -1,5 +1,7 @@
 /** The status document for people: a summary, then one row a node. */
+import type { HotSlot } from '../protocol/admin.js';
 import type { ClusterStatus, NodeStatus } from '../protocol/status.js';
+import { formatBytes } from './bytes.js';
 import { alignColumns } from './columns.js';
 import { formatAddress } from './options.js';
 
@@ -33,6 +35,7 @@ function summary({
   manager,
   nodes,
   underReplicatedSlots,
+  warnings = [],
 }: ClusterStatus): string[] {
   const up = nodes.filter(({ state }) => state === 'up').length;
   const health =
@@ -44,6 +47,7 @@ function summary({
     `nodes     ${up} of ${nodes.length} up`,
     `slots     ${slots} by ${partitioner}, ${replicas} replicas each`,
     `health    ${health}`,
+    ...warnings.map((warning) => `warning   ${warning}`),
   ];
 }
 
@@ -60,15 +64,22 @@ function known(count: number): string {
   return count === 0 ? '-' : String(count);
 }
 
-const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+/** The slots that are asked most, one row each. */
+export function formatHot(hot: readonly HotSlot[]): string {
+  if (hot.length === 0) return 'no slot has told of its load yet; it takes a second or two';
+  const rows = hot.map(({ slot, readsPerSecond, writesPerSecond, keys, bytes, replicas }) => [
+    String(slot),
+    formatRate(readsPerSecond),
+    formatRate(writesPerSecond),
+    String(keys),
+    formatBytes(bytes),
+    replicas.join(' '),
+  ]);
+  const titles = ['slot', 'reads/s', 'writes/s', 'keys', 'bytes', 'replicas, primary first'];
+  return alignColumns([titles, ...rows], (index) => index < titles.length - 1).join('\n');
+}
 
-/** Exact below 1 KiB, else one decimal. */
-function formatBytes(bytes: number): string {
-  let amount = bytes;
-  let unit = 0;
-  while (amount >= 1024 && unit < units.length - 1) {
-    amount /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? amount : amount.toFixed(1)} ${units[unit] ?? ''}`;
+/** Rates are smoothed: below 10 a digit more says that there is something. */
+function formatRate(perSecond: number): string {
+  return perSecond < 10 ? perSecond.toFixed(1) : String(Math.round(perSecond));
 }

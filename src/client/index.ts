@@ -8,6 +8,7 @@ export type { ClientEvents, ClientOptions, KeyLocation } from './gtstore-client.
 export type {
   AdminRequest,
   AdminResult,
+  HotSlot,
   RebalanceMeasure,
   SlotMove,
   TaskProgress,

@@ -25,7 +25,9 @@ export type AdminRequest =
   /** Goes on with empty slots where every node that could bring the data back is away (M6). */
   | { readonly command: 'accept-loss' }
   /** How far the task under way is. */
-  | { readonly command: 'progress' };
+  | { readonly command: 'progress' }
+  /** The slots that are asked most, so many of them at most. */
+  | { readonly command: 'hot'; readonly count: number };
 
 /** One replica of a slot that goes from one node to another; -1: a copy more, or one less. */
 export interface SlotMove {
@@ -45,6 +47,18 @@ export interface TaskProgress {
   readonly bytesTotal: number;
 }
 
+/** What one slot holds, and how much it is asked, smoothed over some seconds. */
+export interface HotSlot {
+  readonly slot: number;
+  readonly readsPerSecond: number;
+  readonly writesPerSecond: number;
+  readonly keys: number;
+  /** Of keys and values, without overhead. */
+  readonly bytes: number;
+  /** Node ids, primary first. */
+  readonly replicas: readonly number[];
+}
+
 export type AdminResult =
   | {
       readonly ok: true;
@@ -52,6 +66,7 @@ export type AdminResult =
       readonly moves?: readonly SlotMove[];
       readonly task?: TaskProgress | null;
       readonly slots?: number;
+      readonly hot?: readonly HotSlot[];
     }
   /** One line: what is wrong and how to mend it. */
   | { readonly ok: false; readonly error: string };

@@ -31,4 +31,6 @@ export interface ClusterStatus {
   readonly nodes: readonly NodeStatus[];
   /** Slots with fewer than `replicas` full replicas. */
   readonly underReplicatedSlots: number;
+  /** What the owner of the cluster should know, a sentence each; absent: nothing. */
+  readonly warnings?: readonly string[];
 }

@@ -397,7 +397,7 @@ export const mutants: readonly Mutant[] = [
     name: 'only own forks watched',
     rule: 'M3',
     edits: one(`${manager}/manager-core.js`, 'this.#ports.watch(id, pid);', 'this.#ports.nowMs();'),
-    firstSeed: 110_000,
+    firstSeed: 140_940,
     quick: true,
   },
   {

@@ -147,6 +147,10 @@ function put(store: ArenaStore, slot: number, key: string, bytes: Uint8Array | n
   return record;
 }
 
+function bytesOf(models: readonly Model[]): number {
+  return models.reduce((sum, { n: at, value: bytes }) => sum + keyOf(at).length + (bytes?.length ?? 0), 0);
+}
+
 describe('arena store', () => {
   it('holds what was stored, and counts it', () => {
     fc.assert(
@@ -166,9 +170,11 @@ describe('arena store', () => {
         for (let slot = 0; slot < slotCount; slot++) {
           const invalid = [...model.values()].filter((m) => slotOf(m.n) === slot && !m.valid);
           expect(store.invalidIn(slot)).to.equal(invalid.length);
+          const inSlot = [...model.values()].filter((m) => slotOf(m.n) === slot);
+          expect(store.keysIn(slot)).to.equal(inSlot.length);
+          expect(store.bytesIn(slot)).to.equal(bytesOf(inSlot));
         }
-        const bytes = [...model].reduce((sum, [at, m]) => sum + keyOf(at).length + (m.value?.length ?? 0), 0);
-        expect(store.bytes).to.equal(bytes);
+        expect(store.bytes).to.equal(bytesOf([...model.values()]));
       }),
       { numRuns: 150 },
     );

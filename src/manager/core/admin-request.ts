@@ -10,6 +10,7 @@ const commands: readonly AdminRequest['command'][] = [
   'restart-rolling',
   'accept-loss',
   'progress',
+  'hot',
 ];
 
 /** @returns the request, or in one line what is wrong with it */
@@ -32,6 +33,8 @@ function mistakeIn(fields: Fields): string | null {
   if (mbPerSecond !== undefined && !isRate) return 'mbPerSecond must be a number above 0';
   switch (command as AdminRequest['command']) {
     case 'add-nodes':
+      return isCount(fields, 'count', 1);
+    case 'hot':
       return isCount(fields, 'count', 1);
     case 'drain':
       return isCount(fields, 'nodeId', 0);

@@ -27,6 +27,7 @@ export interface AdminOptions {
   readonly spawn: (nodeId: number) => void;
   /** Goes on with empty slots where nobody can bring the data back (M6). */
   readonly acceptLoss: () => AdminResult;
+  readonly hot: (request: Extract<AdminRequest, { command: 'hot' }>) => AdminResult;
   /** Saves the notes as they are now. @returns the serial of the state */
   readonly save: () => number;
   /** Has the next map derived from the notes. */
@@ -66,6 +67,9 @@ export class Admin {
     switch (request.command) {
       case 'progress':
         answer({ ok: true, task: tasks.progress });
+        return;
+      case 'hot':
+        answer(this.#options.hot(request));
         return;
       case 'accept-loss':
         answer(this.#options.acceptLoss());

@@ -1,13 +1,13 @@
 /** Everything that serves administrators, in one: what they want, what is under way, the loads it is planned by. */
 import type { AdminResult } from '../../protocol/admin.js';
 import type { ClusterMap } from '../../protocol/cluster-map.js';
-import type { AdminMessage, Link, SlotLoadsMessage } from '../../protocol/messages.js';
+import type { AdminMessage, Link } from '../../protocol/messages.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import { Admin } from './admin.js';
 import { Intent } from './intent.js';
 import type { ManagerPorts, ManagerTimings } from './ports.js';
 import type { Roster } from './roster.js';
-import { SlotLoads } from './slot-loads.js';
+import { SlotDesk } from './slot-desk.js';
 import type { KnownNode, ManagerState } from './state.js';
 import { TaskPlanner } from './task-plans.js';
 import { Tasks } from './tasks.js';
@@ -23,6 +23,7 @@ export interface AdministrationOptions {
   readonly respawn: boolean;
   readonly roster: Roster;
   readonly knownNodes: Map<number, KnownNode>;
+  readonly map: () => ClusterMap | null;
   readonly isCreated: () => boolean;
   readonly isSettled: (map: ClusterMap, slot: number) => boolean;
   /** The node has been drained: it is not started again. */
@@ -35,7 +36,7 @@ export interface AdministrationOptions {
 
 export class Administration {
   readonly intent: Intent;
-  readonly loads = new SlotLoads();
+  readonly desk: SlotDesk;
   readonly tasks: Tasks;
   readonly #admin: Admin;
   readonly #options: AdministrationOptions;
@@ -47,6 +48,7 @@ export class Administration {
     const settings = restored?.settings ?? options.settings;
     this.#replicasAtCreation = restored?.replicasAtCreation ?? settings.replicas;
     this.intent = new Intent(settings, options.nodeCount, knownNodes);
+    this.desk = new SlotDesk(ports, roster, settings.slotCount);
     const places = (): number[] => this.places();
     this.tasks = new Tasks({
       roster,
@@ -68,7 +70,8 @@ export class Administration {
       places,
       intent: this.intent,
       tasks: this.tasks,
-      plans: new TaskPlanner(this.intent, this.loads, places),
+      hot: (request) => this.desk.hot(request, options.map()),
+      plans: new TaskPlanner(this.intent, this.desk.loads, places),
       spawn: (id) => {
         ports.spawn(id);
       },
@@ -113,17 +116,11 @@ export class Administration {
     this.#admin.onMessage(link, message);
   }
 
-  onSlotLoads(message: SlotLoadsMessage): void {
-    const { roster, ports } = this.#options;
-    if (roster.members.get(message.nodeId)?.incarnation !== message.incarnation) return;
-    this.loads.onReport(message, ports.nowMs());
-  }
-
   onPersisted(serial: number): void {
     this.#admin.onPersisted(serial);
   }
 
   onPublished(map: ClusterMap): void {
-    this.loads.keepHeld((slot, id) => map.slots[slot]?.replicas.includes(id) === true);
+    this.desk.onPublished(map);
   }
 }

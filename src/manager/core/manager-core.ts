@@ -144,12 +144,12 @@ export class ManagerCore {
       nodeCount: this.#nodeCount,
       roster: this.#roster,
       knownNodes: this.#knownNodes,
+      map: () => this.map,
       isCreated: () => this.map !== null,
       isSettled: (map, slot) => this.#planner.isSettled(map, slot),
       dismissed: (id) => {
         this.#respawner.cancel(id);
       },
-      // In memory nothing ever waits for a node that could bring data back.
       acceptLoss: () => {
         const slots = this.#recovery.acceptLoss();
         this.#reconcile();
@@ -256,7 +256,7 @@ export class ManagerCore {
         this.#suspicion.onReport(link, message);
         return;
       case MessageType.slotLoads:
-        this.#administration.onSlotLoads(message);
+        this.#administration.desk.onLoads(link, message, this.map);
         return;
       case MessageType.admin:
         this.#administration.onMessage(link, message);
@@ -275,6 +275,7 @@ export class ManagerCore {
       leavingId: this.#administration.intent.leavingId,
       manager: this.#address,
       nowMs: this.#ports.nowMs(),
+      warnings: this.#administration.desk.warnings,
     });
   }
 
@@ -386,7 +387,7 @@ export class ManagerCore {
 
   #forget(member: Member): void {
     this.#earlyRegistrations.delete(member.id);
-    this.#administration.loads.forget(member.id);
+    this.#administration.desk.loads.forget(member.id);
     this.#roster.forget(member, this.#ports.nowMs());
   }
 
@@ -477,6 +478,7 @@ export class ManagerCore {
     if (this.map === null) return;
     const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();
+    this.#administration.desk.tick(this.map);
     const nowMs = this.#ports.nowMs();
     const isDue = nowMs >= this.#reconcileAtMs || nowMs - this.#reconciledAtMs >= reconcileEveryMs;
     if (hasLapsed || isDue) this.#reconcile();

@@ -1,70 +1,138 @@
 /**
- * How much every slot holds and how often it is asked, as its replicas report about every second. Rates are smoothed
- * over some reports, so that a short burst moves nothing; what a report leaves out has not been asked since.
+ * What nodes report of their slots (SLOT_LOADS): keys and bytes as of the last report, and how often each slot is read
+ * and written, smoothed over some seconds. Kept per node and slot, so that what a node said goes when the node does.
+ *
+ * A node counts for about a second and sends what is not nothing: a slot that a report leaves out was not asked.
  */
-import type { SlotLoadsMessage } from '../../protocol/messages.js';
+import type { HotSlot } from '../../protocol/admin.js';
+import type { SlotLoad, SlotLoadsMessage } from '../../protocol/messages.js';
 
-interface Load {
+/** An old rate is worth a third of what it was after this long. */
+const smoothingMs = 3000;
+/** What one report counts, if the one before is not known or long ago. */
+const countedMs = 1000;
+/** The next report may be this late before its slots count as not asked. */
+const lateMsMax = 1500;
+
+/** One node's last word on one slot. The rates are as of `atMs`. */
+interface Noted {
+  keys: number;
   bytes: number;
   readsPerSecond: number;
   writesPerSecond: number;
+  atMs: number;
 }
 
-/** Share of the newest report in a rate. */
-const newestShare = 0.3;
-/** A report counts for at least this long; the first one for about a second. */
-const reportMsMin = 100;
-const firstReportMs = 1000;
+interface NodeNotes {
+  heardAtMs: number;
+  readonly bySlot: Map<number, Noted>;
+}
+
+export type SlotRate = Omit<HotSlot, 'replicas'>;
 
 export class SlotLoads {
-  /** By node, by slot. */
-  readonly #nodes = new Map<number, { atMs: number; readonly slots: Map<number, Load> }>();
+  readonly #slotCount: number;
+  readonly #nodes = new Map<number, NodeNotes>();
+  #heardAtMs = -Infinity;
 
-  onReport({ nodeId, loads }: SlotLoadsMessage, nowMs: number): void {
-    const node = this.#nodes.get(nodeId) ?? { atMs: nowMs - firstReportMs, slots: new Map<number, Load>() };
-    const seconds = Math.max(reportMsMin, nowMs - node.atMs) / 1000;
-    node.atMs = nowMs;
-    this.#nodes.set(nodeId, node);
-    for (const load of node.slots.values()) {
-      load.readsPerSecond *= 1 - newestShare;
-      load.writesPerSecond *= 1 - newestShare;
-    }
-    for (const { slot, bytes, reads, writes } of loads) {
-      const load = node.slots.get(slot) ?? { bytes, readsPerSecond: 0, writesPerSecond: 0 };
-      load.bytes = bytes;
-      load.readsPerSecond += (newestShare * reads) / seconds;
-      load.writesPerSecond += (newestShare * writes) / seconds;
-      node.slots.set(slot, load);
-    }
+  constructor(slotCount: number) {
+    this.#slotCount = slotCount;
   }
 
-  /** This life of it is over. */
+  /** The sender is known to be a member. */
+  note({ nodeId, loads }: Pick<SlotLoadsMessage, 'nodeId' | 'loads'>, nowMs: number): void {
+    const notes = this.#nodes.get(nodeId) ?? { heardAtMs: -Infinity, bySlot: new Map<number, Noted>() };
+    this.#nodes.set(nodeId, notes);
+    const sinceMs = nowMs - notes.heardAtMs;
+    const spanMs = sinceMs > lateMsMax ? countedMs : Math.max(1, sinceMs);
+    for (const load of loads) {
+      if (load.slot < this.#slotCount) this.#noteSlot(notes, load, spanMs, nowMs);
+    }
+    notes.heardAtMs = nowMs;
+    this.#heardAtMs = Math.max(this.#heardAtMs, nowMs);
+  }
+
+  #noteSlot({ bySlot }: NodeNotes, load: SlotLoad, spanMs: number, nowMs: number): void {
+    const before = bySlot.get(load.slot);
+    const old = before === undefined ? 0 : fading(nowMs - before.atMs);
+    const fresh = (1 - fading(spanMs)) * (1000 / spanMs);
+    bySlot.set(load.slot, {
+      keys: load.keys,
+      bytes: load.bytes,
+      readsPerSecond: (before?.readsPerSecond ?? 0) * old + load.reads * fresh,
+      writesPerSecond: (before?.writesPerSecond ?? 0) * old + load.writes * fresh,
+      atMs: nowMs,
+    });
+  }
+
+  /** Whether any node has told of the slot. */
+  knows(slot: number): boolean {
+    for (const { bySlot } of this.#nodes.values()) if (bySlot.has(slot)) return true;
+    return false;
+  }
+
+  /** Bytes of keys and values of one replica, without overhead; 0: none, or not known. */
+  bytesOf(slot: number): number {
+    return this.#mostOf(slot, (noted) => noted.bytes);
+  }
+
+  keysOf(slot: number): number {
+    return this.#mostOf(slot, (noted) => noted.keys);
+  }
+
+  #mostOf(slot: number, figure: (noted: Noted) => number): number {
+    let most = 0;
+    for (const { bySlot } of this.#nodes.values()) {
+      const noted = bySlot.get(slot);
+      if (noted !== undefined) most = Math.max(most, figure(noted));
+    }
+    return most;
+  }
+
+  /** Reads and writes a second. @param nowMs - default: when a node was last heard */
+  rateOf(slot: number, nowMs = this.#heardAtMs): number {
+    const { readsPerSecond, writesPerSecond } = this.of(slot, nowMs);
+    return readsPerSecond + writesPerSecond;
+  }
+
+  /** A read goes to one replica, a write to all. */
+  of(slot: number, nowMs = this.#heardAtMs): SlotRate {
+    let readsPerSecond = 0;
+    let writesPerSecond = 0;
+    for (const { heardAtMs, bySlot } of this.#nodes.values()) {
+      const noted = bySlot.get(slot);
+      if (noted === undefined) continue;
+      const left = fading(Math.max(heardAtMs, nowMs - lateMsMax) - noted.atMs);
+      readsPerSecond += noted.readsPerSecond * left;
+      writesPerSecond = Math.max(writesPerSecond, noted.writesPerSecond * left);
+    }
+    return { slot, readsPerSecond, writesPerSecond, keys: this.keysOf(slot), bytes: this.bytesOf(slot) };
+  }
+
+  /** Slots that hold or held something, those most asked for first. */
+  hottest(count: number, nowMs = this.#heardAtMs): SlotRate[] {
+    const slots = new Set<number>();
+    for (const { bySlot } of this.#nodes.values()) for (const slot of bySlot.keys()) slots.add(slot);
+    const rates = [...slots].map((slot) => this.of(slot, nowMs));
+    const heat = (rate: SlotRate): number => rate.readsPerSecond + rate.writesPerSecond;
+    return rates.sort((a, b) => heat(b) - heat(a) || b.bytes - a.bytes || a.slot - b.slot).slice(0, count);
+  }
+
+  /** The node is gone, or begins a new life. */
   forget(nodeId: number): void {
     this.#nodes.delete(nodeId);
   }
 
-  /** Notes on slots that a node does not hold any more are dropped. */
-  keepHeld(isReplica: (slot: number, nodeId: number) => boolean): void {
-    for (const [id, { slots }] of this.#nodes)
-      for (const slot of slots.keys()) if (!isReplica(slot, id)) slots.delete(slot);
+  /** Drops what nodes said of slots that they no longer are full replicas of. */
+  keep(isReplica: (slot: number, nodeId: number) => boolean): void {
+    for (const [nodeId, { bySlot }] of this.#nodes) {
+      for (const slot of bySlot.keys()) if (!isReplica(slot, nodeId)) bySlot.delete(slot);
+      if (bySlot.size === 0) this.#nodes.delete(nodeId);
+    }
   }
+}
 
-  /** Of keys and values of one replica; 0: unknown. */
-  bytes(slot: number): number {
-    return Math.max(0, ...this.#of(slot).map((load) => load.bytes));
-  }
-
-  /** At all replicas together, for a read asks one. */
-  readsPerSecond(slot: number): number {
-    return this.#of(slot).reduce((sum, load) => sum + load.readsPerSecond, 0);
-  }
-
-  /** At each replica, for a write asks all. */
-  writesPerSecond(slot: number): number {
-    return Math.max(0, ...this.#of(slot).map((load) => load.writesPerSecond));
-  }
-
-  #of(slot: number): Load[] {
-    return [...this.#nodes.values()].flatMap((node) => node.slots.get(slot) ?? []);
-  }
+/** What is left of a rate after that time. */
+function fading(ms: number): number {
+  return ms <= 0 ? 1 : Math.exp(-ms / smoothingMs);
 }

@@ -14,6 +14,7 @@ export interface StatusSource {
   readonly leavingId: number;
   readonly manager: ClusterStatus['manager'];
   readonly nowMs: number;
+  readonly warnings: readonly string[];
 }
 
 export function statusOf(source: StatusSource): ClusterStatus {
@@ -30,6 +31,7 @@ export function statusOf(source: StatusSource): ClusterStatus {
     manager: source.manager,
     nodes: [...ids].sort((a, b) => a - b).map((id) => nodeStatus(id, source)),
     underReplicatedSlots: slots.filter((slot) => slot.replicas.length < settings.replicas).length,
+    ...(source.warnings.length === 0 ? {} : { warnings: source.warnings }),
   };
 }
 

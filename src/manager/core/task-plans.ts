@@ -42,9 +42,9 @@ export class TaskPlanner {
       const weights = (of: (slot: number) => number): number[] => input.targets.map((_, slot) => of(slot));
       if (by === 'slots') return rebalanced(input);
       if (by === 'bytes')
-        return rebalanced({ ...input, replicaWeights: weights((slot) => loads.bytes(slot)) });
-      const replicaWeights = weights((slot) => loads.writesPerSecond(slot));
-      const primaryWeights = weights((slot) => loads.readsPerSecond(slot));
+        return rebalanced({ ...input, replicaWeights: weights((slot) => loads.bytesOf(slot)) });
+      const replicaWeights = weights((slot) => loads.of(slot).writesPerSecond);
+      const primaryWeights = weights((slot) => loads.of(slot).readsPerSecond);
       return rebalanced({ ...input, replicaWeights, primaryWeights });
     });
   }
@@ -62,7 +62,7 @@ export class TaskPlanner {
       if (isSame) return;
       const added = target.filter((id) => !before.includes(id));
       const removed = before.filter((id) => !target.includes(id));
-      steps.push({ slot, target, bytes: added.length * this.#loads.bytes(slot) });
+      steps.push({ slot, target, bytes: added.length * this.#loads.bytesOf(slot) });
       for (let i = 0; i < Math.max(added.length, removed.length); i++)
         moves.push({ slot, from: removed[i] ?? -1, to: added[i] ?? -1 });
     });

@@ -51,6 +51,7 @@ export class Conditions {
       this.#replica.refuse(link, message.rid, refusal);
       return;
     }
+    this.#replica.counts.wrote(slot);
     const condition = copyOf(message, link, slot);
     const { store } = this.#replica;
     const record = store.get(slot, message.key);

@@ -2,7 +2,8 @@
  * A learner fills itself (PROTOCOL M5, M6). For each slot it is a learner of, it asks a full replica for one bounded
  * batch after the other, merges what comes with the WRITEs that arrive meanwhile (higher version wins, VALID and
  * INVALID are kept), and tells the manager when it has everything. A few slots at once, one batch each in flight, so
- * that copying never crowds out reads and writes. Any trouble starts that slot's copy again at the next replica.
+ * that copying never crowds out reads and writes, and no more of them than the cluster's limit allows. Any trouble
+ * starts that slot's copy again at the next replica.
  *
  * A learner that found some of the slot on its disk copies the difference only (D2): it compares digests of buckets, asks
  * for what it does not have of those that differ, and takes the rest from its attic (hints.ts).
@@ -15,6 +16,7 @@ import type {
   Message,
 } from '../../protocol/messages.js';
 import type { Attic } from './attic.js';
+import { CopyBudget } from './copy-budget.js';
 import { Hints } from './hints.js';
 import type { Journal } from './journal.js';
 import type { Membership, RoleChange } from './membership.js';
@@ -43,6 +45,8 @@ interface SlotCopy {
   sentMs: number;
   retryAtMs: number;
   failures: number;
+  /** Batches of the source's walk have come: the next one goes on from there. */
+  begun: boolean;
   done: boolean;
   stage: Stage;
   /** What the attic has of the slot; null: nothing, or nothing worth comparing. */
@@ -60,6 +64,7 @@ export class Learner {
   readonly #nextRid: () => number;
   readonly #copies = new Map<number, SlotCopy>();
   readonly #byRid = new Map<number, SlotCopy>();
+  readonly #budget = new CopyBudget();
   #toldAtMs = -Infinity;
   #untold = false;
 
@@ -96,6 +101,7 @@ export class Learner {
       sentMs: 0,
       retryAtMs: -Infinity,
       failures: 0,
+      begun: false,
       done: false,
       stage: 'whole',
       hints: null,
@@ -119,12 +125,18 @@ export class Learner {
   }
 
   #startCopies(nowMs: number): void {
-    if (this.#byRid.size >= parallelSlots) return;
     for (const copy of this.#copies.values()) {
       if (copy.done || copy.stage === 'confirm' || copy.rid !== 0 || copy.retryAtMs > nowMs) continue;
-      this.#start(copy);
-      if (this.#byRid.size >= parallelSlots) return;
+      if (!this.#mayAsk(nowMs)) return;
+      if (copy.begun) this.#ask(copy, false);
+      else this.#start(copy);
     }
+  }
+
+  #mayAsk(nowMs: number): boolean {
+    const underWay = this.#byRid.size;
+    const limit = this.#membership.map?.settings.copyBytesPerSecondMax ?? 0;
+    return underWay < parallelSlots && this.#budget.allows(underWay, limit, nowMs);
   }
 
   #start(copy: SlotCopy): void {
@@ -205,6 +217,7 @@ export class Learner {
   #failed(copy: SlotCopy): void {
     this.#byRid.delete(copy.rid);
     copy.rid = 0;
+    copy.begun = false;
     copy.failures++;
     const pauseMs = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(copy.failures, 10));
     copy.retryAtMs = this.#ports.nowMs() + pauseMs * (0.5 + this.#ports.random());
@@ -213,12 +226,11 @@ export class Learner {
   onBatch(message: EntriesMessage): void {
     const copy = this.#answered(message.rid);
     if (copy === undefined) return;
+    copy.begun = true;
     for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
-    if (!message.done) {
-      this.#ask(copy, false);
-      return;
-    }
-    this.#finish(copy);
+    this.#budget.spend(bytesOf(message));
+    if (message.done) this.#finish(copy);
+    else this.#startCopies(this.#ports.nowMs());
   }
 
   #finish(copy: SlotCopy): void {
@@ -257,4 +269,10 @@ export class Learner {
     const { nodeId, incarnation } = this.#membership;
     manager.send({ type: MessageType.copyDone, nodeId, incarnation, slots });
   }
+}
+
+function bytesOf({ entries }: EntriesMessage): number {
+  let bytes = 0;
+  for (const { key, value } of entries) bytes += key.length + (value?.length ?? 0);
+  return bytes;
 }

@@ -33,6 +33,7 @@ import { nodeTimings } from './ports.js';
 import type { NodeAddress, NodePorts, NodeTimings } from './ports.js';
 import { Replica } from './replica.js';
 import type { ReplicaOwner } from './replica.js';
+import { LoadReporter } from './slot-loads.js';
 import type { KeyStore, RecordId } from './store.js';
 import { Sweeper } from './sweeper.js';
 import { Walks } from './walks.js';
@@ -63,6 +64,7 @@ export class NodeCore implements ReplicaOwner {
   readonly #learner: Learner;
   readonly #walks: Walks;
   readonly #sweeper: Sweeper;
+  readonly #loads: LoadReporter;
   #rid = 0;
   #registerRid = 0;
   /** A newer map that waits for this node's own promise to run out (M8). */
@@ -95,6 +97,7 @@ export class NodeCore implements ReplicaOwner {
     this.#learner = new Learner(ports, this.membership, this.replica, this.attic, journal, nextRid);
     this.#walks = new Walks(this.membership, this.replica, mapWanted);
     this.#sweeper = new Sweeper(ports, this.membership, this.lease, this.replica);
+    this.#loads = new LoadReporter(ports, this.membership, store, this.replica.counts);
   }
 
   // --- messages ------------------------------------------------------------------------------------------------
@@ -414,5 +417,6 @@ export class NodeCore implements ReplicaOwner {
     this.replica.tick();
     this.#learner.tick();
     this.#sweeper.tick();
+    this.#loads.tick();
   }
 }

@@ -11,8 +11,7 @@
  *
  * Conditional writes are in conditions.ts; both share the records, and `wake` hands a key from one to the other.
  */
-import { compareApplied } from '../../protocol/applied-list.js';
-import type { AppliedList } from '../../protocol/applied-list.js';
+import { type AppliedList, compareApplied } from '../../protocol/applied-list.js';
 import { FencedReason, RefusedReason } from '../../protocol/messages.js';
 import type {
   Entry,
@@ -28,8 +27,7 @@ import { Admission } from './admission.js';
 import { Answers } from './answers.js';
 import { DiskGate } from './disk-gate.js';
 import type { Journal } from './journal.js';
-import type { Condition, KeyWork, Reader } from './key-work.js';
-import { isIdle, newKeyWork } from './key-work.js';
+import { type Condition, type KeyWork, type Reader, isIdle, newKeyWork } from './key-work.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership, RoleChange } from './membership.js';
@@ -37,6 +35,7 @@ import { PeerWrites } from './peer-writes.js';
 import type { PeerWrite, PeerWriteOwner } from './peer-writes.js';
 import type { NodePorts, NodeTimings } from './ports.js';
 import { SettleQueue } from './settle-queue.js';
+import { SlotCounts } from './slot-loads.js';
 import { Hold, noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
 
@@ -60,6 +59,7 @@ export interface ReplicaOwner {
 export class Replica implements PeerWriteOwner {
   readonly store: KeyStore;
   readonly peerWrites: PeerWrites;
+  readonly counts = new SlotCounts();
   readonly #ports: NodePorts;
   readonly #membership: Membership;
   readonly #lease: Lease;
@@ -158,6 +158,7 @@ export class Replica implements PeerWriteOwner {
       this.refuse(link, message.rid, refusal);
       return noRecord;
     }
+    this.counts.wrote(slot);
     const record = this.store.getOrInsert(slot, message.key);
     const order = this.store.compareVersion(message.version, record);
     const isAppliedNew = this.#takeApplied(record, message.applied);
@@ -227,6 +228,7 @@ export class Replica implements PeerWriteOwner {
       this.fence(link, message.rid, fault);
       return;
     }
+    this.counts.read(slot);
     const record = this.store.get(slot, message.key);
     if (record === noRecord || this.store.isValid(record)) {
       this.#answerGet(link, message.rid, message.versionOnly, record);
@@ -344,10 +346,8 @@ export class Replica implements PeerWriteOwner {
 
   #replayLater(work: KeyWork): void {
     work.failures++;
-    const pauseMs = Math.min(
-      replayBackoffMsMax,
-      this.#timings.replayAfterMs * 2 ** Math.min(work.failures, 10),
-    );
+    const backoffMs = this.#timings.replayAfterMs * 2 ** Math.min(work.failures, 10);
+    const pauseMs = Math.min(replayBackoffMsMax, backoffMs);
     work.replayAtMs = this.#ports.nowMs() + pauseMs * (0.5 + this.#ports.random());
   }
 

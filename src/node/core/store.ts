@@ -37,6 +37,8 @@ export interface KeyStore {
   /** Bytes of keys and values, without overhead. */
   readonly bytes: number;
   keysIn(slot: number): number;
+  /** Of keys and values, without overhead. */
+  bytesIn(slot: number): number;
   /** How many records of the slot are INVALID, so that nobody walks a whole slot to look for none. */
   invalidIn(slot: number): number;
 

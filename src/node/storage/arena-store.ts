@@ -68,6 +68,10 @@ export class ArenaStore extends Records implements KeyStore {
     return this.#bySlot[slot]?.keys ?? 0;
   }
 
+  bytesIn(slot: number): number {
+    return this.#bySlot[slot]?.bytes ?? 0;
+  }
+
   invalidIn(slot: number): number {
     return this.#bySlot[slot]?.invalid ?? 0;
   }

@@ -1,0 +1,69 @@
+/** What the commands that change a cluster share: options, and how the manager is asked. */
+import type { Argv } from 'yargs';
+import type { GTStoreClient } from '../client/index.js';
+import type { AdminRequest, AdminResult } from '../protocol/admin.js';
+import { UsageError, codeOf } from './exit.js';
+import { jsonOption, managerOption } from './options.js';
+
+export interface AdminOptions {
+  manager: string;
+  json: boolean;
+  wait: boolean;
+}
+
+export interface MoveOptions extends AdminOptions {
+  'mb-per-second': number | undefined;
+}
+
+const mbPerSecondMin = 0.001;
+const mbPerSecondMax = 100_000;
+
+export function adminOptions<T>(command: Argv<T>): Argv<T & AdminOptions> {
+  return command
+    .option('manager', managerOption)
+    .option('json', { ...jsonOption, describe: 'Print JSON, one line a second while it goes on' })
+    .option('wait', {
+      type: 'boolean',
+      default: true,
+      describe: 'Follow it until it is done; --no-wait: return at once',
+    });
+}
+
+/** Of the commands that move slots. */
+export function moveOptions<T>(command: Argv<T>): Argv<T & MoveOptions> {
+  return adminOptions(command).option('mb-per-second', {
+    type: 'number',
+    requiresArg: true,
+    describe: 'Most that one node copies in a second, in MB of 1,000,000 bytes',
+    defaultDescription: 'as fast as reads and writes allow',
+  });
+}
+
+/** As a field of the request. @throws UsageError */
+export function speedOf(mbPerSecond: number | undefined): { mbPerSecond?: number } {
+  if (mbPerSecond === undefined) return {};
+  if (mbPerSecond >= mbPerSecondMin && mbPerSecond <= mbPerSecondMax) return { mbPerSecond };
+  throw new UsageError(
+    `--mb-per-second must be a number from ${mbPerSecondMin} to ${mbPerSecondMax}; leave it out for no limit`,
+  );
+}
+
+export type Granted = Extract<AdminResult, { ok: true }>;
+
+/** @throws Error with the manager's words if it refuses */
+export async function order(store: GTStoreClient, request: AdminRequest): Promise<Granted> {
+  let result: AdminResult;
+  try {
+    result = await store.admin(request);
+  } catch (error) {
+    if (codeOf(error) !== 'TIMEOUT' || !(error instanceof Error)) throw error;
+    throw new Error(
+      `the manager did not answer in time: whether it has begun is not known, see gtstore status`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (result.ok) return result;
+  throw new Error(result.error);
+}

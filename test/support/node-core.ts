@@ -1,0 +1,111 @@
+/** One node core on a table: fake links that keep what was sent, a clock that moves when told, maps by hand. */
+import { NodeCore } from '../../src/node/core/node-core.js';
+import type { NodePorts } from '../../src/node/core/ports.js';
+import { ArenaStore } from '../../src/node/storage/arena-store.js';
+import type { ClusterMapData, SlotAssignment } from '../../src/protocol/cluster-map.js';
+import { MessageType } from '../../src/protocol/messages.js';
+import type { Link, Message } from '../../src/protocol/messages.js';
+import { defaultSettings } from '../../src/protocol/settings.js';
+import type { ClusterSettings } from '../../src/protocol/settings.js';
+
+let linkIds = 0;
+
+export class KeepingLink implements Link {
+  readonly id = ++linkIds;
+  sent: Message[] = [];
+
+  send(message: Message): void {
+    // What is sent on the hot path is a scratch object.
+    this.sent.push({ ...message });
+  }
+
+  sendLazily(message: Message): void {
+    this.send(message);
+  }
+
+  /** What was sent of that type since the last call. */
+  take<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
+    const found = this.sent.filter((m): m is Extract<Message, { type: T }> => m.type === type);
+    this.sent = this.sent.filter((m) => m.type !== type);
+    return found;
+  }
+}
+
+export const self = 1;
+
+/** A cluster of which this node is the member `self`; the map's epochs count up. */
+export class NodeOnTable {
+  readonly store = new ArenaStore({ hashSeed: 1 });
+  readonly core: NodeCore;
+  readonly peers = new Map<number, KeepingLink>();
+  manager: KeepingLink | undefined = new KeepingLink();
+  nowMs = 1_000_000;
+  #epoch = 0;
+
+  constructor() {
+    const ports: NodePorts = {
+      nowMs: () => this.nowMs,
+      random: () => 0.5,
+      peer: (id) => this.peers.get(id),
+      manager: () => this.manager,
+      mapAdopted: () => undefined,
+      identityChanged: () => undefined,
+      stopOrdered: () => undefined,
+      log: () => undefined,
+    };
+    const address = { host: '127.0.0.1', port: 1, pid: 1, hostLabel: '' };
+    this.core = new NodeCore({ ports, store: this.store, address, nodeId: self });
+    this.core.onManagerUp();
+  }
+
+  /** A map with these slots, by the manager; with it a lease. Slots without `changedAt` changed with it. */
+  map(
+    slots: readonly Partial<SlotAssignment>[],
+    settings: Partial<ClusterSettings> = {},
+    incarnation = 7,
+  ): void {
+    const epoch = ++this.#epoch;
+    const filled = slots.map(({ replicas = [self], learners = [], changedAt = epoch, joinedAt }) => ({
+      replicas,
+      learners,
+      changedAt,
+      joinedAt: joinedAt ?? [...replicas, ...learners].map(() => changedAt),
+    }));
+    const ids = new Set([self, ...filled.flatMap(({ replicas, learners }) => [...replicas, ...learners])]);
+    const nodes = [...ids].map((id) => ({ id, incarnation, host: '127.0.0.1', port: id + 1 }));
+    const map: ClusterMapData = {
+      clusterId: 'table',
+      epoch,
+      settings: { ...defaultSettings, ...settings, slotCount: slots.length },
+      nodes,
+      slots: filled,
+    };
+    if (this.core.membership.incarnation === incarnation) {
+      this.core.onManagerMessage({ type: MessageType.map, rid: 0, map });
+    } else {
+      const [register] = this.manager?.take(MessageType.register) ?? [];
+      const rid = register?.rid ?? 0;
+      this.core.onManagerMessage({ type: MessageType.registered, rid, nodeId: self, incarnation, map });
+    }
+    this.lease();
+  }
+
+  /** Answers the heartbeats that are out. */
+  lease(): void {
+    for (const { rid } of this.manager?.take(MessageType.heartbeat) ?? []) {
+      const clockUs = this.nowMs * 1000;
+      const lease = { type: MessageType.lease, rid, epoch: this.#epoch, leaseMs: 1000, clockUs } as const;
+      this.core.onManagerMessage(lease);
+    }
+  }
+
+  /** Ticks of 10 ms; the manager grants leases all the while. */
+  pass(ms: number, each: () => void = () => undefined): void {
+    for (let passed = 0; passed < ms; passed += 10) {
+      this.nowMs += 10;
+      this.core.tick();
+      this.lease();
+      each();
+    }
+  }
+}
