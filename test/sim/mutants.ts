@@ -80,7 +80,7 @@ export const mutants: readonly Mutant[] = [
     name: 'learner serves reads',
     rule: 'R1',
     edits: one(
-      `${node}/replica.js`,
+      `${node}/admission.js`,
       'if (this.#membership.role(slot) !== Role.full)',
       'if (this.#membership.role(slot) === Role.none)',
     ),

@@ -33,6 +33,13 @@ export class Admission {
     return this.#lease.holds(slot) ? -1 : FencedReason.noLease;
   }
 
+  /** Why the slot is not served here (R1, R4); -1: it is. */
+  serviceFault(slot: number): FencedReason | -1 {
+    if (this.#membership.role(slot) !== Role.full) return FencedReason.notReplica;
+    if (this.#membership.isLeaving(slot)) return FencedReason.leaving;
+    return this.#lease.holds(slot) ? -1 : FencedReason.noLease;
+  }
+
   /** Why this WRITE is refused although the slot is in order; -1: it is not. */
   refusal(message: WriteMessage): RefusedReason | -1 {
     const settings = this.#membership.map?.settings;

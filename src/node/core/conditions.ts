@@ -14,6 +14,7 @@ import { ConditionStatus, FencedReason, MessageType, RefusedReason } from '../..
 import type { ConditionMessage, Link } from '../../protocol/messages.js';
 import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
+import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
@@ -27,14 +28,22 @@ export class Conditions {
   readonly #membership: Membership;
   readonly #lease: Lease;
   readonly #replica: Replica;
+  readonly #journal: Journal;
   readonly #mapWanted: () => void;
   /** Conditional writes on absent keys so far. */
   #absentCount = 0;
 
-  constructor(membership: Membership, lease: Lease, replica: Replica, mapWanted: () => void) {
+  constructor(
+    membership: Membership,
+    lease: Lease,
+    replica: Replica,
+    journal: Journal,
+    mapWanted: () => void,
+  ) {
     this.#membership = membership;
     this.#lease = lease;
     this.#replica = replica;
+    this.#journal = journal;
     this.#mapWanted = mapWanted;
   }
 
@@ -76,7 +85,7 @@ export class Conditions {
     const settings = this.#membership.map?.settings;
     if (settings === undefined) return -1;
     if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
-    if (this.#replica.isDiskFull) return RefusedReason.diskFull;
+    if (this.#journal.isFull) return RefusedReason.diskFull;
     const tooLarge = message.value !== null && message.value.length > settings.valueBytesMax;
     return tooLarge ? RefusedReason.valueTooLarge : -1;
   }

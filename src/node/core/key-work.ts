@@ -3,6 +3,8 @@ import type { Link } from '../../protocol/messages.js';
 import type { Version } from '../../protocol/version.js';
 import type { PeerWrite } from './peer-writes.js';
 
+const replayBackoffMsMax = 500;
+
 /** A GET that found the key INVALID (R2). */
 export interface Reader {
   readonly link: Link;
@@ -41,6 +43,13 @@ export interface KeyWork {
 
 export function newKeyWork(replayAtMs: number): KeyWork {
   return { readers: [], conditions: [], active: null, replayAtMs, failures: 0, waking: false };
+}
+
+/** A replay came to nothing: the next one waits longer. @param random uniform in [0, 1) */
+export function postponeReplay(work: KeyWork, nowMs: number, firstMs: number, random: number): void {
+  work.failures++;
+  const pauseMs = Math.min(replayBackoffMsMax, firstMs * 2 ** Math.min(work.failures, 10));
+  work.replayAtMs = nowMs + pauseMs * (0.5 + random);
 }
 
 export function isIdle(work: KeyWork): boolean {

@@ -27,7 +27,7 @@ import { Admission } from './admission.js';
 import { Answers } from './answers.js';
 import { DiskGate } from './disk-gate.js';
 import type { Journal } from './journal.js';
-import { type Condition, type KeyWork, type Reader, isIdle, newKeyWork } from './key-work.js';
+import { type Condition, type KeyWork, type Reader, isIdle, newKeyWork, postponeReplay } from './key-work.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership, RoleChange } from './membership.js';
@@ -41,7 +41,6 @@ import type { KeyStore, RecordId } from './store.js';
 
 /** Readers and conditional writes that may wait in one node; further ones are refused. */
 const waitersMax = 65_536;
-const replayBackoffMsMax = 500;
 
 /** What the replica needs of the other parts of its node. */
 export interface ReplicaOwner {
@@ -103,11 +102,6 @@ export class Replica implements PeerWriteOwner {
     this.peerWrites = new PeerWrites(ports, membership, store, journal, timings, nextRid, this);
   }
 
-  /** New writes are refused. */
-  get isDiskFull(): boolean {
-    return this.#journal.isFull;
-  }
-
   /** Readers and conditional writes that wait at a key; none once the node is at rest. */
   get waiters(): number {
     return this.#waiters;
@@ -132,9 +126,7 @@ export class Replica implements PeerWriteOwner {
 
   /** Why this node may not serve the slot as a full replica; -1: it may (R1, R4). */
   serviceFault(slot: number): FencedReason | -1 {
-    if (this.#membership.role(slot) !== Role.full) return FencedReason.notReplica;
-    if (this.#membership.isLeaving(slot)) return FencedReason.leaving;
-    return this.#lease.holds(slot) ? -1 : FencedReason.noLease;
+    return this.#admission.serviceFault(slot);
   }
 
   // --- writes --------------------------------------------------------------------------------------------------
@@ -345,10 +337,7 @@ export class Replica implements PeerWriteOwner {
   }
 
   #replayLater(work: KeyWork): void {
-    work.failures++;
-    const backoffMs = this.#timings.replayAfterMs * 2 ** Math.min(work.failures, 10);
-    const pauseMs = Math.min(replayBackoffMsMax, backoffMs);
-    work.replayAtMs = this.#ports.nowMs() + pauseMs * (0.5 + this.#ports.random());
+    postponeReplay(work, this.#ports.nowMs(), this.#timings.replayAfterMs, this.#ports.random());
   }
 
   committed(write: PeerWrite): void {
