@@ -4,8 +4,7 @@ import type { Logger } from '../protocol/logger.js';
 /** From the manager to its supervisor. */
 export type SupervisedMessage =
   /** It has its port, its state, and its nodes: asked to end, it ends them, too. */
-  | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'ready'; readonly line: string };
+  { readonly kind: 'listening'; readonly port: number } | { readonly kind: 'ready'; readonly line: string };
 
 export class SupervisorLink {
   readonly #log: Logger;

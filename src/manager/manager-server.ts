@@ -245,7 +245,8 @@ export class ManagerServer {
   #nodeArgument(nodeId: number): NodeArgument & object {
     const { host, dataDir, hostLabel, nodeExtras } = this.#options;
     const { durability } = this.core.settings;
-    const endMs = this.#options.endWithoutManagerMs ?? (this.#store.outlivesProcess ? undefined : orphanMsMax);
+    const endMs =
+      this.#options.endWithoutManagerMs ?? (this.#store.outlivesProcess ? undefined : orphanMsMax);
     return {
       ...nodeExtras,
       ...(endMs === undefined ? {} : { endWithoutManagerMs: endMs }),
