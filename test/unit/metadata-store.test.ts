@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileMetadataStore } from '../../src/manager/file-metadata-store.js';
@@ -156,6 +157,38 @@ describe('the file store of the manager', () => {
     expect(await open().load()).to.deep.equal(stateOf(1));
     await open().save(stateOf(2));
     expect(await open().load()).to.deep.equal(stateOf(2));
+  });
+
+  describe('and the disk', () => {
+    const { fsyncSync } = fs;
+    let syncs = 0;
+    beforeEach(async () => {
+      await reset();
+      fs.fsyncSync = (fd) => {
+        syncs++;
+        fsyncSync(fd);
+      };
+      syncBuiltinESMExports();
+      syncs = 0;
+    });
+    afterEach(() => {
+      fs.fsyncSync = fsyncSync;
+      syncBuiltinESMExports();
+    });
+
+    it('is not waited for while the data is in memory only', async () => {
+      await open().save(stateOf(1));
+      expect(syncs).to.equal(0);
+    });
+
+    for (const durability of ['interval', 'always'] as const) {
+      it(`is waited for, both files and all new directories, if the data is there, too: ${durability}`, async () => {
+        await open().save(stateOf(1, 3, durability));
+        expect(syncs).to.equal(2 + 2 + 1);
+        await open().save(stateOf(2, 3, durability));
+        expect(syncs).to.equal(2 + 2 + 1 + 2 + 1);
+      });
+    }
   });
 
   it('is for its owner only', async function () {
