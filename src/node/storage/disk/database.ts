@@ -14,9 +14,6 @@ import {
   slotOfSlotKey,
 } from './format.js';
 
-/** Two of them may be in memory; larger ones mean fewer, larger files to merge. */
-const writeBufferBytes = 8 * 1024 * 1024;
-
 /** Another process has the directory open. */
 export class DirectoryLocked extends Error {
   override readonly name = 'DirectoryLocked';
@@ -50,7 +47,6 @@ export async function openDatabase(directory: string): Promise<Database> {
     valueEncoding: 'buffer',
     // What is stored is the user's, and often compressed already; and files are read without it (check.ts).
     compression: false,
-    writeBufferSize: writeBufferBytes,
   });
   try {
     await db.open();
