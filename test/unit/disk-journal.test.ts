@@ -1,6 +1,7 @@
 // What a node's disk gives back: all that was noted, in the order in which it was, and no more.
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { writeFileSync } from 'node:fs';
 import { appliedLengthMax } from '../../src/protocol/applied-list.js';
 import { noJournal } from '../../src/node/core/journal.js';
 import { sorted, useDisks } from '../support/disk-journal.js';
@@ -179,6 +180,16 @@ describe('the journal of a node on its disk', () => {
     await disk.journal.close();
     const again = await disks.open(directory);
     expect(sorted(again.content)).to.deep.equal(sorted(disk.expected));
+  });
+
+  it('says what is wrong with a directory that it cannot use, and how to mend it', async () => {
+    const directory = disks.directory();
+    writeFileSync(directory, 'a file');
+    const error = await disks.open(directory).then(
+      () => null,
+      (reason: unknown) => reason as Error,
+    );
+    expect(error?.message).to.contain(directory).and.to.contain('EEXIST').and.to.contain('--data-dir');
   });
 
   it('is nothing at all for a node that keeps everything in memory', () => {

@@ -110,6 +110,11 @@ export class DiskJournal implements Journal {
     return this.#saved;
   }
 
+  /** Whether no records of cleared slots are left to be removed. */
+  get isSwept(): boolean {
+    return this.#sweeper.isDone;
+  }
+
   /** Whose data it is; null: nobody's yet. */
   get identity(): DiskIdentity | null {
     return this.#identity;

@@ -85,7 +85,7 @@ function explained(error: unknown, directory: string): Error {
     return new DirectoryLocked(text, { cause: error });
   }
   if (cause.code === 'LEVEL_CORRUPTION') return new Corruption(cause.message, { cause: error });
-  return new Error(`cannot open the database in ${directory}: ${cause.message}`, { cause: error });
+  return new Error(cause.message, { cause: error });
 }
 
 /** What LevelDB says of a read that failed, as an error to be thrown. */
