@@ -112,4 +112,21 @@ describe('a disk without room', function () {
     expect(again.log.lines).to.deep.equal([]);
     expect(sorted(again.content)).to.deep.equal(sorted(disk.expected));
   });
+
+  it('gives up when it is closed, after a time, and says what is lost', async () => {
+    const directory = join(mounted, 'node-2');
+    execFileSync('mount', ['-o', 'remount,size=6m', mounted]);
+    rmSync(join(mounted, 'node-1'), { recursive: true, force: true });
+    const disk = await disks.open(directory, { closeMsMax: 100 });
+    writeFileSync(join(mounted, 'ballast'), Buffer.alloc(4_500_000));
+    await writeUntilFull(disk);
+    const startMs = performance.now();
+    await disk.journal.close();
+    expect(performance.now() - startMs).to.be.lessThan(5000);
+    expect(disk.log.lines.at(-1)).to.match(/error .* [12] changes could not be saved within 100 ms/);
+    rmSync(join(mounted, 'ballast'));
+    // Tried again at most once more; then the directory is free.
+    const again = await until(() => disks.open(directory).catch(() => null), { timeoutMs: 20_000 });
+    expect(again.content.size).to.be.greaterThan(10);
+  });
 });

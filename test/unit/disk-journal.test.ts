@@ -155,6 +155,19 @@ describe('the journal of a node on its disk', () => {
     expect(sorted(again.content)).to.deep.equal(sorted(disk.expected));
   });
 
+  it('says that it is full while more waits for the disk than it may', async () => {
+    const directory = disks.directory();
+    const disk = await disks.open(directory);
+    const value = Buffer.alloc(1024 * 1024, 'x');
+    for (let i = 0; i < 70; i++) disk.write(1, `key-${i % 5}`, value);
+    expect(disk.journal.isFull).to.equal(true);
+    await disk.saved(20_000);
+    expect(disk.journal.isFull).to.equal(false);
+    await disk.journal.close();
+    const again = await disks.open(directory);
+    expect(sorted(again.content)).to.deep.equal(sorted(disk.expected));
+  });
+
   it('does not save what is noted after it was closed', async () => {
     const directory = disks.directory();
     const disk = await disks.open(directory);
