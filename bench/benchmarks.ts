@@ -2,6 +2,7 @@
 import type { Benchmark } from './benchmark.js';
 import { classProject } from './class-project.js';
 import { connections } from './connections.js';
+import { journal } from './journal.js';
 import { largeValues } from './large-values.js';
 import { memory } from './memory.js';
 import { millionKeys } from './million-keys.js';
@@ -28,6 +29,7 @@ export const benchmarks: readonly Benchmark[] = [
   memory,
   millionKeys,
   store,
+  journal,
   redis,
   etcd,
   memcached,

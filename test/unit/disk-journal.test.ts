@@ -1,6 +1,7 @@
 // What a node's disk gives back: all that was noted, in the order in which it was, and no more.
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { writeFileSync } from 'node:fs';
 import { appliedLengthMax } from '../../src/protocol/applied-list.js';
 import { noJournal } from '../../src/node/core/journal.js';
 import { sorted, useDisks } from '../support/disk-journal.js';
@@ -154,6 +155,19 @@ describe('the journal of a node on its disk', () => {
     expect(sorted(again.content)).to.deep.equal(sorted(disk.expected));
   });
 
+  it('says that it is full while more waits for the disk than it may', async () => {
+    const directory = disks.directory();
+    const disk = await disks.open(directory);
+    const value = Buffer.alloc(1024 * 1024, 'x');
+    for (let i = 0; i < 70; i++) disk.write(1, `key-${i % 5}`, value);
+    expect(disk.journal.isFull).to.equal(true);
+    await disk.saved(20_000);
+    expect(disk.journal.isFull).to.equal(false);
+    await disk.journal.close();
+    const again = await disks.open(directory);
+    expect(sorted(again.content)).to.deep.equal(sorted(disk.expected));
+  });
+
   it('does not save what is noted after it was closed', async () => {
     const directory = disks.directory();
     const disk = await disks.open(directory);
@@ -179,6 +193,16 @@ describe('the journal of a node on its disk', () => {
     await disk.journal.close();
     const again = await disks.open(directory);
     expect(sorted(again.content)).to.deep.equal(sorted(disk.expected));
+  });
+
+  it('says what is wrong with a directory that it cannot use, and how to mend it', async () => {
+    const directory = disks.directory();
+    writeFileSync(directory, 'a file');
+    const error = await disks.open(directory).then(
+      () => null,
+      (reason: unknown) => reason as Error,
+    );
+    expect(error?.message).to.contain(directory).and.to.contain('EEXIST').and.to.contain('--data-dir');
   });
 
   it('is nothing at all for a node that keeps everything in memory', () => {

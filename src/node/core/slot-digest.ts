@@ -59,10 +59,8 @@ export class EntryDigest {
   }
 
   #add(word: number): void {
-    this.high = Math.imul(this.high ^ word, 0x85ebca6b);
-    this.high ^= this.high >>> 13;
-    this.low = Math.imul(this.low + word, 0xc2b2ae35) + 0x27d4eb2f;
-    this.low ^= this.low >>> 15;
+    this.high = finish(Math.imul(this.high, 5) + 0xe6546b64 + word);
+    this.low = finish(Math.imul(this.low, 9) + 0x27d4eb2f + word);
   }
 }
 

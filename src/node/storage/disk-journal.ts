@@ -26,7 +26,7 @@ import { BatchWriter } from './disk/writer.js';
 
 /** With `interval`, as often at most: a few syncs for thousands of changes. */
 const intervalMs = 20;
-const closeMsMax = 5000;
+const closeMsDefault = 5000;
 
 export interface DiskJournalOptions {
   readonly directory: string;
@@ -36,6 +36,8 @@ export interface DiskJournalOptions {
   readonly log: Logger;
   /** `saved` has moved. */
   readonly onSaved: () => void;
+  /** `close` gives up what it could not save in that time; default: five seconds. */
+  readonly closeMsMax?: number;
 }
 
 function everyMsOf(durability: 'interval' | 'always'): number {
@@ -74,6 +76,10 @@ export class DiskJournal implements Journal {
    */
   static async open(options: DiskJournalOptions): Promise<DiskJournal> {
     return new DiskJournal(options, await openDirectory(options.directory, options.log));
+  }
+
+  get #closeMsMax(): number {
+    return this.#options.closeMsMax ?? closeMsDefault;
   }
 
   #writerOf({ db, meta }: OpenDirectory): BatchWriter {
@@ -124,6 +130,11 @@ export class DiskJournal implements Journal {
     this.#writer.everyMs = everyMsOf(durability);
   }
 
+  /** Whether no records of cleared slots are left to be removed. */
+  get isSwept(): boolean {
+    return this.#sweeper.isDone;
+  }
+
   /** Whose data it is; null: nobody's yet. */
   get identity(): DiskIdentity | null {
     return this.#identity;
@@ -162,7 +173,7 @@ export class DiskJournal implements Journal {
 
   async #beginAnew(reason: Corruption): Promise<void> {
     const { directory, log } = this.#options;
-    await this.#writer.close(closeMsMax);
+    await this.#writer.close(this.#closeMsMax);
     await this.#mark.close();
     await setAside(directory, reason, log);
     const opened = await openDirectory(directory, log);
@@ -226,11 +237,11 @@ export class DiskJournal implements Journal {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#sweeper.stop();
+    const isSaved = await this.#writer.close(this.#closeMsMax);
+    await this.#mark.close();
+    if (isSaved) return;
     const { directory, log } = this.#options;
-    if (await this.#writer.close(closeMsMax)) await this.#mark.close();
-    else
-      log.error(
-        `${directory}: ${this.#noted - this.#saved} changes could not be saved within ${closeMsMax} ms`,
-      );
+    const lost = this.#noted - this.#saved;
+    log.error(`${directory}: ${lost} changes could not be saved within ${this.#closeMsMax} ms`);
   }
 }

@@ -14,9 +14,6 @@ import {
   slotOfSlotKey,
 } from './format.js';
 
-/** Two of them may be in memory; larger ones mean fewer, larger files to merge. */
-const writeBufferBytes = 8 * 1024 * 1024;
-
 /** Another process has the directory open. */
 export class DirectoryLocked extends Error {
   override readonly name = 'DirectoryLocked';
@@ -50,7 +47,6 @@ export async function openDatabase(directory: string): Promise<Database> {
     valueEncoding: 'buffer',
     // What is stored is the user's, and often compressed already; and files are read without it (check.ts).
     compression: false,
-    writeBufferSize: writeBufferBytes,
   });
   try {
     await db.open();
@@ -89,7 +85,7 @@ function explained(error: unknown, directory: string): Error {
     return new DirectoryLocked(text, { cause: error });
   }
   if (cause.code === 'LEVEL_CORRUPTION') return new Corruption(cause.message, { cause: error });
-  return new Error(`cannot open the database in ${directory}: ${cause.message}`, { cause: error });
+  return new Error(cause.message, { cause: error });
 }
 
 /** What LevelDB says of a read that failed, as an error to be thrown. */

@@ -7,7 +7,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import type { Logger } from '../../../protocol/logger.js';
 import type { Database } from './batch.js';
 import { checkFiles } from './check.js';
-import { assertUnlocked, openDatabase, readAllMeta } from './database.js';
+import { assertUnlocked, DirectoryLocked, openDatabase, readAllMeta } from './database.js';
 import type { Meta } from './database.js';
 import { Corruption } from './format.js';
 import { SavedMark } from './saved-mark.js';
@@ -20,15 +20,19 @@ export interface OpenDirectory {
 
 /** @throws an error that names the directory and says how to mend it */
 export async function openDirectory(directory: string, log: Logger): Promise<OpenDirectory> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
   try {
-    return await openSound(directory, log);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return await openSound(directory, log).catch(async (error: unknown) => {
+      if (!(error instanceof Corruption)) throw error;
+      await setAside(directory, error, log);
+      await mkdir(directory, { mode: 0o700 });
+      return openSound(directory, log);
+    });
   } catch (error) {
-    if (!(error instanceof Corruption)) throw error;
-    await setAside(directory, error, log);
+    if (error instanceof DirectoryLocked) throw error;
+    const text = `cannot keep data in ${directory}: ${String(error)}; mend that, or choose another --data-dir`;
+    throw new Error(text, { cause: error });
   }
-  await mkdir(directory, { mode: 0o700 });
-  return openSound(directory, log);
 }
 
 /** @throws Corruption; then the database is closed */

@@ -30,6 +30,10 @@ export class Sweeper {
     this.#log = log;
   }
 
+  get isDone(): boolean {
+    return this.#tasks.length === 0;
+  }
+
   add(slot: number, generation: number, number: number): void {
     this.#tasks.push({ slot, generation, number });
     this.#begin();

@@ -46,6 +46,8 @@ export class BatchWriter {
   #hasNoRoom = false;
   #running: Promise<void> | null = null;
   #isClosing = false;
+  /** It took too long to close: what is not written yet is lost. */
+  #hasGivenUp = false;
   #failures = 0;
   #loggedAtMs = -Infinity;
 
@@ -92,7 +94,7 @@ export class BatchWriter {
     await turn();
     for (let batch = this.#take(); batch !== undefined; batch = this.#take()) {
       const startMs = performance.now();
-      await this.#write(batch);
+      if (!(await this.#write(batch))) return;
       this.#bytesBehind -= batch.bytes;
       this.#written = batch.number;
       this.#clockUs = batch.clockUs;
@@ -114,7 +116,8 @@ export class BatchWriter {
     return batch;
   }
 
-  async #write(batch: Batch): Promise<void> {
+  /** @returns false if it was given up */
+  async #write(batch: Batch): Promise<boolean> {
     for (;;) {
       try {
         this.#db ??= await this.#reopen();
@@ -123,15 +126,17 @@ export class BatchWriter {
       } catch (error) {
         this.#failed(error);
         await this.#closeDatabase();
+        if (this.#hasGivenUp) return false;
         const mostMs = Math.min(retryMsMax, retryMsFirst * 2 ** Math.min(this.#failures++, 10));
         await pause(mostMs * (0.5 + Math.random() / 2));
       }
     }
-    if (this.#failures === 0) return;
+    if (this.#failures === 0) return true;
     this.#options.log.info(`${this.#options.directory} can be written again`);
     this.#failures = 0;
     this.#loggedAtMs = -Infinity;
     this.#hasNoRoom = false;
+    return true;
   }
 
   #failed(error: unknown): void {
@@ -165,7 +170,7 @@ export class BatchWriter {
     );
   }
 
-  /** Writes all there is and closes the database. @returns false if that takes longer than it may */
+  /** Writes all there is and closes the database. @returns false if that took too long, and was given up */
   async close(withinMs: number): Promise<boolean> {
     this.#isClosing = true;
     const deadline = new AbortController();
@@ -176,7 +181,9 @@ export class BatchWriter {
     };
     const late = pause(withinMs, false, { signal: deadline.signal }).catch(() => false);
     try {
-      return await Promise.race([closed(), late]);
+      const isClosed = await Promise.race([closed(), late]);
+      this.#hasGivenUp = !isClosed;
+      return isClosed;
     } finally {
       deadline.abort();
     }
