@@ -5,6 +5,7 @@ export { diagnosticsChannelNames } from './diagnostics.js';
 export type { MapEvent, OperationEvent } from './diagnostics.js';
 export { GTStoreClient } from './gtstore-client.js';
 export type { ClientEvents, ClientOptions, KeyLocation } from './gtstore-client.js';
+export type { StoredEntry } from './stored-entries.js';
 export type { ClusterMap, MemberNode, SlotAssignment } from '../protocol/cluster-map.js';
 export { GTStoreError } from '../protocol/errors.js';
 export type { ErrorCode, WriteOutcome } from '../protocol/errors.js';
