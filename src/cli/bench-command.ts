@@ -1,6 +1,5 @@
 /** `gtstore bench`: load on a cluster that runs, and what comes of it as a table, as JSON, as a page with plots. */
 import { constants, access, stat, writeFile } from 'node:fs/promises';
-import { constants as osConstants } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
@@ -8,7 +7,7 @@ import type { GTStoreClient } from '../client/index.js';
 import type { LoadPlan, LoadResult, Phase } from '../load/index.js';
 import { type ProgressBar, progressBar } from '../terminal/progress-bar.js';
 import { type BenchOptions, benchOptions, planOf } from './bench-options.js';
-import { UsageError, exitFailed } from './exit.js';
+import { UsageError, exitCodeOf, exitFailed } from './exit.js';
 import { StopRequest } from './stop-request.js';
 import { printJson, printLine, withClient } from './with-client.js';
 
@@ -75,12 +74,6 @@ async function show(result: LoadResult, json: boolean, report: string | undefine
 
 function complain(text: string): void {
   process.stderr.write(`gtstore: ${text}\n`);
-}
-
-/** As a shell has it: 128 and the number of the signal. */
-function exitCodeOf(reason: string): number {
-  const signals: Readonly<Record<string, number>> = osConstants.signals;
-  return 128 + (signals[reason] ?? 0);
 }
 
 /** Before minutes are spent on measuring. @throws UsageError */

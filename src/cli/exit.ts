@@ -2,12 +2,19 @@
  * How a command ends: what went wrong in one line on stderr, and the exit code. A stack trace helps nobody at a
  * prompt; the place of a mistake of ours is named all the same.
  */
+import { constants } from 'node:os';
 import { GTStoreError, type ErrorCode } from '../protocol/errors.js';
 
 export const exitFailed = 1;
 export const exitUsage = 2;
 /** Ended by a second Ctrl-C: 128 + SIGINT. */
 export const exitKilled = 130;
+
+/** For who was asked to end by a signal, as a shell has it: 128 and the number of the signal. */
+export function exitCodeOf(signal: string): number {
+  const signals: Readonly<Record<string, number>> = constants.signals;
+  return 128 + (signals[signal] ?? 0);
+}
 
 /** The command line is wrong: nothing was begun. The message says what to write instead. */
 export class UsageError extends Error {

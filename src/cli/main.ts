@@ -4,9 +4,13 @@ import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { benchCommand } from './bench-command.js';
 import { UsageError, guardProcess, reportFailure } from './exit.js';
+import { exportCommand } from './export-command.js';
+import { importCommand } from './import-command.js';
 import { deleteCommand, getCommand, locateCommand, putCommand } from './key-commands.js';
 import { nodeCommand } from './node-command.js';
 import { markOperands, withoutMark } from './options.js';
+import { restoreCommand } from './restore-command.js';
+import { snapshotCommand } from './snapshot-command.js';
 import { startCommand } from './start-command.js';
 import { statusCommand } from './status-command.js';
 
@@ -25,6 +29,10 @@ const commands = [
   deleteCommand,
   locateCommand,
   benchCommand,
+  snapshotCommand,
+  restoreCommand,
+  exportCommand,
+  importCommand,
 ] as const;
 
 const args = markOperands(hideBin(process.argv));

@@ -16,6 +16,7 @@ import {
   portNumber,
   wholeNumber,
 } from './options.js';
+import { PeriodicSnapshots, type SnapshotFlags, snapshotFlags, snapshotPlan } from './periodic-snapshots.js';
 import { StopRequest } from './stop-request.js';
 
 const nodesMax = 256;
@@ -26,7 +27,7 @@ const valueBytesMaxMax = 64 * 1024 * 1024;
 const leaseMsMin = 100;
 const leaseMsMax = 60_000;
 
-interface StartOptions {
+interface StartOptions extends SnapshotFlags {
   nodes: number;
   replicas: number;
   host: string;
@@ -48,7 +49,7 @@ export const startCommand: CommandModule<object, StartOptions> = {
   command: 'start',
   describe: 'Launch a manager and its nodes, until Ctrl-C',
   builder: (command) =>
-    command
+    snapshotFlags(command)
       .option('nodes', {
         alias: 'n',
         type: 'number',
@@ -122,6 +123,8 @@ export const startCommand: CommandModule<object, StartOptions> = {
 async function start(args: StartArguments): Promise<void> {
   const stop = new StopRequest();
   const options = await managerOptions(args);
+  const plan = await snapshotPlan(args.snapshotEvery, args.snapshotDir, args.snapshotKeep);
+  let snapshots: PeriodicSnapshots | undefined;
   if (args.endWithStdin) stopWithStdin(stop);
   // Only here, so that the other commands need not load it.
   const { startManager } = await import('../manager/index.js');
@@ -142,11 +145,14 @@ async function start(args: StartArguments): Promise<void> {
     ]);
     if (isReady) {
       process.stdout.write(`${readyLine(manager, args)}\n`);
+      if (plan !== undefined)
+        snapshots = new PeriodicSnapshots(plan, formatAddress(manager.address), options.log);
       options.log.info(`ending: ${await stop.requested}`);
     }
   } catch (error) {
     reportFailure(error);
   }
+  await snapshots?.stop();
   await manager.stop();
   process.exit();
 }

@@ -63,7 +63,7 @@ function known(count: number): string {
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** Exact below 1 KiB, else one decimal. */
-function formatBytes(bytes: number): string {
+export function formatBytes(bytes: number): string {
   let amount = bytes;
   let unit = 0;
   while (amount >= 1024 && unit < units.length - 1) {
