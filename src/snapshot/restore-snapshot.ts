@@ -103,7 +103,8 @@ async function checkCount(
   let keys = 0;
   for await (const _entry of store.storedEntries()) {
     signal?.throwIfAborted();
-    onProgress?.('counting', ++keys, stored);
+    keys++;
+    onProgress?.('counting', keys, stored);
   }
   const keysMin = stored - storedWithExpiry;
   if (keys >= keysMin) return;

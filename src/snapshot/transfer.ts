@@ -52,7 +52,8 @@ export async function exportLines(
   for await (const entry of store.storedEntries()) {
     signal?.throwIfAborted();
     chunk += `${formatLine(entry)}\n`;
-    onProgress?.(++keys);
+    keys++;
+    onProgress?.(keys);
     if (chunk.length < chunkCharsAimed) continue;
     bytes += Buffer.byteLength(chunk);
     if (!(await output.write(chunk))) return { keys, bytes };
