@@ -133,6 +133,7 @@ export class PeriodicSnapshots {
     const { directory, keep } = this.#plan;
     const to = join(directory, nameAt(new Date()));
     try {
+      await mkdir(directory, { recursive: true });
       await removeLeftovers(directory);
       const startedAtMs = performance.now();
       const { keys, bytes } = await this.#take({ manager: this.#manager, to });

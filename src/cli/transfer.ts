@@ -85,7 +85,9 @@ export function expiredNote(expired: number): string {
 /** A file to read or write; `-` or none: stdin or stdout. */
 export const fileOperand = {
   type: 'string',
-  coerce: (text: string | undefined) => (text === undefined || text === '-' ? undefined : withoutMark(text)),
+  // Of a lone dash, yargs makes an empty text.
+  coerce: (text: string | undefined) =>
+    text === undefined || text === '' || text === '-' ? undefined : withoutMark(text),
 } as const;
 
 /** What to say of a path that the system does not let us use. */
