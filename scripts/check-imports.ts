@@ -38,9 +38,12 @@ const rooms: Readonly<Record<string, Room>> = {
   client: { mayImport: ['client/core', 'transport', 'protocol'] },
   terminal: { mayImport: [], packages: [] },
   load: { mayImport: ['client/index', 'protocol'] },
+  snapshot: { mayImport: ['client/index', 'protocol'] },
   shop: { mayImport: ['client/index', 'terminal'] },
   testing: { mayImport: ['client/index', 'protocol'] },
-  cli: { mayImport: ['client/index', 'load', 'terminal', 'node', 'manager', 'transport', 'protocol'] },
+  cli: {
+    mayImport: ['client/index', 'load', 'snapshot', 'terminal', 'node', 'manager', 'transport', 'protocol'],
+  },
 };
 const nodeModulesOfOneRoom = new Map([
   ['node:net', 'transport'],

@@ -10,6 +10,12 @@ export const exitUsage = 2;
 /** Ended by a second Ctrl-C: 128 + SIGINT. */
 export const exitKilled = 130;
 
+/** For who was asked to end by a signal, as a shell has it: 128 and the number of the signal. */
+export function exitCodeOf(signal: string): number {
+  const signals: Readonly<Record<string, number>> = constants.signals;
+  return 128 + (signals[signal] ?? 0);
+}
+
 /** The command line is wrong: nothing was begun. The message says what to write instead. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -39,12 +45,6 @@ export function codeOf(error: unknown): ErrorCode | undefined {
 export function reportFailure(error: unknown): void {
   process.stderr.write(`gtstore: ${oneLine(textOf(error))}\n`);
   process.exitCode = isUsageError(error) ? exitUsage : exitFailed;
-}
-
-/** Of a command that a signal asked to end, as a shell has it: 128 and the number of the signal. */
-export function exitCodeOf(reason: string): number {
-  const signals: Readonly<Record<string, number>> = constants.signals;
-  return 128 + (signals[reason] ?? 0);
 }
 
 /** For errors that nobody expected: with the place in the code. */

@@ -6,6 +6,8 @@ import { addNodeCommand } from './add-node-command.js';
 import { benchCommand } from './bench-command.js';
 import { drainCommand } from './drain-command.js';
 import { UsageError, guardProcess, reportFailure } from './exit.js';
+import { exportCommand } from './export-command.js';
+import { importCommand } from './import-command.js';
 import { deleteCommand, getCommand, locateCommand, putCommand } from './key-commands.js';
 import { nodeCommand } from './node-command.js';
 import { markOperands, withoutMark } from './options.js';
@@ -13,6 +15,8 @@ import { rebalanceCommand } from './rebalance-command.js';
 import { recoverCommand } from './recover-command.js';
 import { restartCommand } from './restart-command.js';
 import { setReplicasCommand } from './set-replicas-command.js';
+import { restoreCommand } from './restore-command.js';
+import { snapshotCommand } from './snapshot-command.js';
 import { startCommand } from './start-command.js';
 import { statusCommand } from './status-command.js';
 
@@ -37,6 +41,10 @@ const commands = [
   setReplicasCommand,
   restartCommand,
   recoverCommand,
+  snapshotCommand,
+  restoreCommand,
+  exportCommand,
+  importCommand,
 ] as const;
 
 const args = markOperands(hideBin(process.argv));

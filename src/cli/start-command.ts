@@ -18,6 +18,7 @@ import {
   portNumber,
   wholeNumber,
 } from './options.js';
+import { PeriodicSnapshots, type SnapshotFlags, snapshotFlags, snapshotPlan } from './periodic-snapshots.js';
 import { StopRequest } from './stop-request.js';
 import { SupervisorLink } from './supervisor-link.js';
 
@@ -29,7 +30,7 @@ const valueBytesMaxMax = 64 * 1024 * 1024;
 const leaseMsMin = 100;
 const leaseMsMax = 60_000;
 
-interface StartOptions {
+interface StartOptions extends SnapshotFlags {
   nodes: number | undefined;
   replicas: number | undefined;
   host: string;
@@ -56,7 +57,7 @@ export const startCommand: CommandModule<object, StartOptions> = {
   command: 'start',
   describe: 'Launch a manager and its nodes, until Ctrl-C',
   builder: (command) =>
-    command
+    snapshotFlags(command)
       .option('nodes', {
         alias: 'n',
         type: 'number',
@@ -147,6 +148,7 @@ export const startCommand: CommandModule<object, StartOptions> = {
 async function start(args: StartArguments): Promise<void> {
   const stop = new StopRequest();
   const options = await managerOptions(args);
+  const plan = await snapshotPlan(args.snapshotEvery, args.snapshotDir, args.snapshotKeep);
   if (args.supervise) {
     const { supervise } = await import('./supervisor.js');
     const { port, dataDir } = options;
@@ -154,6 +156,7 @@ async function start(args: StartArguments): Promise<void> {
     const ownArgs = process.argv.slice(2).filter((arg) => arg !== '--supervise');
     process.exit(await supervise({ stop, args: ownArgs, port, dataDir, log }));
   }
+  let snapshots: PeriodicSnapshots | undefined;
   if (args.endWithStdin) stopWithStdin(stop);
   // Only here, so that the other commands need not load it.
   const { startManager } = await import('../manager/index.js');
@@ -179,11 +182,14 @@ async function start(args: StartArguments): Promise<void> {
       const line = readyLine(manager);
       if (supervisor === undefined) process.stdout.write(`${line}\n`);
       else supervisor.tell({ kind: 'ready', line });
+      if (plan !== undefined)
+        snapshots = new PeriodicSnapshots(plan, formatAddress(manager.address), options.log);
       options.log.info(`ending: ${await stop.requested}`);
     }
   } catch (error) {
     reportFailure(error);
   }
+  await snapshots?.stop();
   await manager.stop();
   process.exit();
 }

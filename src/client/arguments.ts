@@ -92,6 +92,13 @@ export function checkedTimeoutMs(timeoutMs: number | undefined, defaultMs = time
   );
 }
 
+/** @throws GTStoreError INVALID_ARGUMENT */
+export function checkInFlightMax(inFlightMax: number | undefined): void {
+  if (inFlightMax === undefined) return;
+  if (Number.isInteger(inFlightMax) && inFlightMax >= 1 && inFlightMax <= 16_384) return;
+  throw invalidArgument(`inFlightMax is ${inFlightMax}; it must be an integer from 1 to 16384`);
+}
+
 const ttlMsMax = 100 * 365 * 24 * 3600 * 1000;
 
 /** @returns manager-clock milliseconds, 0: never. @throws GTStoreError INVALID_ARGUMENT */

@@ -12,6 +12,7 @@ import type { Operation } from './core/operation.js';
 import { OperationKind, Outcome } from './core/operation.js';
 import { diagnosticsChannelNames } from './diagnostics.js';
 import type { OperationEvent } from './diagnostics.js';
+import type { CommittedValue } from './stored-entries.js';
 
 export interface Entry {
   readonly value: StoreValue;
@@ -90,6 +91,14 @@ export class EntryCall extends Call<Entry | undefined> {
   protected result(operation: Operation): Entry | undefined {
     if (operation.value === null) return undefined;
     return { value: decodeValue(operation.value), version: cloneVersion(operation.version) };
+  }
+}
+
+/** As `EntryCall`, the value as it is stored. */
+export class BytesCall extends Call<CommittedValue | undefined> {
+  protected result({ value, version }: Operation): CommittedValue | undefined {
+    // The operation's bytes are reused.
+    return value === null ? undefined : { valueBytes: new Uint8Array(value), version: cloneVersion(version) };
   }
 }
 

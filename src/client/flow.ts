@@ -5,6 +5,13 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+const conflictPauseMsMax = 32;
+
+/** How long to wait after so many lost races for one key: longer each time, and by chance. */
+export function conflictPauseMs(conflicts: number): number {
+  return Math.random() * Math.min(conflictPauseMsMax, 2 ** conflicts);
+}
+
 /** Applies `act` to all items, at most `window` at a time, and gives the results in order. Ends at the first error. */
 export async function mapInWindow<T, R>(
   items: Iterable<T>,

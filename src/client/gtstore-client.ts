@@ -4,15 +4,14 @@ import type { AdminRequest, AdminResult } from '../protocol/admin.js';
 import type { ClusterMap } from '../protocol/cluster-map.js';
 import { GTStoreError } from '../protocol/errors.js';
 import { MessageType } from '../protocol/messages.js';
-import { fromKeyBytes } from '../protocol/partition.js';
 import type { ClusterSettings } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
-import { decodeValue } from '../protocol/value-codec.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import { isVersion } from '../protocol/version.js';
 import type { Version } from '../protocol/version.js';
 import { askAdmin, askStatus } from './admin.js';
 import {
+  checkInFlightMax,
   checkedExpiry,
   checkedKey,
   checkedPrefix,
@@ -25,12 +24,12 @@ import {
   parseAddress,
 } from './arguments.js';
 import type { OperationOptions, WriteOptions } from './arguments.js';
-import { ConditionCall, EntryCall, GetCall, PutCall, VersionCall } from './calls.js';
+import { BytesCall, ConditionCall, EntryCall, GetCall, PutCall, VersionCall } from './calls.js';
 import type { Call, ConditionOutcome, Entry } from './calls.js';
 import type { Operation } from './core/operation.js';
-import { mapInWindow, pause } from './flow.js';
-import { scan } from './scan.js';
+import { conflictPauseMs, mapInWindow, pause } from './flow.js';
 import { Session } from './session.js';
+import { type CommittedValue, type StoredEntry, walkEntries } from './stored-entries.js';
 
 export interface ClientOptions {
   /** Where the manager is: `gtstore://host:port` or `host:port`, or several of them. */
@@ -65,7 +64,6 @@ export interface ClientEvents {
 
 /** How many operations `getMany` and `putMany` keep under way, or as many as the client may. */
 const windowMax = 512;
-const conflictPauseMsMax = 32;
 
 /**
  * A client of one cluster. Every key is a linearizable register; every call has a deadline and rejects with a
@@ -97,12 +95,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       throw invalidArgument("give the manager's address: { manager: 'gtstore://127.0.0.1:7400' }");
     }
     if (!['primary', 'any'].includes(readFrom)) throw invalidArgument("readFrom must be 'primary' or 'any'");
-    if (
-      inFlightMax !== undefined &&
-      !(Number.isInteger(inFlightMax) && inFlightMax >= 1 && inFlightMax <= 16_384)
-    ) {
-      throw invalidArgument(`inFlightMax is ${inFlightMax}; it must be an integer from 1 to 16384`);
-    }
+    checkInFlightMax(inFlightMax);
     this.#timeoutMs = checkedTimeoutMs(options.timeoutMs);
     this.#window = Math.min(windowMax, inFlightMax ?? windowMax);
     this.#session = new Session(
@@ -331,15 +324,25 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   async *entries(
     options: { readonly prefix?: string; readonly timeoutMs?: number } = {},
   ): AsyncGenerator<[key: string, value: StoreValue]> {
+    for await (const { key, value } of this.#walk(options, false)) yield [key, value];
+  }
+
+  /** As `entries`, with each key's bytes and expiry: all that is needed to store it elsewhere. Errors as `entries`. */
+  async *storedEntries(
+    options: { readonly prefix?: string; readonly timeoutMs?: number } = {},
+  ): AsyncGenerator<StoredEntry> {
+    yield* this.#walk(options, true);
+  }
+
+  #walk(options: Parameters<typeof this.entries>[0] = {}, wantExpiry: boolean): AsyncGenerator<StoredEntry> {
     checkOptions(options);
     const prefix = checkedPrefix(options.prefix, this.#assertOpen());
     const timeoutMs = checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
-    for await (const entry of scan(this.#session, prefix, timeoutMs)) {
-      const key = fromKeyBytes(entry.key);
-      const isKnown = entry.valid && entry.value !== null;
-      const value = isKnown ? decodeValue(entry.value) : await this.get(key, { timeoutMs });
-      if (value !== undefined) yield [key, value];
-    }
+    const look = (key: string): Promise<CommittedValue | undefined> =>
+      this.#call(BytesCall, { timeoutMs }, (_settings, deadlineMs, call) =>
+        this.#session.core.get(key, false, deadlineMs, call),
+      );
+    return walkEntries(this.#session, { prefix, timeoutMs, wantExpiry }, look);
   }
 
   // --- the cluster -------------------------------------------------------------------------------------------------
@@ -441,8 +444,4 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       return signal === undefined ? { timeoutMs: leftMs } : { timeoutMs: leftMs, signal };
     };
   }
-}
-
-function conflictPauseMs(conflicts: number): number {
-  return Math.random() * Math.min(conflictPauseMsMax, 2 ** conflicts);
 }

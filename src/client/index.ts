@@ -13,6 +13,7 @@ export type {
   SlotMove,
   TaskProgress,
 } from '../protocol/admin.js';
+export type { StoredEntry } from './stored-entries.js';
 export type { ClusterMap, MemberNode, SlotAssignment } from '../protocol/cluster-map.js';
 export { GTStoreError } from '../protocol/errors.js';
 export type { ErrorCode, WriteOutcome } from '../protocol/errors.js';

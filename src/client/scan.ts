@@ -16,29 +16,37 @@ let lastScanId = 0;
  */
 export async function* scan(session: Session, prefix: string, timeoutMs: number): AsyncGenerator<Entry> {
   const slotCount = session.core.map?.slots.length ?? 0;
-  for (let slot = 0; slot < slotCount; slot++) {
-    const seen = new Set<string>();
-    let giveUpAtMs = session.now() + timeoutMs;
-    for (let attempt = 0; ; attempt++) {
-      const walk = walkSlot(session, slot, prefix, attempt, timeoutMs);
-      let step = await walk.next();
-      while (step.done !== true) {
-        giveUpAtMs = session.now() + timeoutMs;
-        for (const entry of step.value) {
-          if (seen.has(entry.key)) continue;
-          seen.add(entry.key);
-          yield entry;
-        }
-        step = await walk.next();
+  for (let slot = 0; slot < slotCount; slot++) yield* scanSlot(session, slot, prefix, timeoutMs);
+}
+
+/** As `scan`, the keys of one slot. */
+export async function* scanSlot(
+  session: Session,
+  slot: number,
+  prefix: string,
+  timeoutMs: number,
+): AsyncGenerator<Entry> {
+  const seen = new Set<string>();
+  let giveUpAtMs = session.now() + timeoutMs;
+  for (let attempt = 0; ; attempt++) {
+    const walk = walkSlot(session, slot, prefix, attempt, timeoutMs);
+    let step = await walk.next();
+    while (step.done !== true) {
+      giveUpAtMs = session.now() + timeoutMs;
+      for (const entry of step.value) {
+        if (seen.has(entry.key)) continue;
+        seen.add(entry.key);
+        yield entry;
       }
-      if (step.value) break;
-      if (session.isClosed) throw new GTStoreError('CLOSED', 'the client was closed');
-      if (session.now() >= giveUpAtMs) {
-        throw new GTStoreError('UNAVAILABLE', `slot ${slot} cannot be read: none of its replicas serves`);
-      }
-      session.core.wantMap();
-      await new Promise((resolve) => setTimeout(resolve, retryMs * (0.5 + Math.random())));
+      step = await walk.next();
     }
+    if (step.value) return;
+    if (session.isClosed) throw new GTStoreError('CLOSED', 'the client was closed');
+    if (session.now() >= giveUpAtMs) {
+      throw new GTStoreError('UNAVAILABLE', `slot ${slot} cannot be read: none of its replicas serves`);
+    }
+    session.core.wantMap();
+    await new Promise((resolve) => setTimeout(resolve, retryMs * (0.5 + Math.random())));
   }
 }
 

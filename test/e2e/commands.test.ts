@@ -177,7 +177,20 @@ describe('gtstore commands', function () {
   });
 
   it('each command has --help with an example', async () => {
-    for (const name of ['start', 'node', 'status', 'put', 'get', 'delete', 'locate', 'bench']) {
+    for (const name of [
+      'start',
+      'node',
+      'status',
+      'put',
+      'get',
+      'delete',
+      'locate',
+      'bench',
+      'snapshot',
+      'restore',
+      'export',
+      'import',
+    ]) {
       const { code, stdout, stderr } = await command(name, '--help');
       expect(code, name).to.equal(0);
       expect(stderr).to.equal('');

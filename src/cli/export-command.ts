@@ -1,0 +1,59 @@
+/** `gtstore export`: all keys as lines of JSON, to a file or into a pipe. */
+import type { CommandModule } from 'yargs';
+import { jsonOption, managerOption } from './options.js';
+import { amount, countKeys, fileOperand, stopwatch, transferBar, withTransfer } from './transfer.js';
+import { printJson, printLine } from './with-client.js';
+
+interface ExportOptions {
+  file: string | undefined;
+  manager: string;
+  json: boolean;
+}
+
+export const exportCommand: CommandModule<object, ExportOptions> = {
+  command: 'export [file]',
+  describe: 'Write all keys as lines of JSON, to FILE or stdout',
+  builder: (command) =>
+    command
+      .positional('file', { ...fileOperand, describe: 'The file to write; none, or -: stdout' })
+      .option('manager', managerOption)
+      .option('json', {
+        ...jsonOption,
+        describe: 'Print the sums as JSON; on stderr if the keys go to stdout',
+      })
+      .example('$0 export keys.jsonl', 'one line a key: {"key":"greeting","value":"hello"}')
+      .example('$0 export | $0 import --manager other:7400', 'copies all keys to another cluster'),
+  handler: async ({ file, manager, json }) => {
+    // Only here, so that the other commands need not load them.
+    const { exportLines } = await import('../snapshot/index.js');
+    const { openOutput } = await import('./export-output.js');
+    const seconds = stopwatch();
+    await withTransfer(manager, async (store, stop) => {
+      const output = await openOutput(file);
+      stop.killAtOnce = () => {
+        output.discard();
+      };
+      // Lines on the screen say themselves how far it is.
+      const isShown = file !== undefined || !process.stdout.isTTY;
+      const bar = transferBar('writing keys', isShown ? await countKeys(store) : 0);
+      const onProgress = (keys: number): void => {
+        bar.show(keys);
+      };
+      try {
+        const { keys, bytes } = await exportLines(store, output, { signal: stop.signal, onProgress });
+        if (!(await output.finish())) return;
+        bar.clear();
+        if (json) printSums({ keys, bytes, seconds: seconds() }, file);
+        else if (file !== undefined) printLine(`wrote ${amount(keys, bytes)}, to ${file}`);
+      } finally {
+        bar.clear();
+        output.discard();
+      }
+    });
+  },
+};
+
+function printSums(sums: object, file: string | undefined): void {
+  if (file === undefined) process.stderr.write(`${JSON.stringify(sums)}\n`);
+  else printJson({ ...sums, to: file });
+}

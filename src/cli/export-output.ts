@@ -1,0 +1,116 @@
+/** Where `gtstore export` writes: stdout, or a file that appears when it is whole. */
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { type FileHandle, open, realpath, rename, stat } from 'node:fs/promises';
+import { type LineOutput, unfinishedMark } from '../snapshot/index.js';
+import { UsageError } from './exit.js';
+import { systemText } from './transfer.js';
+
+export interface ExportOutput extends LineOutput {
+  /** Nothing more comes. @returns whether all of it has been taken */
+  finish(): Promise<boolean>;
+  /** Leaves nothing behind, unless it is finished. May be called at any time. */
+  discard(): void;
+}
+
+/** @throws UsageError if the file cannot be written */
+export async function openOutput(file: string | undefined): Promise<ExportOutput> {
+  if (file === undefined) return new Stdout();
+  try {
+    const existing = await stat(file).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (existing?.isDirectory() === true) throw new Error('it is a directory');
+    // A pipe or a device is no file to be replaced.
+    if (existing?.isFile() === false) return new Device(await open(file, 'w'));
+    const place = existing === undefined ? file : await realpath(file);
+    const unfinished = place + unfinishedMark + randomBytes(4).toString('hex');
+    return new NewFile(await open(unfinished, 'wx', existing?.mode ?? 0o666), unfinished, place);
+  } catch (error) {
+    throw new UsageError(`${file} cannot be written: ${systemText(error)}`);
+  }
+}
+
+class Stdout implements ExportOutput {
+  #isClosed = false;
+
+  /** Of an error that is not just a reader who has gone, exit.ts tells. */
+  write(text: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      process.stdout.write(text, (error) => {
+        if (error !== undefined && error !== null) this.#isClosed = true;
+        resolve(!this.#isClosed);
+      });
+    });
+  }
+
+  finish(): Promise<boolean> {
+    return Promise.resolve(!this.#isClosed);
+  }
+
+  discard(): void {
+    // What has been written has been read.
+  }
+}
+
+class Device implements ExportOutput {
+  readonly #file: FileHandle;
+  #isClosed = false;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async write(text: string): Promise<boolean> {
+    try {
+      await this.#file.writeFile(text);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
+      this.#isClosed = true;
+    }
+    return !this.#isClosed;
+  }
+
+  async finish(): Promise<boolean> {
+    await this.#file.close();
+    return !this.#isClosed;
+  }
+
+  discard(): void {
+    // Nothing of it is ours.
+  }
+}
+
+class NewFile implements ExportOutput {
+  readonly #file: FileHandle;
+  readonly #unfinished: string;
+  readonly #place: string;
+  #isFinished = false;
+
+  constructor(file: FileHandle, unfinished: string, place: string) {
+    this.#file = file;
+    this.#unfinished = unfinished;
+    this.#place = place;
+  }
+
+  async write(text: string): Promise<boolean> {
+    await this.#file.writeFile(text);
+    return true;
+  }
+
+  async finish(): Promise<boolean> {
+    await this.#file.sync();
+    await this.#file.close();
+    await rename(this.#unfinished, this.#place);
+    this.#isFinished = true;
+    return true;
+  }
+
+  discard(): void {
+    if (this.#isFinished) return;
+    rmSync(this.#unfinished, { force: true });
+    // Closed already, perhaps; it is gone in any case.
+    void this.#file.close().catch(() => undefined);
+  }
+}

@@ -1,0 +1,76 @@
+/** `gtstore import`: stores what lines of JSON say, from a file or a pipe. */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { type Readable, addAbortSignal } from 'node:stream';
+import type { CommandModule } from 'yargs';
+import { UsageError } from './exit.js';
+import { jsonOption, managerOption } from './options.js';
+import {
+  amount,
+  expiredNote,
+  fileOperand,
+  stopwatch,
+  systemText,
+  transferBar,
+  withTransfer,
+} from './transfer.js';
+import { printJson, printLine } from './with-client.js';
+
+interface ImportOptions {
+  file: string | undefined;
+  manager: string;
+  json: boolean;
+}
+
+export const importCommand: CommandModule<object, ImportOptions> = {
+  command: 'import [file]',
+  describe: 'Store the keys that lines of JSON speak of, from FILE or stdin',
+  builder: (command) =>
+    command
+      .positional('file', { ...fileOperand, describe: 'The file to read; none, or -: stdin' })
+      .option('manager', managerOption)
+      .option('json', jsonOption)
+      .example('$0 import keys.jsonl', 'what gtstore export wrote; keys that are there are overwritten')
+      .example(`echo '{"key":"greeting","value":"hello"}' | $0 import`, ''),
+  handler: async ({ file, manager, json }) => {
+    const input = await openInput(file);
+    // Only here, so that the other commands need not load it.
+    const { importLines } = await import('../snapshot/index.js');
+    const seconds = stopwatch();
+    await withTransfer(manager, async (store, { signal }) => {
+      // Who is asked to stop while nothing comes does not wait for it.
+      addAbortSignal(signal, input.stream);
+      const bar = transferBar('bytes read', input.bytes);
+      const onProgress = (bytes: number): void => {
+        bar.show(bytes);
+      };
+      try {
+        const result = await importLines(store, input.stream, file ?? 'stdin', { signal, onProgress });
+        const { keys, expired, bytes } = result;
+        bar.clear();
+        if (json) printJson({ keys, expired, bytes, seconds: seconds() });
+        else printLine(`stored ${amount(keys, bytes)}${expiredNote(expired)}`);
+      } finally {
+        bar.clear();
+      }
+    });
+  },
+};
+
+interface Input {
+  readonly stream: Readable;
+  /** 0: not known. */
+  readonly bytes: number;
+}
+
+/** @throws UsageError */
+async function openInput(file: string | undefined): Promise<Input> {
+  if (file === undefined) return { stream: process.stdin, bytes: 0 };
+  try {
+    const found = await stat(file);
+    if (found.isDirectory()) throw new Error('it is a directory');
+    return { stream: createReadStream(file), bytes: found.isFile() ? found.size : 0 };
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${systemText(error)}`);
+  }
+}

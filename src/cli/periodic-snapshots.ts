@@ -1,0 +1,228 @@
+/**
+ * `gtstore start --snapshot-every`: a snapshot now and then, each in a directory named by its time, the oldest ones removed
+ * when a new one is whole. The directory is this cluster's alone. Nothing that goes wrong here ends the cluster.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { constants, access, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Argv } from 'yargs';
+import type { Logger } from '../protocol/logger.js';
+import { UsageError } from './exit.js';
+import type { SnapshotOrder, SnapshotReport } from './forked-snapshot.js';
+import { wholeNumber } from './options.js';
+import { amount, systemText } from './transfer.js';
+
+export interface SnapshotFlags {
+  'snapshot-every': string | undefined;
+  'snapshot-dir': string | undefined;
+  'snapshot-keep': number;
+}
+
+export interface SnapshotPlan {
+  readonly everyMs: number;
+  /** Exists. */
+  readonly directory: string;
+  readonly keep: number;
+}
+
+const keepDefault = 7;
+const keepMax = 10_000;
+const everyMsMin = 1_000;
+/** A timer cannot wait longer. */
+const everyMsMax = 24 * 24 * 3_600_000;
+const msPerUnit: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** How long one that is told to end may take to clean up. */
+const stopMsMax = 5_000;
+
+export function snapshotFlags<T>(command: Argv<T>): Argv<T & SnapshotFlags> {
+  return command
+    .option('snapshot-every', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Save all keys that often: 30m, 1h, 1d; needs --snapshot-dir',
+    })
+    .option('snapshot-dir', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Where these snapshots are put, each in a directory of its own',
+    })
+    .option('snapshot-keep', {
+      type: 'number',
+      requiresArg: true,
+      default: keepDefault,
+      describe: 'How many of them to keep',
+    });
+}
+
+/** @returns undefined if no snapshots are wanted. @throws UsageError */
+export async function snapshotPlan(
+  every: string | undefined,
+  directory: string | undefined,
+  keep: number,
+): Promise<SnapshotPlan | undefined> {
+  if (every === undefined && directory === undefined) return undefined;
+  if (every === undefined) throw new UsageError('--snapshot-dir needs --snapshot-every, such as 1h');
+  if (directory === undefined) throw new UsageError('--snapshot-every needs --snapshot-dir, a directory');
+  const plan = {
+    everyMs: everyMsOf(every),
+    directory,
+    keep: wholeNumber('--snapshot-keep', keep, 1, keepMax),
+  };
+  try {
+    await mkdir(directory, { recursive: true });
+    await access(directory, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`--snapshot-dir ${directory} cannot be written: ${systemText(error)}`);
+  }
+  return plan;
+}
+
+function everyMsOf(text: string): number {
+  const [, count = '', unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  const ms = Number(count) * (msPerUnit[unit] ?? NaN);
+  if (ms >= everyMsMin && ms <= everyMsMax) return ms;
+  throw new UsageError(
+    `--snapshot-every must be a time from 1s to 24d, such as 30m, 1h or 1d, not '${text}'`,
+  );
+}
+
+export class PeriodicSnapshots {
+  readonly #plan: SnapshotPlan;
+  readonly #manager: string;
+  readonly #log: Logger;
+  readonly #startedAtMs = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  #child: ChildProcess | undefined;
+  #running: Promise<void> | undefined;
+  #isStopped = false;
+
+  /** The first one is taken when the time has passed once. @param manager - its address */
+  constructor(plan: SnapshotPlan, manager: string, log: Logger) {
+    this.#plan = plan;
+    this.#manager = manager;
+    this.#log = log;
+    this.#schedule();
+  }
+
+  /** One that takes longer than the time between two leaves the next one out. */
+  #schedule(): void {
+    if (this.#isStopped) return;
+    const { everyMs } = this.#plan;
+    const waitMs = everyMs - ((performance.now() - this.#startedAtMs) % everyMs);
+    this.#timer = setTimeout(() => {
+      this.#running = this.#run().finally(() => {
+        this.#running = undefined;
+        this.#schedule();
+      });
+    }, waitMs);
+  }
+
+  /** One that is under way is given up. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    this.#child?.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), stopMsMax);
+    await this.#running;
+    clearTimeout(timer);
+  }
+
+  /** Never throws: what goes wrong is logged. */
+  async #run(): Promise<void> {
+    const { directory, keep } = this.#plan;
+    const to = join(directory, nameAt(new Date()));
+    try {
+      await mkdir(directory, { recursive: true });
+      await removeLeftovers(directory);
+      const startedAtMs = performance.now();
+      const { keys, bytes } = await this.#take({ manager: this.#manager, to });
+      const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
+      const removed = await removeOldest(directory, keep);
+      const old = removed === 0 ? '' : `; old ones removed: ${removed}`;
+      this.#log.info(`snapshot ${to}: ${amount(keys, bytes)}, ${seconds} s${old}`);
+    } catch (error) {
+      if (this.#isStopped) this.#log.info('snapshot given up');
+      else
+        this.#log.error(`no snapshot in ${directory}: ${systemText(error)}; the next one is tried in time`);
+    }
+  }
+
+  async #take(order: SnapshotOrder): Promise<SnapshotReport> {
+    if (this.#isStopped) throw new Error('stopped');
+    const child = fork(
+      fileURLToPath(new URL('forked-snapshot.js', import.meta.url)),
+      [JSON.stringify(order)],
+      {
+        // Ctrl-C in the terminal is for the command, who tells the child; stdout is the command's.
+        detached: true,
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      },
+    );
+    this.#child = child;
+    try {
+      const { problem, ...report } = await reportOf(child);
+      if (problem !== undefined) throw new Error(problem);
+      return { problem, ...report };
+    } finally {
+      this.#child = undefined;
+    }
+  }
+}
+
+/** Fulfilled when the process has ended. */
+function reportOf(child: ChildProcess): Promise<SnapshotReport> {
+  return new Promise((resolve, reject) => {
+    let report: SnapshotReport | undefined;
+    child.on('message', (message) => {
+      report = message as SnapshotReport;
+    });
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      if (report === undefined)
+        reject(new Error(`its process ended with ${signal ?? `exit ${String(code)}`}`));
+      else resolve(report);
+    });
+  });
+}
+
+/** Sorts by time, and can be a name of a directory anywhere. */
+export function nameAt(time: Date): string {
+  return time.toISOString().replaceAll(':', '-');
+}
+
+const snapshotName = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z$/;
+const leftoverName = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z\.unfinished-\w+$/;
+const manifestName = 'manifest.json';
+
+/** What processes left behind that were killed: none is at work here at present. */
+export async function removeLeftovers(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    // One is put in its place as a whole: without a manifest it was being removed.
+    const isHalf = snapshotName.test(name) && !(await isThere(join(path, manifestName)));
+    if (isHalf || leftoverName.test(name)) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** @returns how many were removed */
+export async function removeOldest(directory: string, keep: number): Promise<number> {
+  const names = (await readdir(directory)).filter((name) => snapshotName.test(name)).sort();
+  const old = names.slice(0, Math.max(0, names.length - keep));
+  for (const name of old) {
+    // First what makes it a snapshot.
+    await rm(join(directory, name, manifestName), { force: true });
+    await rm(join(directory, name), { recursive: true, force: true });
+  }
+  return old.length;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}

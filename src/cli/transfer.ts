@@ -1,0 +1,96 @@
+/** What the commands share that go through all keys: they can be stopped, say how far they are, and how it ended. */
+import type { GTStoreClient } from '../client/index.js';
+import type { IncompleteError } from '../snapshot/index.js';
+import { type ProgressBar, progressBar } from '../terminal/progress-bar.js';
+import { exitCodeOf } from './exit.js';
+import { withoutMark } from './options.js';
+import { formatBytes } from './bytes.js';
+import { StopRequest } from './stop-request.js';
+import { withClient } from './with-client.js';
+
+/** A session with the store that Ctrl-C ends: then what is under way fails, and `work` cleans up. */
+export async function withTransfer(
+  manager: string,
+  work: (store: GTStoreClient, stop: StopRequest) => Promise<void>,
+): Promise<void> {
+  const stop = new StopRequest();
+  await withClient(manager, async (store) => {
+    stop.signal.addEventListener('abort', () => void store.finalize());
+    try {
+      stop.signal.throwIfAborted();
+      await work(store, stop);
+    } catch (error) {
+      if (!stop.signal.aborted) throw error;
+      const rest = isIncomplete(error)
+        ? `; ${keyCount(error.stored)} had been stored before, and are there`
+        : '';
+      process.stderr.write(`gtstore: stopped before the end${rest}\n`);
+      process.exitCode = exitCodeOf(await stop.requested);
+    }
+  });
+}
+
+/** By its shape: the class would bring the whole client into commands that need none. */
+function isIncomplete(error: unknown): error is IncompleteError {
+  return error instanceof Error && 'stored' in error;
+}
+
+/** About how many keys the cluster has: as its nodes counted last. 0: not known. */
+export async function countKeys(store: GTStoreClient): Promise<number> {
+  if (!process.stderr.isTTY) return 0;
+  try {
+    const { nodes, replicas } = await store.status();
+    return Math.ceil(nodes.reduce((sum, { keys }) => sum + keys, 0) / replicas);
+  } catch {
+    // The manager is away: the keys are there all the same, and only the bar is not.
+    return 0;
+  }
+}
+
+/** A bar on stderr, if that is a terminal and the total is known, at least about. */
+export function transferBar(label: string, total: number): ProgressBar {
+  if (total === 0) return { show: () => undefined, clear: () => undefined };
+  const bar = progressBar(process.stderr, label, total);
+  return {
+    show: (done, note) => {
+      bar.show(Math.min(done, total), note);
+    },
+    clear: () => {
+      bar.clear();
+    },
+  };
+}
+
+/** Counts the time of a command, for its last line. */
+export function stopwatch(): () => number {
+  const startedAtMs = performance.now();
+  return () => Math.round(performance.now() - startedAtMs) / 1000;
+}
+
+/** `1,234 keys`. */
+function keyCount(keys: number): string {
+  return `${keys.toLocaleString('en')} ${keys === 1 ? 'key' : 'keys'}`;
+}
+
+/** `1,234 keys, 5.6 MiB`. */
+export function amount(keys: number, bytes: number): string {
+  return `${keyCount(keys)}, ${formatBytes(bytes)}`;
+}
+
+/** What has not been stored because its time is over. */
+export function expiredNote(expired: number): string {
+  return expired === 0 ? '' : `; ${keyCount(expired)} had expired`;
+}
+
+/** A file to read or write; `-` or none: stdin or stdout. */
+export const fileOperand = {
+  type: 'string',
+  // Of a lone dash, yargs makes an empty text.
+  coerce: (text: string | undefined) =>
+    text === undefined || text === '' || text === '-' ? undefined : withoutMark(text),
+} as const;
+
+/** What to say of a path that the system does not let us use. */
+export function systemText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
