@@ -183,7 +183,7 @@ export function readValue(reader: MsgpackReader): Uint8Array | null {
     const length = buf[pos + 1] ?? 0;
     if (length <= end - pos - 2) {
       reader.pos = pos + 2 + length;
-      return new Uint8Array(buf.buffer, buf.byteOffset + pos + 2, length);
+      return new Uint8Array(reader.memory, reader.memoryOffset + pos + 2, length);
     }
   }
   return reader.bin();
