@@ -404,7 +404,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     return new Promise<T>((resolve, reject) => {
       const settings = this.#assertOpen();
       checkOptions(options);
-      const deadlineMs = this.#session.now() + checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
+      const deadlineMs = this.#deadlineMs(options);
       const signal = checkedSignal(options.signal);
       if (signal?.aborted === true) {
         throw new GTStoreError('TIMEOUT', 'the call was aborted before it began', {
@@ -422,6 +422,13 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       this.#session.watch();
       if (signal !== undefined) this.#giveUpWhenAborted(operation, call, signal);
     });
+  }
+
+  /** To the millisecond if the caller asks for a time of his own. */
+  #deadlineMs({ timeoutMs, ttlMs }: WriteOptions): number {
+    const isExact = timeoutMs !== undefined || ttlMs !== undefined;
+    const nowMs = isExact ? this.#session.now() : this.#session.recently();
+    return nowMs + checkedTimeoutMs(timeoutMs, this.#timeoutMs);
   }
 
   #giveUpWhenAborted<T>(operation: Operation, call: Call<T>, signal: AbortSignal): void {
