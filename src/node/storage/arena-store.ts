@@ -114,6 +114,8 @@ export class ArenaStore extends Records implements KeyStore {
     }
     const index = new SlotIndex(this.#rangeBlocks, this.#ranges, slot, number);
     this.#indexes[number] = index;
+    // No holes: an array that begins far from 0 would become a dictionary, looked into with every message.
+    while (this.#bySlot.length <= slot) this.#bySlot.push(undefined);
     this.#bySlot[slot] = index;
     return index;
   }
