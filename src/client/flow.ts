@@ -1,8 +1,15 @@
 /** Small helpers for doing several things at once, or a little later. */
 
+const conflictPauseMsMax = 32;
+
 /** Fulfilled after so many milliseconds. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Fulfilled when it is time to try again after so many conflicts. */
+export function pauseAfter(conflicts: number): Promise<void> {
+  return pause(Math.random() * Math.min(conflictPauseMsMax, 2 ** conflicts));
 }
 
 /** Applies `act` to all items, at most `window` at a time, and gives the results in order. Ends at the first error. */

@@ -26,7 +26,7 @@ import type { OperationOptions, WriteOptions } from './arguments.js';
 import { ConditionCall, EntryCall, GetCall, PutCall, VersionCall } from './calls.js';
 import type { Call, ConditionOutcome, Entry } from './calls.js';
 import type { Operation } from './core/operation.js';
-import { mapInWindow, pause } from './flow.js';
+import { mapInWindow, pauseAfter } from './flow.js';
 import { scan } from './scan.js';
 import { Session } from './session.js';
 
@@ -63,7 +63,6 @@ export interface ClientEvents {
 
 /** How many operations `getMany` and `putMany` keep under way, or as many as the client may. */
 const windowMax = 512;
-const conflictPauseMsMax = 32;
 
 /**
  * A client of one cluster. Every key is a linearizable register; every call has a deadline and rejects with a
@@ -239,7 +238,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       if (version === undefined) return false;
       const { applied } = await this.#putIf(key, version, undefined, false, remaining());
       if (applied) return true;
-      await pause(conflictPauseMs(conflicts));
+      await pauseAfter(conflicts);
     }
   }
 
@@ -269,7 +268,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
           : { value: next, version: outcome.version };
       }
       if (conflicts > 1) {
-        await pause(conflictPauseMs(conflicts));
+        await pauseAfter(conflicts);
         current = await this.getEntry(key, remaining());
       } else {
         const { version, value } = outcome;
@@ -398,13 +397,15 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
 
   #call<T>(
     CallType: new (resolve: (result: T) => void, reject: (error: unknown) => void) => Call<T>,
-    options: OperationOptions,
+    options: WriteOptions,
     start: (settings: ClusterSettings, deadlineMs: number, call: Call<T>) => Operation | undefined,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settings = this.#assertOpen();
       checkOptions(options);
-      const deadlineMs = this.#deadlineMs(options);
+      const isExact = options.timeoutMs !== undefined || options.ttlMs !== undefined;
+      const nowMs = isExact ? this.#session.now() : this.#session.recently();
+      const deadlineMs = nowMs + checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
       const signal = checkedSignal(options.signal);
       if (signal?.aborted === true) {
         throw new GTStoreError('TIMEOUT', 'the call was aborted before it began', {
@@ -422,13 +423,6 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       this.#session.watch();
       if (signal !== undefined) this.#giveUpWhenAborted(operation, call, signal);
     });
-  }
-
-  /** To the millisecond if the caller asks for a time of his own. */
-  #deadlineMs({ timeoutMs, ttlMs }: WriteOptions): number {
-    const isExact = timeoutMs !== undefined || ttlMs !== undefined;
-    const nowMs = isExact ? this.#session.now() : this.#session.recently();
-    return nowMs + checkedTimeoutMs(timeoutMs, this.#timeoutMs);
   }
 
   #giveUpWhenAborted<T>(operation: Operation, call: Call<T>, signal: AbortSignal): void {
@@ -450,8 +444,4 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       return signal === undefined ? { timeoutMs: leftMs } : { timeoutMs: leftMs, signal };
     };
   }
-}
-
-function conflictPauseMs(conflicts: number): number {
-  return Math.random() * Math.min(conflictPauseMsMax, 2 ** conflicts);
 }
