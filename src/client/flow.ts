@@ -1,15 +1,20 @@
 /** Small helpers for doing several things at once, or a little later. */
 
+const conflictPauseMsMax = 32;
+
 /** Fulfilled after so many milliseconds. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-const conflictPauseMsMax = 32;
-
 /** How long to wait after so many lost races for one key: longer each time, and by chance. */
 export function conflictPauseMs(conflicts: number): number {
   return Math.random() * Math.min(conflictPauseMsMax, 2 ** conflicts);
+}
+
+/** Fulfilled when it is time to try again after so many conflicts. */
+export function pauseAfter(conflicts: number): Promise<void> {
+  return pause(conflictPauseMs(conflicts));
 }
 
 /** Applies `act` to all items, at most `window` at a time, and gives the results in order. Ends at the first error. */

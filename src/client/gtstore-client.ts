@@ -27,7 +27,7 @@ import type { OperationOptions, WriteOptions } from './arguments.js';
 import { BytesCall, ConditionCall, EntryCall, GetCall, PutCall, VersionCall } from './calls.js';
 import type { Call, ConditionOutcome, Entry } from './calls.js';
 import type { Operation } from './core/operation.js';
-import { conflictPauseMs, mapInWindow, pause } from './flow.js';
+import { mapInWindow, pauseAfter } from './flow.js';
 import { Session } from './session.js';
 import { type CommittedValue, type StoredEntry, walkEntries } from './stored-entries.js';
 
@@ -234,7 +234,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       if (version === undefined) return false;
       const { applied } = await this.#putIf(key, version, undefined, false, remaining());
       if (applied) return true;
-      await pause(conflictPauseMs(conflicts));
+      await pauseAfter(conflicts);
     }
   }
 
@@ -264,7 +264,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
           : { value: next, version: outcome.version };
       }
       if (conflicts > 1) {
-        await pause(conflictPauseMs(conflicts));
+        await pauseAfter(conflicts);
         current = await this.getEntry(key, remaining());
       } else {
         const { version, value } = outcome;
@@ -399,13 +399,15 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
 
   #call<T>(
     CallType: new (resolve: (result: T) => void, reject: (error: unknown) => void) => Call<T>,
-    options: OperationOptions,
+    options: WriteOptions,
     start: (settings: ClusterSettings, deadlineMs: number, call: Call<T>) => Operation | undefined,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settings = this.#assertOpen();
       checkOptions(options);
-      const deadlineMs = this.#session.now() + checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
+      const isExact = options.timeoutMs !== undefined || options.ttlMs !== undefined;
+      const nowMs = isExact ? this.#session.now() : this.#session.recently();
+      const deadlineMs = nowMs + checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
       const signal = checkedSignal(options.signal);
       if (signal?.aborted === true) {
         throw new GTStoreError('TIMEOUT', 'the call was aborted before it began', {

@@ -69,16 +69,17 @@ export class FrameDecoder {
   }
 
   private cut(chunk: Buffer, onFrame: OnFrame): void {
+    const { length } = chunk;
     let pos = 0;
-    while (pos < chunk.length) {
+    while (pos < length) {
       if (this.headerBytes < headerLength) {
-        pos = this.readHeader(chunk, pos);
+        pos = this.readHeader(chunk, pos, length);
         if (this.headerBytes < headerLength) return;
       }
       const start = pos;
       const missing = this.declared - this.received;
-      if (chunk.length - start < missing) {
-        this.keep(chunk, start, chunk.length);
+      if (length - start < missing) {
+        this.keep(chunk, start, length);
         return;
       }
       pos = start + missing;
@@ -96,13 +97,13 @@ export class FrameDecoder {
   }
 
   /** @returns the position after the length bytes that `chunk` has. */
-  private readHeader(chunk: Buffer, pos: number): number {
-    if (this.headerBytes === 0 && chunk.length - pos >= headerLength) {
-      this.declared = chunk.readUInt32BE(pos);
+  private readHeader(chunk: Buffer, pos: number, length: number): number {
+    if (this.headerBytes === 0 && length - pos >= headerLength) {
+      this.declared = read32(chunk, pos);
       this.headerBytes = headerLength;
       pos += headerLength;
     } else {
-      while (this.headerBytes < headerLength && pos < chunk.length) {
+      while (this.headerBytes < headerLength && pos < length) {
         this.declared = this.declared * 256 + (chunk[pos++] ?? 0);
         this.headerBytes++;
       }
@@ -134,4 +135,10 @@ export class FrameDecoder {
     this.received = 0;
     this.partial = noBytes;
   }
+}
+
+/** By hand: quicker than the method of Buffer. */
+function read32(buf: Buffer, pos: number): number {
+  const low = ((buf[pos + 1] ?? 0) << 16) | ((buf[pos + 2] ?? 0) << 8) | (buf[pos + 3] ?? 0);
+  return (buf[pos] ?? 0) * 0x1000000 + low;
 }

@@ -29,7 +29,7 @@ import type {
   ValueMessage,
   WriteMessage,
 } from './messages.js';
-import { readKey, readUint, readValue, readVersion } from './hot-fields.js';
+import { readKey, readUint, readValue, readValueBuffer, readVersion } from './hot-fields.js';
 import type { MsgpackReader } from './msgpack-reader.js';
 import type { MutableVersion, Version } from './version.js';
 
@@ -170,7 +170,7 @@ export class HotDecoder {
         message.rid = readUint(reader);
         message.present = reader.bool();
         readVersion(reader, message.version);
-        message.value = readValue(reader);
+        message.value = readValueBuffer(reader);
         return message;
       }
       case MessageType.condition:

@@ -16,13 +16,22 @@ export class MsgpackReader {
   buf: Buffer = noBytes;
   pos = 0;
   end = 0;
+  /** What `buf` is a part of, and where it begins there: asking a Buffer for it is slow. */
+  memory: ArrayBufferLike = noBytes.buffer;
+  memoryOffset = 0;
+  private size = 0;
 
   /** @throws MsgpackError if [start, end) is not within `buf` */
   reset(buf: Buffer, start: number, end: number): void {
-    if (!(start >= 0 && start <= end && end <= buf.length)) {
+    if (buf !== this.buf) {
+      this.buf = buf;
+      this.memory = buf.buffer;
+      this.memoryOffset = buf.byteOffset;
+      this.size = buf.length;
+    }
+    if (!(start >= 0 && start <= end && end <= this.size)) {
       throw new MsgpackError('a range outside the buffer', start);
     }
-    this.buf = buf;
     this.pos = start;
     this.end = end;
   }

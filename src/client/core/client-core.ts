@@ -216,7 +216,7 @@ export class ClientCore {
   #onAck(nodeId: number, rid: number): void {
     const operation = this.#table.find(rid);
     if (operation === undefined) return;
-    const index = operation.members.indexOf(nodeId);
+    const index = operation.memberIndex(nodeId);
     if (index < operation.fullCount) operation.fullAcked = true;
     else operation.learnerAcked = true;
     this.#answered(operation, index);
@@ -226,7 +226,7 @@ export class ClientCore {
     const operation = this.#table.find(message.rid);
     if (operation === undefined) return;
     this.#lastHlc = Math.max(this.#lastHlc, message.version.hlc);
-    const index = operation.members.indexOf(nodeId);
+    const index = operation.memberIndex(nodeId);
     if (index < operation.fullCount) operation.fullStale = true;
     this.#answered(operation, index);
   }

@@ -1,6 +1,6 @@
 /**
  * Operations in flight, found by request id without a hash table: the low bits of a request id are the operation's
- * place, the rest counts attempts, so that a late answer to an earlier attempt finds nothing. Bounded: the table is
+ * place, the rest counts the attempts made there, so that a late answer to an earlier one finds nothing. Bounded: the table is
  * the client's queue, and a full one refuses further operations.
  */
 import { Operation, OperationState } from './operation.js';
@@ -8,15 +8,13 @@ import { Operation, OperationState } from './operation.js';
 const indexBits = 14;
 /** Most operations one client may have under way. */
 export const operationsMax = 1 << indexBits;
-/** Request ids stay below 2^32, where msgpack needs five bytes. */
-const turnsMax = 2 ** (32 - indexBits);
+/** Request ids stay below 2^31: small integers everywhere, and five bytes in msgpack. */
+const turnsMax = 2 ** (31 - indexBits);
 
 export class OperationTable {
   readonly #operations: Operation[] = [];
   readonly #free: Operation[] = [];
   readonly #capacity: number;
-  #turn = 0;
-
   /** @param capacity at most `operationsMax`. */
   constructor(capacity: number) {
     this.#capacity = Math.min(capacity, operationsMax);
@@ -44,8 +42,8 @@ export class OperationTable {
 
   /** Gives the operation the request id of a new attempt. */
   number(operation: Operation): number {
-    this.#turn = (this.#turn % (turnsMax - 1)) + 1;
-    operation.rid = this.#turn * operationsMax + operation.index;
+    operation.turn = (operation.turn % (turnsMax - 1)) + 1;
+    operation.rid = operation.turn * operationsMax + operation.index;
     return operation.rid;
   }
 

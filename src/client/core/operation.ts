@@ -34,6 +34,8 @@ export class Operation {
   readonly index: number;
   /** Request id of the present attempt. */
   rid = 0;
+  /** Counts the attempts that were made with this object, those of other operations included. */
+  turn = 0;
   key = '';
   slot = 0;
   deadlineMs = 0;
@@ -110,6 +112,12 @@ export class Operation {
     this.isRefused = false;
     this.value = null;
     this.context = null;
+  }
+
+  /** Where the node stands among `members`, -1: nowhere. A loop, since `indexOf` takes longer to call than to run. */
+  memberIndex(nodeId: number): number {
+    for (let i = 0; i < this.members.length; i++) if (this.members[i] === nodeId) return i;
+    return -1;
   }
 
   /** W6: starting again with a raised version. */

@@ -22,7 +22,7 @@ export interface SenderOptions {
 
 export class Sender {
   readonly #options: SenderOptions;
-  readonly #links: Link[] = [];
+  #links: Link[] = [];
   /** Counts reads, to spread them. */
   #turn = 0;
 
@@ -60,15 +60,15 @@ export class Sender {
   #sendWrite(operation: Operation, map: ClusterMap): boolean {
     const { ports, table, unreachable } = this.#options;
     const members = map.members(operation.slot);
-    const links = this.#links;
-    links.length = 0;
-    for (const id of members) {
+    const links = this.#linksFor(members.length);
+    for (let i = 0; i < members.length; i++) {
+      const id = members[i] ?? -1;
       const link = ports.node(id);
       if (link === undefined) {
         unreachable(id);
         return false;
       }
-      links.push(link);
+      links[i] = link;
     }
     const fullCount = map.slot(operation.slot).replicas.length;
     if (fullCount === 0) return false;
@@ -84,6 +84,12 @@ export class Sender {
     message.expiresAtMs = operation.expiresAtMs;
     ports.broadcast(links, message);
     return true;
+  }
+
+  /** An array to be filled anew: a shorter or longer one only when slots differ, since changing the length is slow. */
+  #linksFor(count: number): Link[] {
+    if (this.#links.length !== count) this.#links = new Array<Link>(count);
+    return this.#links;
   }
 
   #sendGet(operation: Operation, map: ClusterMap): boolean {

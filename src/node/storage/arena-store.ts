@@ -157,7 +157,7 @@ export class ArenaStore extends Records implements KeyStore {
   }
 
   #place(index: SlotIndex, slot: number): void {
-    // Without holes it stays an array that is indexed and not searched.
+    // No holes: an array that begins far from 0 would become a dictionary, looked into with every message.
     while (this.#bySlot.length < slot) this.#bySlot.push(undefined);
     this.#bySlot[slot] = index;
     index.slot = slot;
