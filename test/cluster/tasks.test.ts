@@ -106,6 +106,24 @@ describe('growing, shrinking and restarting online', function () {
       expect(await refusal(again, { command: 'drain', nodeId: 2 })).to.match(/there is no node 2/);
     }));
 
+  it('M9: a rebalancing goes on although who gives and who takes is killed in the middle of it', () =>
+    whileUsed(async (store) => {
+      const { cluster } = fixture;
+      const { nodeIds = [] } = await accepted(store, { command: 'add-nodes', count: 1 });
+      const [added = -1] = nodeIds;
+      await untilStatus(cluster, 'the new node is up', ({ nodes }) =>
+        nodes.some(({ id, state }) => id === added && state === 'up'),
+      );
+      await accepted(store, { command: 'rebalance', by: 'slots' });
+      await Promise.all([cluster.kill(added), cluster.kill(0)]);
+      await untilDone(store);
+      const status = await cluster.untilHealthy();
+      expect(status.nodes.map(({ id }) => id)).to.include(added);
+      await untilStatus(cluster, 'all nodes carry the same', (now) =>
+        [spread(now, 'replicaSlots'), spread(now, 'primarySlots')].every((difference) => difference <= 1),
+      );
+    }));
+
   it('M9: the number of replicas is raised and lowered', () =>
     whileUsed(async (store) => {
       const { cluster } = fixture;

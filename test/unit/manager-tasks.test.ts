@@ -157,6 +157,7 @@ describe('tasks of the manager', () => {
     harness.restartManager();
     expect(progressOf(harness)).to.match(/^drain running/);
     expect(harness.slots).to.deep.equal(before);
+    expect(harness.core.isSettled, 'ready, though slots are moving').to.equal(true);
     harness.node(2).isSlow = false;
     harness.node(2).copy();
     harness.pass(1000);
