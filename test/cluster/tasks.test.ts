@@ -127,8 +127,8 @@ describe('growing, shrinking and restarting online', function () {
   it('M9: the number of replicas is raised and lowered', () =>
     whileUsed(async (store) => {
       const { cluster } = fixture;
-      expect(await refusal(store, { command: 'set-replicas', replicas: 8 })).to.match(
-        /need at least 8 nodes/,
+      expect(await refusal(store, { command: 'set-replicas', replicas: 9 })).to.match(
+        /need at least 9 nodes/,
       );
       for (const wanted of [4, replicas]) {
         await accepted(store, { command: 'set-replicas', replicas: wanted });
