@@ -58,6 +58,17 @@ const kept: readonly { readonly seed: number; readonly bias?: Bias; readonly fou
     found:
       'M3: a process forked by a manager that had saved nothing was admitted, died, and nobody was told of its end',
   },
+  {
+    seed: 5783,
+    bias: 'tasks',
+    found: 'M9: a slot whose K had just been raised lost a substitute as if it had one replica too many',
+  },
+  {
+    seed: 5895,
+    bias: 'tasks',
+    found:
+      'M9: a node to be restarted gave away the slots it held as a substitute and got them back, for ever',
+  },
 ];
 
 describe('schedules that once failed', () => {

@@ -164,6 +164,22 @@ describe('tasks of the manager', () => {
     expect(progressOf(harness)).to.match(/^drain done/);
   });
 
+  it('a state saved before there were tasks is read as one without', () => {
+    const harness = new ManagerHarness();
+    harness.restartManager();
+    const { state, slots } = harness;
+    if (state === null) throw new Error('nothing was saved');
+    const { targets: _targets, task: _task, replicasAtCreation: _replicas, ...older } = state;
+    harness.state = older;
+    harness.restartManager();
+    harness.pass(3000);
+    expect(harness.slots).to.deep.equal(slots);
+    expect(progressOf(harness)).to.equal('none');
+    expect(harness.ask({ command: 'drain', nodeId: 0 })).to.include({ ok: true });
+    harness.pass(1000);
+    expect(progressOf(harness)).to.match(/^drain done/);
+  });
+
   it('M9: only so many slots move at once', () => {
     const harness = new ManagerHarness({ settings: { slotCount: 120 } });
     let most = 0;
