@@ -33,6 +33,7 @@ const answerTypes: ReadonlySet<number> = new Set([
   ...[MessageType.refused, MessageType.pong, MessageType.copyBatch, MessageType.scanBatch, MessageType.map],
   ...[MessageType.lease, MessageType.registered, MessageType.fenceAck, MessageType.reportAck],
   ...[MessageType.promise, MessageType.queryResult, MessageType.statusResult, MessageType.probeAck],
+  MessageType.adminResult,
 ]);
 
 interface Pending {

@@ -69,6 +69,17 @@ const kept: readonly {
     disks: true,
     found: 'M8, D3: a slot was brought back while a node taken off it served on by a promise of the dead',
   },
+  {
+    seed: 5783,
+    bias: 'tasks',
+    found: 'M9: a slot whose K had just been raised lost a substitute as if it had one replica too many',
+  },
+  {
+    seed: 5895,
+    bias: 'tasks',
+    found:
+      'M9: a node to be restarted gave away the slots it held as a substitute and got them back, for ever',
+  },
 ];
 
 describe('schedules that once failed', () => {

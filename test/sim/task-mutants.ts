@@ -54,11 +54,7 @@ export const taskMutants: readonly Mutant[] = [
   {
     name: 'node being drained takes the places of others',
     rule: 'M9',
-    edits: one(
-      'intent.js',
-      'nodeId === this.leavingId || nodeId === this.restartingId;',
-      'nodeId === this.restartingId;',
-    ),
+    edits: one('intent.js', 'nodeId === this.leavingId ||', ''),
     bias: 'tasks',
   },
   {

@@ -123,6 +123,8 @@ export class SimTasks {
 
   #accepted(request: AdminRequest, result: AdminResult & { readonly ok: true }): void {
     const { coverage } = this.#world;
+    // It may have been asked for before an answer that came meanwhile.
+    this.#balanced = false;
     switch (request.command) {
       case 'add-nodes':
         coverage.note('nodeAdded');

@@ -49,9 +49,13 @@ export function withoutNode(input: BalanceInput, nodeId: number): number[][] {
 /** K replicas of every slot: more on the least loaded nodes, or fewer on the most loaded ones. Primaries stay. */
 export function withReplicas(input: BalanceInput): number[][] {
   const layout = new Layout(input);
-  const isNew = (slot: number, id: number): boolean => input.targets[slot]?.includes(id) !== true;
+  const hadIt = (slot: number, id: number): boolean => input.targets[slot]?.includes(id) === true;
+  const isPrimary = (slot: number, id: number): boolean => input.targets[slot]?.[0] === id;
+  // Whoever had the slot may keep it instead of another, except the primary.
+  const mayMove = (slot: number, from: number, to: number): boolean =>
+    !hadIt(slot, from) || (hadIt(slot, to) && !isPrimary(slot, from));
   layout.fill(input.replicas);
   layout.trim(input.replicas);
-  layout.evenOut(isNew, 0);
+  layout.evenOut(mayMove, 0);
   return layout.targets;
 }

@@ -52,7 +52,6 @@ export class Intent {
 
   /** May not take the place of another. */
   isBarred(nodeId: number): boolean {
-    const isOnItsWay = nodeId === this.leavingId || nodeId === this.restartingId;
-    return isOnItsWay || this.#knownNodes.get(nodeId)?.drained === true;
+    return nodeId === this.leavingId || this.#knownNodes.get(nodeId)?.drained === true;
   }
 }

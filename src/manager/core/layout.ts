@@ -1,12 +1,18 @@
 /** Targets being changed, with what every node carries by them. See balance.ts for what is made of it. */
 import type { BalanceInput } from './balance.js';
 
-/** Slot, and the node that holds it by the layout. */
-type PlaceTest = (slot: number, nodeId: number) => boolean;
+/** Whether the replica of the slot may go from one node to the other. */
+type PlaceTest = (slot: number, from: number, to: number) => boolean;
 
 interface Step {
   readonly slot: number;
   readonly from: number;
+}
+
+/** One slot of a chain, and the node that gets it. */
+interface Link {
+  readonly slot: number;
+  readonly to: number;
 }
 
 export class Layout {
@@ -118,6 +124,10 @@ export class Layout {
 
   /** Moves replicas from the most loaded to the least loaded nodes while that evens them out. */
   evenOut(mayMove: PlaceTest, slackShare: number): void {
+    if (this.#weights.every((weight) => weight === 1)) {
+      while (this.#evenOutByChain(mayMove));
+      return;
+    }
     const total = this.#nodes.reduce((sum, id) => sum + this.#load(id), 0);
     const slack = (slackShare * total) / Math.max(1, this.#nodes.length);
     while (this.#evenOutOnce(mayMove, slack));
@@ -138,11 +148,45 @@ export class Layout {
     return false;
   }
 
+  /** Where all slots are the same: one replica more where there are few, if need be by way of others. */
+  #evenOutByChain(mayMove: PlaceTest): boolean {
+    for (const start of this.#byLoad().reverse()) {
+      const chain = this.#moveChain(start, mayMove, (id) => this.#load(id) <= this.#load(start) - 2);
+      let from = start;
+      for (const { slot, to } of chain) {
+        this.#replace(slot, from, to);
+        from = to;
+      }
+      if (chain.length > 0) return true;
+    }
+    return false;
+  }
+
+  /** The shortest one, each slot in it at most once; or none. */
+  #moveChain(start: number, mayMove: PlaceTest, isGoal: (id: number) => boolean): Link[] {
+    const nodes = this.#byLoad();
+    const cameBy = new Map<number, Step | null>([[start, null]]);
+    if (!nodes.some(isGoal)) return [];
+    for (const id of cameBy.keys()) {
+      const used = new Set(chainTo(id, cameBy).map(({ slot }) => slot));
+      for (const [slot, target] of this.targets.entries()) {
+        if (!target.includes(id) || used.has(slot)) continue;
+        for (const next of nodes) {
+          if (cameBy.has(next) || target.includes(next) || !mayMove(slot, id, next)) continue;
+          if (!this.#standsAlone(slot, next, id)) continue;
+          cameBy.set(next, { slot, from: id });
+          if (isGoal(next)) return chainTo(next, cameBy);
+        }
+      }
+    }
+    return [];
+  }
+
   /** The one that brings both closest together. */
   #slotToMove(from: number, to: number, gap: number, mayMove: PlaceTest): number | undefined {
     const able = [...this.targets.keys()].filter((slot) => {
       const target = this.targets[slot] ?? [];
-      if (!target.includes(from) || target.includes(to) || !mayMove(slot, from)) return false;
+      if (!target.includes(from) || target.includes(to) || !mayMove(slot, from, to)) return false;
       return this.#standsAlone(slot, to, from);
     });
     return closest(able, gap, this.#weights);
@@ -189,7 +233,7 @@ export class Layout {
     start: number,
     slotsOf: ReadonlyMap<number, readonly number[]>,
     isGoal: (id: number) => boolean,
-  ): { slot: number; to: number }[] {
+  ): Link[] {
     const cameBy = new Map<number, Step | null>([[start, null]]);
     for (const id of cameBy.keys()) {
       if (isGoal(id)) return chainTo(id, cameBy);
@@ -231,8 +275,8 @@ export class Layout {
   }
 }
 
-function chainTo(goal: number, cameBy: ReadonlyMap<number, Step | null>): { slot: number; to: number }[] {
-  const chain: { slot: number; to: number }[] = [];
+function chainTo(goal: number, cameBy: ReadonlyMap<number, Step | null>): Link[] {
+  const chain: Link[] = [];
   let to = goal;
   for (let step = cameBy.get(to); step !== undefined && step !== null; step = cameBy.get(to)) {
     chain.unshift({ slot: step.slot, to });

@@ -35,7 +35,7 @@ import { answerQuery } from './queries.js';
 import { Respawner } from './respawner.js';
 import { Roster } from './roster.js';
 import type { KnownNode, ManagerState } from './state.js';
-import { isWhole, statusOf } from './status.js';
+import { isServing, isWhole, statusOf } from './status.js';
 import { Suspicion } from './suspicion.js';
 
 /**
@@ -172,9 +172,10 @@ export class ManagerCore {
     return this.#publisher.map;
   }
 
-  /** All slots served by as many full replicas as asked for, and every member has adopted the present map. */
+  /** All slots served by as many full replicas as asked for, as every member knows; or on their way by a task. */
   get isSettled(): boolean {
     const { map, isBusy, plan } = this.#publisher;
+    if (map !== null && this.#administration.tasks.isRunning) return isServing(map, this.#roster.members);
     return map !== null && !isBusy && plan === null && isWhole(map, this.#roster.members);
   }
 

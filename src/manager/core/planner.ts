@@ -201,8 +201,8 @@ export class Planner {
     const departures: Departure[] = [];
     map.slots.forEach((slot, index) => {
       const desired = this.#desired(index, slot, candidates);
-      // With too few nodes left nobody is surplus: a slot that moves keeps as many replicas as it can have.
-      const isShort = desired.length < Math.min(intent.count(index), slot.replicas.length);
+      // With too few nodes left, or while K grows, nobody is surplus: a slot keeps as many replicas as it can have.
+      const isShort = desired.length < Math.min(intent.settings.replicas, slot.replicas.length);
       const leaving = new Set(isShort ? [] : surplusReplicas(slot, desired));
       const hasSound = slot.replicas.some((id) => candidates.usable.has(id));
       if (hasSound) for (const id of slot.replicas) if (isolatedUntilMs.has(id)) leaving.add(id);

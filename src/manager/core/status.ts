@@ -67,6 +67,12 @@ function stateOf(
   return member.admitted && !isFilling ? 'up' : 'joining';
 }
 
+/** Every slot is served, however many replicas it has, and every member is connected. */
+export function isServing(map: ClusterMap, members: ReadonlyMap<number, Member>): boolean {
+  const isLinked = [...members.values()].every((member) => member.link !== null);
+  return isLinked && map.slots.every((slot) => slot.replicas.length > 0);
+}
+
 /** All slots are served by as many full replicas as asked for, and every member has adopted the map. */
 export function isWhole(map: ClusterMap, members: ReadonlyMap<number, Member>): boolean {
   const wanted = Math.min(map.settings.replicas, map.nodes.length);

@@ -1,0 +1,270 @@
+/**
+ * A manager core with nodes that do at once what they are told: they adopt maps, fill their slots, obey fences, end and
+ * are started again. Time passes only when a test says so.
+ */
+import type { AdminRequest, AdminResult } from '../../src/protocol/admin.js';
+import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
+import { MessageType } from '../../src/protocol/messages.js';
+import type { Link, Message } from '../../src/protocol/messages.js';
+import { defaultSettings } from '../../src/protocol/settings.js';
+import type { ClusterSettings } from '../../src/protocol/settings.js';
+import { ManagerCore } from '../../src/manager/core/manager-core.js';
+import type { ManagerState } from '../../src/manager/core/state.js';
+
+export interface HarnessOptions {
+  readonly nodes?: number;
+  readonly settings?: Partial<ClusterSettings>;
+  /** By node id; default: every node stands alone. */
+  readonly labelOf?: (id: number) => string;
+  readonly respawn?: boolean;
+}
+
+const stepMs = 20;
+
+let linkId = 0;
+
+class FakeNode implements Link {
+  readonly id = ++linkId;
+  readonly #harness: ManagerHarness;
+  readonly pid: number;
+  nodeId: number;
+  incarnation = 0;
+  map: ClusterMapData | null = null;
+  /** Learners stay learners. */
+  isSlow = false;
+
+  constructor(harness: ManagerHarness, nodeId: number, pid: number) {
+    this.#harness = harness;
+    this.nodeId = nodeId;
+    this.pid = pid;
+  }
+
+  send(message: Message): void {
+    this.#harness.later(() => {
+      this.#receive(message);
+    });
+  }
+
+  sendLazily(message: Message): void {
+    this.send(message);
+  }
+
+  register(): void {
+    const { nodeId, incarnation, pid } = this;
+    this.#harness.deliver(this, {
+      type: MessageType.register,
+      rid: 1,
+      nodeId,
+      incarnation,
+      host: 'h',
+      port: pid,
+      pid,
+      hostLabel: this.#harness.labelOf(nodeId),
+      disk: { clusterId: '', slots: [], clockUs: 0 },
+    });
+  }
+
+  heartbeat(): void {
+    const { nodeId, incarnation, map } = this;
+    if (incarnation === 0) return;
+    const epoch = map?.epoch ?? 0;
+    const type = MessageType.heartbeat;
+    this.#harness.deliver(this, { type, rid: 2, nodeId, incarnation, epoch, keys: 0, bytes: 0 });
+  }
+
+  #receive(message: Message): void {
+    switch (message.type) {
+      case MessageType.registered:
+        this.nodeId = message.nodeId;
+        this.incarnation = message.incarnation;
+        this.#adopt(message.map);
+        return;
+      case MessageType.map:
+        if (message.map !== null) this.#adopt(message.map);
+        return;
+      case MessageType.fence:
+        this.#harness.deliver(this, { type: MessageType.fenceAck, rid: message.rid, epoch: message.epoch });
+        return;
+      case MessageType.removed:
+        this.incarnation = 0;
+        this.register();
+        return;
+      case MessageType.stop:
+        this.#harness.end(this);
+        return;
+      default:
+    }
+  }
+
+  #adopt(map: ClusterMapData): void {
+    if (map.epoch <= (this.map?.epoch ?? 0)) return;
+    this.map = map;
+    this.heartbeat();
+    this.copy();
+  }
+
+  /** Has filled all slots that it is a learner of. */
+  copy(): void {
+    const { nodeId, incarnation, map } = this;
+    const slots = (map?.slots ?? []).flatMap((slot, index) => {
+      const place = slot.learners.indexOf(nodeId);
+      const joinedAt = slot.joinedAt[slot.replicas.length + place] ?? 0;
+      return place < 0 ? [] : [[index, joinedAt] as const];
+    });
+    if (slots.length > 0 && !this.isSlow)
+      this.#harness.deliver(this, { type: MessageType.copyDone, nodeId, incarnation, slots });
+  }
+}
+
+export class ManagerHarness {
+  core: ManagerCore;
+  readonly nodes: FakeNode[] = [];
+  /** Ids of the processes forked, in order. */
+  readonly spawned: number[] = [];
+  /** The last state that was saved. */
+  state: ManagerState | null = null;
+  /** What every published map must hold; called for each. */
+  onMap: (map: ClusterMapData) => void = () => undefined;
+  /** States are kept back until `save`. */
+  isDiskSlow = false;
+  readonly labelOf: (id: number) => string;
+  readonly #options: HarnessOptions;
+  readonly #queue: (() => void)[] = [];
+  readonly #unsaved: ManagerState[] = [];
+  #nowMs = 1000;
+  #pid = 100;
+  #epoch = 0;
+
+  constructor(options: HarnessOptions = {}) {
+    this.#options = options;
+    this.labelOf = options.labelOf ?? (() => '');
+    this.core = this.#newCore();
+    this.core.start();
+    this.run();
+  }
+
+  #newCore(): ManagerCore {
+    const { nodes = 4, settings = {}, respawn = true } = this.#options;
+    const core: ManagerCore = new ManagerCore({
+      ports: {
+        nowMs: () => this.#nowMs,
+        clockUs: () => this.#nowMs * 1000,
+        random: () => 0.5,
+        spawn: (id) => {
+          this.spawned.push(id);
+          this.later(() => {
+            this.#start(id);
+          });
+        },
+        watch: () => undefined,
+        persist: (state) => {
+          this.#unsaved.push(state);
+          if (!this.isDiskSlow) this.later(() => this.save());
+        },
+        log: () => undefined,
+      },
+      settings: { ...defaultSettings, replicas: 2, slotCount: nodes * 3, ...settings },
+      clusterId: 'c',
+      nodeCount: nodes,
+      respawn,
+      address: { host: 'h', port: 1, pid: 1 },
+      restored: this.state,
+    });
+    return core;
+  }
+
+  #start(id: number): void {
+    const node = new FakeNode(this, id, ++this.#pid);
+    this.nodes.push(node);
+    this.core.onLinkOpen(node);
+    node.register();
+  }
+
+  /** A node that nobody here forked. */
+  join(): void {
+    this.#start(-1);
+    this.run();
+  }
+
+  node(id: number): FakeNode {
+    const node = this.nodes.find((each) => each.nodeId === id);
+    if (node === undefined) throw new Error(`there is no node ${id}`);
+    return node;
+  }
+
+  later(act: () => void): void {
+    this.#queue.push(act);
+  }
+
+  deliver(from: FakeNode, message: Message): void {
+    this.later(() => {
+      if (this.nodes.includes(from)) this.core.onMessage(from, message);
+    });
+  }
+
+  /** Its process ends, and the manager sees it. */
+  end(node: FakeNode): void {
+    const index = this.nodes.indexOf(node);
+    if (index < 0) return;
+    this.nodes.splice(index, 1);
+    this.core.onLinkClosed(node);
+    this.core.onProcessExit(node.nodeId, node.pid);
+  }
+
+  /** What was kept back is saved. */
+  save(): void {
+    for (const state of this.#unsaved.splice(0)) {
+      this.state = state;
+      this.core.onPersisted(state.serial);
+    }
+  }
+
+  /** kill -9 of the manager; the next one has what was saved. */
+  restartManager(): void {
+    this.#unsaved.length = 0;
+    this.#queue.length = 0;
+    this.core = this.#newCore();
+    this.core.start();
+    for (const node of this.nodes) {
+      this.core.onLinkOpen(node);
+      node.register();
+    }
+    this.run();
+  }
+
+  ask(request: AdminRequest | object): AdminResult | null {
+    let result: AdminResult | null = null;
+    const send = (message: Message): void => {
+      if (message.type === MessageType.adminResult) result = JSON.parse(message.json) as AdminResult;
+    };
+    const json = JSON.stringify(request);
+    this.core.onMessage({ id: 0, send, sendLazily: send }, { type: MessageType.admin, rid: 7, json });
+    this.run();
+    return result;
+  }
+
+  /** All that follows without any time passing. */
+  run(): void {
+    for (let act = this.#queue.shift(); act !== undefined; act = this.#queue.shift()) {
+      act();
+      const { map } = this.core;
+      if (map === null || map.epoch <= this.#epoch) continue;
+      this.#epoch = map.epoch;
+      this.onMap(map);
+    }
+  }
+
+  pass(forMs: number): void {
+    for (const endMs = this.#nowMs + forMs; this.#nowMs < endMs;) {
+      this.#nowMs += stepMs;
+      for (const node of this.nodes) node.heartbeat();
+      this.core.tick();
+      this.run();
+    }
+  }
+
+  /** By slot, who holds it, primary first. */
+  get slots(): readonly (readonly number[])[] {
+    return this.core.map?.slots.map((slot) => slot.replicas) ?? [];
+  }
+}
