@@ -146,8 +146,8 @@ describe('showing a task', () => {
     for (nowMs = 0; nowMs <= 5000; nowMs += 100) shows.show(moves(nowMs < 2000 ? 3 : 7));
     shows.show(moves(10, 10, 'done'));
     expect(lines).to.deep.equal([
-      'draining: 3 of 10 moves, 3.0 MiB of 10.0 MiB',
-      'draining: 7 of 10 moves, 7.0 MiB of 10.0 MiB',
+      'draining: 3 of 10 slots, 3.0 MiB of 10.0 MiB',
+      'draining: 7 of 10 slots, 7.0 MiB of 10.0 MiB',
     ]);
     shows.show(restarts(2));
     nowMs += 1000;
