@@ -32,8 +32,8 @@ const answerTypes: ReadonlySet<number> = new Set([
   ...[MessageType.ack, MessageType.stale, MessageType.fenced, MessageType.value, MessageType.conditionResult],
   ...[MessageType.refused, MessageType.pong, MessageType.copyBatch, MessageType.scanBatch, MessageType.map],
   ...[MessageType.lease, MessageType.registered, MessageType.fenceAck, MessageType.reportAck],
-  ...[MessageType.promise, MessageType.queryResult, MessageType.statusResult, MessageType.adminResult],
-  MessageType.probeAck,
+  ...[MessageType.promise, MessageType.queryResult, MessageType.statusResult, MessageType.probeAck],
+  MessageType.adminResult,
 ]);
 
 interface Pending {
