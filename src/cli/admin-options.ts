@@ -34,7 +34,7 @@ export function moveOptions<T>(command: Argv<T>): Argv<T & MoveOptions> {
   return adminOptions(command).option('mb-per-second', {
     type: 'number',
     requiresArg: true,
-    describe: 'Most that one node copies in a second, in MB of 1,000,000 bytes',
+    describe: 'Most to copy in a second, about, in MB of 1,000,000 bytes',
     defaultDescription: 'as fast as reads and writes allow',
   });
 }

@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs';
 import { type MoveOptions, moveOptions, speedOf } from './admin-options.js';
 import { wholeNumber } from './options.js';
 import { runTask } from './run-task.js';
+import { slots } from './task-display.js';
 
 interface DrainOptions extends MoveOptions {
   node: number;
@@ -28,7 +29,7 @@ export const drainCommand: CommandModule<object, DrainOptions> = {
     await runTask({
       ...{ manager, json, wait, task: 'drain' },
       request: { command: 'drain', nodeId, ...speedOf(mbPerSecond) },
-      done: ({ total }) => `node ${nodeId} is drained, ${total} moves, and has left the cluster`,
+      done: ({ total }) => `node ${nodeId} is drained, ${slots(total)} moved, and has left the cluster`,
     });
   },
 };

@@ -43,7 +43,7 @@ export async function followTask(following: Following, begun: TaskProgress | nul
   };
   const patience = new Patience(following);
   while (last.state === 'running') {
-    if (begun !== null || last.total > 0) following.show(last);
+    if (last.total > 0) following.show(last);
     await following.pause(patience.pauseMs);
     if (following.isStopped()) return false;
     let next: TaskProgress | null;

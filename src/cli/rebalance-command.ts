@@ -4,6 +4,7 @@ import { type RebalanceMeasure, type SlotMove, rebalanceMeasures } from '../prot
 import { type MoveOptions, moveOptions, order, speedOf } from './admin-options.js';
 import { alignColumns } from './columns.js';
 import { runTask } from './run-task.js';
+import { slots } from './task-display.js';
 import { printJson, printLine, withClient } from './with-client.js';
 
 interface RebalanceOptions extends MoveOptions {
@@ -40,7 +41,7 @@ export const rebalanceCommand: CommandModule<object, RebalanceOptions> = {
     await runTask({
       ...{ manager, json, wait, task: 'rebalance', request },
       done: ({ total }) =>
-        total === 0 ? `nothing to move: ${by} are even` : `rebalanced by ${by}, ${total} moves`,
+        total === 0 ? `nothing to move: ${by} are even` : `rebalanced by ${by}, ${slots(total)} moved`,
     });
   },
 };

@@ -33,7 +33,7 @@ export const recoverCommand: CommandModule<object, RecoverOptions> = {
     await withClient(manager, async (store) => {
       const { slots = 0 } = await order(store, { command: 'accept-loss' });
       if (json) printJson({ slots });
-      else printLine(slots === 0 ? 'no slot waits for its data' : `${slots} slots begin empty`);
+      else printLine(slots === 0 ? 'no slot waits for its data' : `slots that begin empty: ${slots}`);
     });
   },
 };

@@ -4,6 +4,7 @@ import { replicasMax } from '../protocol/settings.js';
 import { type MoveOptions, moveOptions, speedOf } from './admin-options.js';
 import { wholeNumber } from './options.js';
 import { runTask } from './run-task.js';
+import { slots } from './task-display.js';
 
 interface SetReplicasOptions extends MoveOptions {
   replicas: number;
@@ -27,7 +28,8 @@ export const setReplicasCommand: CommandModule<object, SetReplicasOptions> = {
     await runTask({
       ...{ manager, json, wait, task: 'set-replicas' },
       request: { command: 'set-replicas', replicas, ...speedOf(mbPerSecond) },
-      done: ({ total }) => `every key has ${replicas} ${replicas === 1 ? 'copy' : 'copies'}, ${total} moves`,
+      done: ({ total }) =>
+        `every key has ${replicas} ${replicas === 1 ? 'copy' : 'copies'}, ${slots(total)} changed`,
     });
   },
 };

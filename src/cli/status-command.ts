@@ -1,6 +1,7 @@
 /** `gtstore status`: the cluster at a glance, or the whole document; with --hot, the slots that are asked most. */
 import type { CommandModule } from 'yargs';
-import type { HotSlot } from '../protocol/admin.js';
+import type { GTStoreClient } from '../client/index.js';
+import type { HotSlot, TaskProgress } from '../protocol/admin.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import { order } from './admin-options.js';
 import { jsonOption, managerOption } from './options.js';
@@ -35,14 +36,22 @@ export const statusCommand: CommandModule<object, StatusOptions> = {
     await withClient(manager, async (store) => {
       const status = await store.status();
       const hottest = hot ? ((await order(store, { command: 'hot', count: hotCount })).hot ?? []) : undefined;
+      const task = json ? undefined : await taskUnderWay(store);
       if (json) printJson(document(status, hottest));
       else
         printLine(
-          [formatStatus(status), ...(hottest === undefined ? [] : ['', formatHot(hottest)])].join('\n'),
+          [formatStatus(status, task), ...(hottest === undefined ? [] : ['', formatHot(hottest)])].join('\n'),
         );
     });
   },
 };
+
+/** Only told to people: programs follow the command that began it. */
+async function taskUnderWay(store: GTStoreClient): Promise<TaskProgress | undefined> {
+  const answer = await store.admin({ command: 'progress' });
+  const task = answer.ok ? answer.task : undefined;
+  return task?.state === 'running' ? task : undefined;
+}
 
 type Document = Omit<ClusterStatus, 'clusterId' | 'warnings'> & { readonly hot?: readonly HotSlot[] };
 

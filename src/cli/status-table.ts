@@ -1,9 +1,10 @@
 /** The status document for people: a summary, then one row a node. */
-import type { HotSlot } from '../protocol/admin.js';
+import type { HotSlot, TaskProgress } from '../protocol/admin.js';
 import type { ClusterStatus, NodeStatus } from '../protocol/status.js';
 import { formatBytes } from './bytes.js';
 import { alignColumns } from './columns.js';
 import { formatAddress } from './options.js';
+import { describeProgress } from './task-display.js';
 
 interface Column {
   readonly title: string;
@@ -23,8 +24,9 @@ const columns: readonly Column[] = [
   { title: 'bytes', isNumber: true, cell: ({ bytes }) => formatBytes(bytes) },
 ];
 
-export function formatStatus(status: ClusterStatus): string {
-  return [...summary(status), '', ...table(status.nodes)].join('\n');
+export function formatStatus(status: ClusterStatus, task?: TaskProgress): string {
+  const underWay = task === undefined ? [] : [`task      ${describeProgress(task)}`];
+  return [...summary(status), ...underWay, '', ...table(status.nodes)].join('\n');
 }
 
 function summary({

@@ -10,9 +10,9 @@ const lineEveryMs = 1000;
 
 /** What a task is called, and what its steps are. */
 export const taskWords: Readonly<Record<TaskProgress['task'], { label: string; steps: string }>> = {
-  drain: { label: 'draining', steps: 'moves' },
-  rebalance: { label: 'rebalancing', steps: 'moves' },
-  'set-replicas': { label: 'changing replicas', steps: 'moves' },
+  drain: { label: 'draining', steps: 'slots' },
+  rebalance: { label: 'rebalancing', steps: 'slots' },
+  'set-replicas': { label: 'changing replicas', steps: 'slots' },
   'restart-rolling': { label: 'restarting', steps: 'nodes' },
 };
 
@@ -79,4 +79,9 @@ export function describeProgress(progress: TaskProgress): string {
 
 function bytesOf({ bytesDone, bytesTotal }: TaskProgress): string {
   return bytesTotal === 0 ? '' : `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`;
+}
+
+/** So many of them. */
+export function slots(count: number): string {
+  return `${count} ${count === 1 ? 'slot' : 'slots'}`;
 }

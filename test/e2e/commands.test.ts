@@ -1,6 +1,6 @@
 // Every gtstore command against a running cluster: what it prints, as text and as JSON, and its exit code.
 import { expect } from 'chai';
-import type { ClusterStatus } from '../../src/client/index.js';
+import { type ClusterStatus, GTStoreClient, type HotSlot } from '../../src/client/index.js';
 import { type TestCluster, startCluster } from '../../src/testing/index.js';
 import { eventually } from '../support/cluster-until.js';
 import { type Result, gtstore, launcher, run } from './command.js';
@@ -161,6 +161,46 @@ describe('gtstore commands', function () {
     await expectFailure(['node', '--manager', 'nonsense'], 2, /nonsense/);
   });
 
+  it('mistakes in commands that change the cluster: told before anything is asked, exit 2', async () => {
+    await expectFailure(['add-node', '--count', '0'], 2, /--count.*1 to 64/);
+    await expectFailure(['drain'], 2, /an argument is missing.*gtstore drain <node>/);
+    await expectFailure(['drain', 'first'], 2, /NODE must be a whole number/);
+    await expectFailure(['drain', '1', '--mb-per-second', '0'], 2, /--mb-per-second.*0\.001/);
+    await expectFailure(['drain', '1', '--mb-per-second', 'fast'], 2, /--mb-per-second/);
+    await expectFailure(['rebalance', '--by', 'colour'], 2, /--by "colour".*slots.*bytes.*load/);
+    await expectFailure(['rebalance', '--speed', '1'], 2, /'speed'/);
+    await expectFailure(['set-replicas', '0'], 2, /REPLICAS.*1 to 10/);
+    await expectFailure(['set-replicas', '2.5'], 2, /REPLICAS.*1 to 10/);
+    await expectFailure(['restart'], 2, /restart --rolling/);
+    await expectFailure(['recover'], 2, /recover --accept-loss/);
+  });
+
+  it('status --hot names the slots that are asked most, as a table and in JSON', async () => {
+    const store = new GTStoreClient({ manager: cluster.url });
+    await store.init();
+    try {
+      const { slot, replicas } = await store.locate('hot');
+      type Hot = { readonly hot: readonly HotSlot[] };
+      const hottest = await eventually('the slot is the hottest', async () => {
+        for (let i = 0; i < 200; i++) await Promise.all([store.put('hot', 'value'), store.get('hot')]);
+        const [first] = ((await json('status', '--hot')) as Hot).hot;
+        return first?.slot === slot && first.readsPerSecond > 10 ? first : undefined;
+      });
+      expect(hottest).to.have.all.keys(
+        ...['slot', 'readsPerSecond', 'writesPerSecond', 'keys', 'bytes', 'replicas'],
+      );
+      expect(hottest.replicas).to.deep.equal(replicas);
+      expect(hottest.writesPerSecond).to.be.above(10);
+      expect(hottest.keys).to.be.at.least(1);
+      const { stdout } = await command('status', '--hot');
+      const table = stdout.split('\n').findIndex((line) => /^ *slot +reads\/s +writes\/s +keys/.test(line));
+      expect(table).to.be.above(0);
+      expect(stdout.split('\n')[table + 1]).to.match(new RegExp(`^ *${slot} .* ${replicas.join(' ')}$`));
+    } finally {
+      await store.finalize();
+    }
+  });
+
   it('no cluster there: one line that says where it looked and what to do, exit 1', async () => {
     const result = await command('status', '--manager', '127.0.0.1:1');
     expect(result.code).to.equal(1);
@@ -177,20 +217,10 @@ describe('gtstore commands', function () {
   });
 
   it('each command has --help with an example', async () => {
-    for (const name of [
-      'start',
-      'node',
-      'status',
-      'put',
-      'get',
-      'delete',
-      'locate',
-      'bench',
-      'snapshot',
-      'restore',
-      'export',
-      'import',
-    ]) {
+    const grow = ['add-node', 'drain', 'rebalance', 'set-replicas', 'restart', 'recover'];
+    const keep = ['snapshot', 'restore', 'export', 'import'];
+    const first = ['start', 'node', 'status', 'put', 'get', 'delete', 'locate', 'bench'];
+    for (const name of [...first, ...grow, ...keep]) {
       const { code, stdout, stderr } = await command(name, '--help');
       expect(code, name).to.equal(0);
       expect(stderr).to.equal('');

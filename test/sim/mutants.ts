@@ -426,7 +426,7 @@ export const variants: readonly Mutant[] = [
   {
     name: 'copies in batches of one entry',
     rule: 'M5',
-    edits: one(`${node}/walks.js`, 'const batchEntriesMax = 512;', 'const batchEntriesMax = 1;'),
+    edits: one(`${node}/walks.js`, 'copyLimits = { entries: 128,', 'copyLimits = { entries: 1,'),
     bias: 'moves',
   },
   {

@@ -71,8 +71,11 @@ describe('following a task', () => {
   });
 
   it('a task that had nothing to do is done at once', async () => {
-    expect(await follow(null, [null])).to.equal(true);
-    expect(shown.map(({ total, state }) => `${total} ${state}`)).to.deep.equal(['0 done']);
+    for (const begun of [null, moves(0, 0)]) {
+      shown = [];
+      expect(await follow(begun, [null])).to.equal(true);
+      expect(shown.map(({ total, state }) => `${total} ${state}`)).to.deep.equal(['0 done']);
+    }
     expect(await follow(moves(0, 0, 'done'), [away])).to.equal(true);
   });
 
@@ -146,8 +149,8 @@ describe('showing a task', () => {
     for (nowMs = 0; nowMs <= 5000; nowMs += 100) shows.show(moves(nowMs < 2000 ? 3 : 7));
     shows.show(moves(10, 10, 'done'));
     expect(lines).to.deep.equal([
-      'draining: 3 of 10 moves, 3.0 MiB of 10.0 MiB',
-      'draining: 7 of 10 moves, 7.0 MiB of 10.0 MiB',
+      'draining: 3 of 10 slots, 3.0 MiB of 10.0 MiB',
+      'draining: 7 of 10 slots, 7.0 MiB of 10.0 MiB',
     ]);
     shows.show(restarts(2));
     nowMs += 1000;

@@ -178,4 +178,13 @@ describe('requests', () => {
     expect(table.settle(connection, { type: T.statusResult, rid, json: 'true' })).to.be.true;
     expect(await promise).to.have.property('json', 'true');
   });
+
+  it('are settled by the answer to an administrator, too', async () => {
+    const { table, connection } = await setUp(() => {});
+    let rid = 0;
+    const request = { type: T.admin, json: '{"command":"progress"}' } as const;
+    const promise = table.request(connection, (own) => ({ ...request, rid: (rid = own) }), 60_000);
+    expect(table.settle(connection, { type: T.adminResult, rid, json: '{"ok":true}' })).to.be.true;
+    expect(await promise).to.have.property('json', '{"ok":true}');
+  });
 });

@@ -6,8 +6,8 @@
 
 /** What may be saved up, as a part of a second's worth. */
 const savedSeconds = 0.25;
-/** Of a batch, until one has come. */
-const firstGuessBytes = 128 * 1024;
+/** Of a batch, until some have come: with a large value in it. */
+const firstGuessBytes = 1024 * 1024;
 const guessFadesBy = 0.9;
 
 export class CopyBudget {

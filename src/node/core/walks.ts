@@ -21,8 +21,14 @@ import { BucketDigests, bucketsFor, EntryDigest, hasBit, KnownEntries } from './
 import { noRecord } from './store.js';
 import type { RecordId, RecordWalk } from './store.js';
 
-const batchEntriesMax = 512;
-const batchBytesMax = 128 * 1024;
+interface BatchLimits {
+  readonly entries: number;
+  readonly bytes: number;
+}
+/** Somebody waits for it. */
+const scanLimits: BatchLimits = { entries: 512, bytes: 128 * 1024 };
+/** Reads and writes wait meanwhile, at both ends, and several slots are copied at once: a fraction of a millisecond. */
+const copyLimits: BatchLimits = { entries: 128, bytes: 32 * 1024 };
 /** Records looked at per batch, so that a prefix that matches nothing does not hold up the node. */
 const batchStepsMax = 4096;
 const walksPerLinkMax = 64;
@@ -180,6 +186,7 @@ export class Walks {
   /** @returns whether the walk is at its end. */
   #fill(walk: Walk, entries: Entry[], isScan: boolean, prefix: string): boolean {
     const { store } = this.#replica;
+    const limits = isScan ? scanLimits : copyLimits;
     let bytes = 0;
     for (let steps = 0; steps < batchStepsMax; steps++) {
       const record = walk.records.next();
@@ -190,7 +197,7 @@ export class Walks {
       if (isScan && !entry.key.startsWith(prefix)) continue;
       entries.push(entry);
       bytes += entry.key.length + (entry.value?.length ?? 0) + (entry.applied?.length ?? 0) * 8 + 64;
-      if (entries.length >= batchEntriesMax || bytes >= batchBytesMax) return false;
+      if (entries.length >= limits.entries || bytes >= limits.bytes) return false;
     }
     return false;
   }
