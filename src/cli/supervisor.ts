@@ -72,7 +72,8 @@ class Supervisor {
   #failures = 0;
   #stopLives = 0;
   #manager: ChildProcess | undefined;
-  #life = 0;
+  /** Counts those that had a state: one that never got so far leaves nothing to take over. */
+  #life = 1;
   #isListening = false;
   #isToldToStop = false;
 
@@ -102,7 +103,8 @@ class Supervisor {
 
   /** One life of the manager. */
   #live(): Promise<End> {
-    const args = [...this.#options.args, '--life', String(++this.#life), '--port', String(this.#port)];
+    if (this.#isListening) this.#life++;
+    const args = [...this.#options.args, '--life', String(this.#life), '--port', String(this.#port)];
     const manager = fork(process.argv[1] ?? '', args, {
       detached: true,
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
