@@ -62,6 +62,9 @@ export class Learner {
   readonly #byRid = new Map<number, SlotCopy>();
   #toldAtMs = -Infinity;
   #untold = false;
+  /** Entries since all copies were done last: sent by others, and found on the own disk. */
+  #received = 0;
+  #confirmed = 0;
 
   constructor(
     ports: NodePorts,
@@ -197,6 +200,7 @@ export class Learner {
   #confirm(copy: SlotCopy): void {
     const { slot } = copy;
     const isOver = copy.hints?.confirm((entry) => {
+      this.#confirmed++;
       this.#replica.merge(slot, entry);
     });
     if (isOver !== false) this.#finish(copy);
@@ -213,6 +217,7 @@ export class Learner {
   onBatch(message: EntriesMessage): void {
     const copy = this.#answered(message.rid);
     if (copy === undefined) return;
+    this.#received += message.entries.length;
     for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
     if (!message.done) {
       this.#ask(copy, false);
@@ -229,6 +234,15 @@ export class Learner {
     copy.noted = this.#journal.noted;
     this.#untold = true;
     this.#startCopies(this.#ports.nowMs());
+    this.#logIfFilled();
+  }
+
+  #logIfFilled(): void {
+    for (const { done } of this.#copies.values()) if (!done) return;
+    const [received, confirmed] = [this.#received, this.#confirmed];
+    this.#received = this.#confirmed = 0;
+    if (received + confirmed === 0) return;
+    this.#ports.log('info', `filled: ${received} entries copied, ${confirmed} found on the own disk`);
   }
 
   /** More is on the disk. */
