@@ -71,7 +71,7 @@ describe('slots whose replicas are all down', function () {
     await cluster.restart(second);
     await eventually('the slots are served again', async () => {
       const value = await store.get(key).catch((error: unknown) => {
-        if (error instanceof GTStoreError && error.isRetryable) return undefined;
+        if (error instanceof GTStoreError && error.retryable) return undefined;
         throw error;
       });
       return value === entries.get(key);

@@ -18,6 +18,7 @@ import {
   slotKey,
   withSum,
 } from './disk/format.js';
+import { FreeSpace } from './disk/free-space.js';
 import { readRecords } from './disk/load.js';
 import type { Visit } from './disk/load.js';
 import type { SavedMark } from './disk/saved-mark.js';
@@ -48,6 +49,7 @@ export class DiskJournal implements Journal {
   #writer: BatchWriter;
   #mark: SavedMark;
   #sweeper: Sweeper;
+  readonly #space: FreeSpace;
   #slots: Map<number, SlotState>;
   #identity: DiskIdentity | null;
   /** Slots of whose present generation there is a record, or was. */
@@ -64,6 +66,7 @@ export class DiskJournal implements Journal {
     this.#writer = this.#writerOf(opened);
     this.#mark = opened.mark;
     this.#sweeper = new Sweeper(this.#writer, options.log);
+    this.#space = new FreeSpace(options.directory, options.log);
   }
 
   /**
@@ -91,7 +94,8 @@ export class DiskJournal implements Journal {
     return writer;
   }
 
-  #onWritten({ number, last }: Batch): void {
+  #onWritten({ number, last, bytes }: Batch): void {
+    this.#space.onWritten(bytes);
     this.#mark.set(number);
     this.#sweeper.onWritten(number);
     if (last <= this.#saved) return;
@@ -100,10 +104,10 @@ export class DiskJournal implements Journal {
   }
 
   /**
-   * No room on the disk, or too much that waits for it. What is noted nevertheless is kept in memory and saved later.
+   * Hardly any room on the disk, none, or too much that waits for it. What is noted nevertheless is kept in memory and saved later.
    */
   get isFull(): boolean {
-    return this.#writer.isFull;
+    return this.#space.isLow || this.#writer.isFull;
   }
 
   get noted(): number {
@@ -225,6 +229,7 @@ export class DiskJournal implements Journal {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#space.close();
     this.#sweeper.stop();
     const { directory, log } = this.#options;
     if (await this.#writer.close(closeMsMax)) await this.#mark.close();
