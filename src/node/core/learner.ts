@@ -67,6 +67,9 @@ export class Learner {
   readonly #budget = new CopyBudget();
   #toldAtMs = -Infinity;
   #untold = false;
+  /** Entries since all copies were done last: sent by others, and found on the own disk. */
+  #received = 0;
+  #confirmed = 0;
 
   constructor(
     ports: NodePorts,
@@ -209,6 +212,7 @@ export class Learner {
   #confirm(copy: SlotCopy): void {
     const { slot } = copy;
     const isOver = copy.hints?.confirm((entry) => {
+      this.#confirmed++;
       this.#replica.merge(slot, entry);
     });
     if (isOver !== false) this.#finish(copy);
@@ -227,6 +231,7 @@ export class Learner {
     const copy = this.#answered(message.rid);
     if (copy === undefined) return;
     copy.begun = true;
+    this.#received += message.entries.length;
     for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
     this.#budget.spend(bytesOf(message));
     if (message.done) this.#finish(copy);
@@ -241,6 +246,15 @@ export class Learner {
     copy.noted = this.#journal.noted;
     this.#untold = true;
     this.#startCopies(this.#ports.nowMs());
+    this.#logIfFilled();
+  }
+
+  #logIfFilled(): void {
+    for (const { done } of this.#copies.values()) if (!done) return;
+    const [received, confirmed] = [this.#received, this.#confirmed];
+    this.#received = this.#confirmed = 0;
+    if (received + confirmed === 0) return;
+    this.#ports.log('info', `filled: ${received} entries copied, ${confirmed} found on the own disk`);
   }
 
   /** More is on the disk. */

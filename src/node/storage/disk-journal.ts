@@ -18,6 +18,7 @@ import {
   slotKey,
   withSum,
 } from './disk/format.js';
+import { FreeSpace } from './disk/free-space.js';
 import { readRecords } from './disk/load.js';
 import type { Visit } from './disk/load.js';
 import type { SavedMark } from './disk/saved-mark.js';
@@ -50,6 +51,7 @@ export class DiskJournal implements Journal {
   #writer: BatchWriter;
   #mark: SavedMark;
   #sweeper: Sweeper;
+  readonly #space: FreeSpace;
   #slots: Map<number, SlotState>;
   #identity: DiskIdentity | null;
   /** Slots of whose present generation there is a record, or was. */
@@ -66,6 +68,7 @@ export class DiskJournal implements Journal {
     this.#writer = this.#writerOf(opened);
     this.#mark = opened.mark;
     this.#sweeper = new Sweeper(this.#writer, options.log);
+    this.#space = new FreeSpace(options.directory, options.log);
   }
 
   /**
@@ -97,7 +100,8 @@ export class DiskJournal implements Journal {
     return writer;
   }
 
-  #onWritten({ number, last }: Batch): void {
+  #onWritten({ number, last, bytes }: Batch): void {
+    this.#space.onWritten(bytes);
     this.#mark.set(number);
     this.#sweeper.onWritten(number);
     if (last <= this.#saved) return;
@@ -106,10 +110,10 @@ export class DiskJournal implements Journal {
   }
 
   /**
-   * No room on the disk, or too much that waits for it. What is noted nevertheless is kept in memory and saved later.
+   * Hardly any room on the disk, none, or too much that waits for it. What is noted nevertheless is kept in memory and saved later.
    */
   get isFull(): boolean {
-    return this.#writer.isFull;
+    return this.#space.isLow || this.#writer.isFull;
   }
 
   get noted(): number {
@@ -236,6 +240,7 @@ export class DiskJournal implements Journal {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#space.close();
     this.#sweeper.stop();
     const isSaved = await this.#writer.close(this.#closeMsMax);
     await this.#mark.close();
