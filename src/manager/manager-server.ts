@@ -189,7 +189,7 @@ export class ManagerServer {
       restored,
     });
     this.#formerNodes = restored?.knownNodes ?? [];
-    for (const node of this.#formerNodes) if (node.pid > 0) this.#spawner.adopt(node.id, node.pid);
+    for (const { id, pid } of this.#formerNodes) if (this.#isNews(id, pid)) this.#spawner.adopt(id, pid);
     this.#beginsWithout = this.#spawner.pids.length === 0;
   }
 
@@ -214,6 +214,11 @@ export class ManagerServer {
     this.#timer = setInterval(() => {
       this.#tick();
     }, tickMs);
+  }
+
+  /** That it has ended. Of one that is no member it is not: the core starts it anyway. */
+  #isNews(nodeId: number, pid: number): boolean {
+    return pid > 0 && (this.core.hasMember(nodeId) || this.#spawner.isAlive(pid, nodeId));
   }
 
   /** They ended before this manager, so that they are started is no respawning. */
@@ -262,11 +267,13 @@ export class ManagerServer {
   }
 
   #onExit(nodeId: number, pid: number): void {
-    if (this.#beginsWithout && !this.#isReady && ++this.#startFailures >= startFailuresMax) {
-      this.#ready?.reject(new Error(`the nodes end as soon as they are started; their last words are above`));
-    }
     this.clock.sample();
     this.core.onProcessExit(nodeId, pid);
+    if (!this.#beginsWithout || this.#isReady) return;
+    // Neither one of an earlier manager, found dead now, nor one whose place another process has taken, is a failed start.
+    const isFormer = this.#formerNodes.some((node) => node.pid === pid);
+    if (isFormer || this.core.hasMember(nodeId) || ++this.#startFailures < startFailuresMax) return;
+    this.#ready?.reject(new Error(`the nodes end as soon as they are started; their last words are above`));
   }
 
   /** The WELCOME, or why not. */

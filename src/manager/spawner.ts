@@ -126,7 +126,7 @@ export class Spawner {
 
   #pollAdopted(): void {
     for (const [pid, nodeId] of this.#adopted) {
-      if (this.#isAlive(pid, nodeId)) continue;
+      if (this.isAlive(pid, nodeId)) continue;
       this.#adopted.delete(pid);
       this.#options.onExit(nodeId, pid);
     }
@@ -137,11 +137,12 @@ export class Spawner {
     const children = [...this.#children.keys()].flatMap((child) =>
       child.pid === undefined ? [] : [child.pid],
     );
-    const adopted = [...this.#adopted].filter(([pid, nodeId]) => this.#isAlive(pid, nodeId));
+    const adopted = [...this.#adopted].filter(([pid, nodeId]) => this.isAlive(pid, nodeId));
     return [...children, ...adopted.map(([pid]) => pid)];
   }
 
-  #isAlive(pid: number, nodeId: number): boolean {
+  /** Whether the process runs and is that node of this cluster. */
+  isAlive(pid: number, nodeId: number): boolean {
     const { entry, clusterId } = this.#options;
     return isNodeAlive(pid, entry, { nodeId, clusterId });
   }

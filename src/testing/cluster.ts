@@ -10,9 +10,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GTStoreClient } from '../client/index.js';
 import type { ClusterStatus, NodeStatus } from '../protocol/status.js';
-import { type ClusterOptions, nodesDefault, startArguments, startTimeoutMsDefault } from './options.js';
-import { LogText, ManagerProcess, nodeEntry } from './manager-process.js';
-import { hasArgument, isPaused, isRunning, sendSignal, until, withinMs } from './processes.js';
+import {
+  type ClusterOptions,
+  nodeArgument,
+  nodesDefault,
+  startArguments,
+  startTimeoutMsDefault,
+} from './options.js';
+import { LogText, ManagerProcess, nodeEntry, startNodeProcess } from './manager-process.js';
+import { childrenOf, hasArgument, isPaused, isRunning, sendSignal, until, withinMs } from './processes.js';
 
 /** For what should take no time; generous, since test machines are busy. */
 const signalMsMax = 10_000;
@@ -26,7 +32,7 @@ const statusPollMs = 20;
 /** Clusters of this process that have not been stopped. */
 const liveClusters = new Set<TestCluster>();
 process.on('exit', () => {
-  for (const cluster of liveClusters) cluster.killAll();
+  for (const cluster of liveClusters) cluster.abandon();
 });
 
 /**
@@ -39,7 +45,7 @@ process.on('exit', () => {
  * @throws Error (rejects) with the cluster's logs if it does not come up
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'gtstore-test-'));
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'gtstore-test-')));
   const cluster = new TestCluster(options, dataDir);
   try {
     await cluster.restartManager();
@@ -52,8 +58,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
 
 /** A running cluster; see `startCluster`. */
 export class TestCluster {
+  /** Where manager and nodes keep what they store: node 0 in `node-0`, and so on. */
+  readonly dataDir: string;
   readonly #options: ClusterOptions;
-  readonly #dataDir: string;
   readonly #logs: LogText;
   /** Known once it has been ready. */
   #url = '';
@@ -68,7 +75,7 @@ export class TestCluster {
   /** @internal */
   constructor(options: ClusterOptions, dataDir: string) {
     this.#options = options;
-    this.#dataDir = dataDir;
+    this.dataDir = dataDir;
     this.#logs = new LogText(options.showLogs ?? false);
     liveClusters.add(this);
   }
@@ -119,6 +126,29 @@ export class TestCluster {
     await this.#refresh();
   }
 
+  /** Ends several nodes at one moment with SIGKILL, by default all; fulfilled when their processes are gone. */
+  async killNodes(ids?: readonly number[]): Promise<void> {
+    await this.#refresh();
+    const chosen = this.#nodes.filter(({ id, pid }) => isRunning(pid) && (ids?.includes(id) ?? true));
+    await this.#endAll(chosen.map(({ pid }) => pid));
+    await this.#refresh();
+  }
+
+  /**
+   * Ends manager and nodes at one moment with SIGKILL, as when the host is reset; fulfilled when all are gone.
+   * `restartManager` starts them again; with `durability` they come back with what they have on disk.
+   */
+  async killAll(): Promise<void> {
+    await this.#refresh();
+    this.#isManagerPaused = false;
+    // Among them those that it has just forked.
+    for (const pid of childrenOf(this.#manager?.pid ?? 0)) this.#pids.add(pid);
+    this.#manager?.signal('SIGKILL');
+    await this.#endAll(this.#livingNodes());
+    await this.#manager?.ended;
+    await this.#closeClient();
+  }
+
   /** Stops a node in its tracks (SIGSTOP), as a machine that hangs. */
   async pause(id: number): Promise<void> {
     const { pid } = await this.#running(id);
@@ -134,14 +164,19 @@ export class TestCluster {
     await this.#refresh();
   }
 
-  /** Ends a node with SIGKILL and waits until its next life is up: filled and serving. */
+  /**
+   * Ends a node with SIGKILL, if it runs, and waits until its next life is up: filled and serving. In a cluster with
+   * `respawn: false` that is how a node is started again.
+   */
   async restart(id: number): Promise<void> {
-    if (this.#options.respawn === false)
-      throw new Error('restart: the cluster was started with respawn: false');
-    const before = await this.#running(id);
-    await this.#end(before.pid);
-    await this.#untilStatus(`node ${id} is up again`, restartMsMax, ({ nodes }) => {
-      const node = nodes.find((each) => each.id === id);
+    const isRespawned = this.#options.respawn !== false;
+    const { clusterId, nodes } = await this.status();
+    const before = isRespawned ? await this.#running(id) : nodes.find((node) => node.id === id);
+    if (before === undefined) throw new Error(`there is no node ${id}`);
+    if (isRunning(before.pid)) await this.#end(before.pid);
+    if (!isRespawned) this.#startNode(id, clusterId);
+    await this.#untilStatus(`node ${id} is up again`, restartMsMax, (now) => {
+      const node = now.nodes.find((each) => each.id === id);
       return node?.state === 'up' && node.incarnation > before.incarnation;
     });
   }
@@ -164,7 +199,7 @@ export class TestCluster {
     // The first time any, then always the same.
     const port = this.#url === '' ? 0 : Number(new URL(this.#url).port);
     const env = { ...process.env, ...this.#options.env };
-    const manager = new ManagerProcess(startArguments(this.#options, this.#dataDir, port), env, this.#logs);
+    const manager = new ManagerProcess(startArguments(this.#options, this.dataDir, port), env, this.#logs);
     this.#manager = manager;
     const { startTimeoutMs = startTimeoutMsDefault } = this.#options;
     this.#url = await withinMs(startTimeoutMs, manager.whenReady()).catch((error: unknown) => {
@@ -200,10 +235,10 @@ export class TestCluster {
   }
 
   /** @internal For when there is no time left. */
-  killAll(): void {
+  abandon(): void {
     this.#manager?.signal('SIGKILL');
     for (const pid of this.#livingNodes()) sendSignal(pid, 'SIGKILL');
-    rmSync(this.#dataDir, { recursive: true, force: true });
+    if (this.#options.dataDir === undefined) rmSync(this.dataDir, { recursive: true, force: true });
   }
 
   async #stop(): Promise<void> {
@@ -218,10 +253,10 @@ export class TestCluster {
       await manager.ended;
     }
     // In good order none is left; but the manager may have been killed.
-    await Promise.all(this.#livingNodes().map((pid) => this.#end(pid)));
+    await this.#endAll(this.#livingNodes());
     manager?.closeOutput();
     liveClusters.delete(this);
-    await rm(this.#dataDir, { recursive: true, force: true });
+    if (this.#options.dataDir === undefined) await rm(this.dataDir, { recursive: true, force: true });
   }
 
   #runningManager(): ManagerProcess {
@@ -265,6 +300,17 @@ export class TestCluster {
     sendSignal(pid, 'SIGKILL');
     await until(`process ${pid} is gone`, signalMsMax, () => !isRunning(pid));
     this.#pids.delete(pid);
+  }
+
+  async #endAll(pids: readonly number[]): Promise<void> {
+    for (const pid of pids) sendSignal(pid, 'SIGKILL');
+    await Promise.all(pids.map((pid) => this.#end(pid)));
+  }
+
+  #startNode(id: number, clusterId: string): void {
+    const argument = nodeArgument(this.#options, this.dataDir, id, clusterId, new URL(this.#url));
+    const pid = startNodeProcess(argument, { ...process.env, ...this.#options.env }, this.#logs);
+    if (pid !== undefined) this.#pids.add(pid);
   }
 
   /** Ids are used again by the system: only processes that are nodes. */

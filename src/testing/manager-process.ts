@@ -30,6 +30,22 @@ export class LogText {
   }
 }
 
+/** Starts a node as the manager does. @returns its process id; undefined: it could not be started */
+export function startNodeProcess(
+  argument: string,
+  env: NodeJS.ProcessEnv,
+  logs: LogText,
+): number | undefined {
+  const child = spawn(process.execPath, [nodeEntry, argument], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    logs.append(chunk);
+  });
+  child.on('error', (error) => {
+    logs.append(`a node could not be started: ${String(error)}\n`);
+  });
+  return child.pid;
+}
+
 export class ManagerProcess {
   /** Fulfilled when it has ended, however. */
   readonly ended: Promise<void>;

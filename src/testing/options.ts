@@ -1,4 +1,5 @@
 /** How a test cluster is to be, and the command line that makes it so. */
+import { join } from 'node:path';
 
 export interface ClusterOptions {
   /** How many nodes; default 3. */
@@ -15,8 +16,10 @@ export interface ClusterOptions {
   readonly valueBytesMax?: number;
   /** How long a silent node keeps its place, in milliseconds; default 1000. */
   readonly leaseMs?: number;
-  /** Whether writes are on disk; default `none`. The disk is a temporary directory that `stop` removes. */
+  /** Whether writes are on disk; default `none`. */
   readonly durability?: 'none' | 'interval' | 'always';
+  /** Where manager and nodes keep what they store. `stop` leaves it; default: a temporary directory that it removes. */
+  readonly dataDir?: string;
   /** Whether a node that died is started again; default true. */
   readonly respawn?: boolean;
   /** How long nodes live on without their manager, in milliseconds; default 60,000. */
@@ -35,6 +38,27 @@ export const nodesDefault = 3;
 const replicasDefault = 3;
 export const startTimeoutMsDefault = 20_000;
 const orphanMsDefault = 60_000;
+
+/** What a node is told when this process starts it, not the manager. */
+export function nodeArgument(
+  options: ClusterOptions,
+  dataDir: string,
+  nodeId: number,
+  clusterId: string,
+  manager: URL,
+): string {
+  const { durability = 'none', host = manager.hostname } = options;
+  return JSON.stringify({
+    manager: { host: manager.hostname, port: Number(manager.port) },
+    host,
+    nodeId,
+    clusterId,
+    durability,
+    ...(durability === 'none' ? {} : { dataDir: join(dataDir, `node-${nodeId}`) }),
+    logLevel: options.logLevel ?? 'info',
+    endWithoutManagerMs: options.endWithoutManagerMs ?? orphanMsDefault,
+  });
+}
 
 /** What follows `gtstore start`. */
 export function startArguments(options: ClusterOptions, dataDir: string, port: number): string[] {

@@ -37,6 +37,15 @@ export function hasArgument(pid: number, argument: string): boolean {
   return readProc(pid, 'cmdline')?.split('\0').includes(argument) ?? process.platform !== 'linux';
 }
 
+/** Where the system tells, those that the process has forked and that still run. */
+export function childrenOf(pid: number): number[] {
+  if (!(pid > 0)) return [];
+  return (readProc(pid, `task/${pid}/children`) ?? '')
+    .split(' ')
+    .map(Number)
+    .filter((each) => each > 0);
+}
+
 function readProc(pid: number, file: string): string | undefined {
   if (process.platform !== 'linux') return undefined;
   try {

@@ -147,6 +147,11 @@ export class ManagerCore {
     return map !== null && !isBusy && plan === null && isWhole(map, this.#roster.members);
   }
 
+  /** A process has that id, or had it when the manager was started again and has not been found dead since. */
+  hasMember(nodeId: number): boolean {
+    return this.#roster.members.has(nodeId);
+  }
+
   /** Forks the nodes of a new cluster, or those of a restored one that have no member. */
   start(): void {
     this.#publisher.reserve();

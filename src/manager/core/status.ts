@@ -64,5 +64,9 @@ function stateOf(
 export function isWhole(map: ClusterMap, members: ReadonlyMap<number, Member>): boolean {
   const wanted = Math.min(map.settings.replicas, map.nodes.length);
   if (map.slots.some((slot) => slot.learners.length > 0 || slot.replicas.length < wanted)) return false;
-  return [...members.values()].every((member) => member.adoptedEpoch === map.epoch && member.link !== null);
+  // Of some nodes of the map it may just have been learnt that they are dead.
+  return (
+    map.nodes.every(({ id, incarnation }) => members.get(id)?.incarnation === incarnation) &&
+    [...members.values()].every(({ adoptedEpoch, link }) => adoptedEpoch === map.epoch && link !== null)
+  );
 }
