@@ -15,6 +15,7 @@ import type {
   Message,
 } from '../../protocol/messages.js';
 import type { Attic } from './attic.js';
+import { FillTally } from './fill-tally.js';
 import { Hints } from './hints.js';
 import type { Journal } from './journal.js';
 import type { Membership, RoleChange } from './membership.js';
@@ -62,6 +63,9 @@ export class Learner {
   readonly #byRid = new Map<number, SlotCopy>();
   #toldAtMs = -Infinity;
   #untold = false;
+  /** Copies that are not done. */
+  #unfilled = 0;
+  #tally = new FillTally(0);
 
   constructor(
     ports: NodePorts,
@@ -88,6 +92,7 @@ export class Learner {
     this.#drop(slot);
     const joinedAt = this.#membership.map?.joinedAt(slot, this.#membership.nodeId);
     if (after !== Role.learner || joinedAt === undefined) return;
+    if (this.#unfilled++ === 0) this.#tally = new FillTally(this.#ports.nowMs());
     this.#copies.set(slot, {
       slot,
       joinedAt,
@@ -108,6 +113,7 @@ export class Learner {
     if (copy === undefined) return;
     this.#byRid.delete(copy.rid);
     this.#copies.delete(slot);
+    if (!copy.done) this.#unfilled--;
   }
 
   tick(): void {
@@ -198,6 +204,7 @@ export class Learner {
     const { slot } = copy;
     const isOver = copy.hints?.confirm((entry) => {
       this.#replica.merge(slot, entry);
+      this.#tally.confirmed();
     });
     if (isOver !== false) this.#finish(copy);
   }
@@ -213,7 +220,10 @@ export class Learner {
   onBatch(message: EntriesMessage): void {
     const copy = this.#answered(message.rid);
     if (copy === undefined) return;
-    for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
+    for (const entry of message.entries) {
+      this.#replica.merge(copy.slot, entry);
+      this.#tally.copied(entry);
+    }
     if (!message.done) {
       this.#ask(copy, false);
       return;
@@ -228,7 +238,10 @@ export class Learner {
     this.#attic.label(copy.slot, copy.joinedAt);
     copy.noted = this.#journal.noted;
     this.#untold = true;
-    this.#startCopies(this.#ports.nowMs());
+    this.#tally.slotFilled();
+    const nowMs = this.#ports.nowMs();
+    if (--this.#unfilled === 0) this.#ports.log('info', this.#tally.text(nowMs));
+    this.#startCopies(nowMs);
   }
 
   /** More is on the disk. */
