@@ -22,3 +22,12 @@ export async function forEachKey(
 export function fill(store: GTStoreClient, count: number, value = makeValue()): Promise<void> {
   return forEachKey(count, (key) => store.put(key, value));
 }
+
+/** The same with keys of one's own. */
+export async function putAll(store: GTStoreClient, keys: readonly string[], value: string): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let key = keys[next++]; key !== undefined; key = keys[next++]) await store.put(key, value);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
