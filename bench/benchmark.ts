@@ -9,7 +9,7 @@ export interface BenchOptions {
   readonly runs: number | undefined;
   /** Length of one throughput run. */
   readonly seconds: number;
-  /** How many keys `memory` and `million-keys` store; undefined: as many as they are meant to. */
+  /** How many keys a benchmark stores that is about many; undefined: as many as they are meant to. */
   readonly keys: number | undefined;
   /** Nodes killed by `failover`. */
   readonly kills: number;

@@ -1,15 +1,19 @@
 /** All benchmarks, in the order in which they run and are shown. */
 import type { Benchmark } from './benchmark.js';
+import { catchUp } from './catch-up.js';
 import { classProject } from './class-project.js';
 import { connections } from './connections.js';
 import { journal } from './journal.js';
+import { durability } from './durability.js';
 import { largeValues } from './large-values.js';
 import { memory } from './memory.js';
 import { millionKeys } from './million-keys.js';
 import { failover, pause } from './outage.js';
 import { etcd, memcached, redis } from './peers/benchmarks.js';
 import { ready } from './ready.js';
+import { rebalance } from './rebalance.js';
 import { replay } from './replay.js';
+import { restart } from './restart.js';
 import { restore } from './restore.js';
 import { readAny, skew } from './skew.js';
 import { store } from './store.js';
@@ -37,6 +41,10 @@ export const benchmarks: readonly Benchmark[] = [
   failover,
   pause,
   restore,
+  durability,
+  catchUp,
+  restart,
+  rebalance,
   ready,
   replay,
 ];

@@ -9,6 +9,7 @@ import type { TestCluster } from '../src/testing/index.js';
 import { until } from '../src/testing/processes.js';
 import { rowAtLeast, rowAtMost } from './benchmark.js';
 import type { BenchOptions, Benchmark, Figure, Row, Section } from './benchmark.js';
+import { putAll } from './fill.js';
 import { mean, median, percentile } from './stats.js';
 import { Random, chooser, keyCount, makeKeys, makeValue, putDecider } from './workload.js';
 import type { Pattern } from './workload.js';
@@ -26,9 +27,10 @@ const clientCounts = [250, 500, 750, 1000, 1250, 1500];
 const operationsOfClient = 20;
 /** How many log in at the same time. */
 const loginLanes = 50;
-const settleMsMax = 20_000;
+const settleMsMax = 60_000;
 /** A busy machine may take long over hundreds of clients. */
-const openMsMax = 60_000;
+const openMsMax = 120_000;
+const callMsMax = 60_000;
 
 /** Operations per second of 200,000 half reads, half writes on 7 nodes, as two of those projects give them. */
 const published = { first: [2561, 1643, 1199], others: '369 and 484 op/s' } as const;
@@ -68,7 +70,7 @@ async function measureReplicas(replicas: number, options: BenchOptions): Promise
   await using store = await connected(cluster.url);
   const value = makeValue();
   const keys = makeKeys(amount(keysOnNodes, options));
-  await store.putMany(keys.map((key) => [key, value] as const));
+  await putAll(store, keys, value);
   const keysByNode = await settledKeys(cluster, keys.length * replicas);
   const count = amount(operationCount, options);
   const many: number[] = [];
@@ -97,7 +99,7 @@ function runsOf({ runs, isQuick }: BenchOptions): number {
 }
 
 async function connected(url: string): Promise<GTStoreClient> {
-  const store = new GTStoreClient({ manager: url });
+  const store = new GTStoreClient({ manager: url, timeoutMs: callMsMax });
   await store.init({ timeoutMs: openMsMax });
   return store;
 }

@@ -24,7 +24,7 @@ ${benchmarks.map(({ name, purpose }) => `  ${name.padEnd(15)}${purpose}`).join('
 
   --runs N      how often each measurement is repeated
   --seconds S   length of one throughput run; default 2, quick 0.1
-  --keys N      keys of memory and million-keys; default 1,000,000 and 5,000,000
+  --keys N      keys of memory, million-keys, catch-up, restart and rebalance; default as each is meant
   --kills N     nodes killed by failover; default 20
   --file CSV    invoices for replay; default the day in examples/
   --quick       only see that everything works; the figures mean nothing

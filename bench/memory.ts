@@ -6,12 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GTStoreClient } from '../src/client/index.js';
 import { rowAtLeast, rowAtMost } from './benchmark.js';
 import type { BenchOptions, Benchmark, Row } from './benchmark.js';
+import { fill, forEachKey } from './fill.js';
 import { ProbedNode } from './node-probe.js';
-import { Random, computedKey, keyBytes, makeValue, valueBytes } from './workload.js';
+import { Random, keyBytes, makeValue, valueBytes } from './workload.js';
 
 const keyCount = 1_000_000;
 const quickKeyCount = 2_000;
-const lanes = 256;
 const bytesPerKeyMax = 175;
 /** Keys that are there before, so that code and buffers are not counted as keys. */
 const warmKeyCount = 1000;
@@ -81,20 +81,6 @@ class Resident {
     await this.#node.ask('collect');
     return this.settled();
   }
-}
-
-/** Does it for every key, many at a time. */
-async function forEachKey(count: number, act: (key: string) => Promise<unknown>): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < count) await act(computedKey(next++));
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
-}
-
-function fill(store: GTStoreClient, count: number): Promise<void> {
-  const value = makeValue();
-  return forEachKey(count, (key) => store.put(key, value));
 }
 
 async function warmUp(store: GTStoreClient, { isQuick }: BenchOptions): Promise<void> {

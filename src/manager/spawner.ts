@@ -21,6 +21,21 @@ export interface SpawnerOptions {
 
 const pollMs = 50;
 
+/**
+ * Of a node's memory the collector sees next to nothing but what lives for one message. V8 gives its young generation
+ * up to 16 MiB twice, which under load it takes and keeps: 20 to 30 MiB a node, for no time saved (measured).
+ */
+const youngGenerationOption = '--max-semi-space-size';
+const youngGenerationMiB = 4;
+
+/** Unless who started the manager has chosen otherwise. */
+function nodeExecArgv(): string[] {
+  const chosen = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((each) =>
+    each.replaceAll('_', '-').includes(youngGenerationOption),
+  );
+  return chosen ? process.execArgv : [...process.execArgv, `${youngGenerationOption}=${youngGenerationMiB}`];
+}
+
 /** Of a node's argument, what tells which one it is. */
 export interface NodeIdentity {
   readonly nodeId: number;
@@ -103,6 +118,7 @@ export class Spawner {
     const child = fork(entry, [JSON.stringify(argument(nodeId))], {
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: nodeExecArgv(),
     });
     this.#children.set(child, nodeId);
     let isOver = false;

@@ -166,16 +166,16 @@ export class TestCluster {
 
   /**
    * Ends a node with SIGKILL, if it runs, and waits until its next life is up: filled and serving. In a cluster with
-   * `respawn: false` that is how a node is started again.
+   * `respawn: false` that is how a node is started again. Default time-out 30 s.
    */
-  async restart(id: number): Promise<void> {
+  async restart(id: number, timeoutMs = restartMsMax): Promise<void> {
     const isRespawned = this.#options.respawn !== false;
     const { clusterId, nodes } = await this.status();
     const before = isRespawned ? await this.#running(id) : nodes.find((node) => node.id === id);
     if (before === undefined) throw new Error(`there is no node ${id}`);
     if (isRunning(before.pid)) await this.#end(before.pid);
     if (!isRespawned) this.#startNode(id, clusterId);
-    await this.#untilStatus(`node ${id} is up again`, restartMsMax, (now) => {
+    await this.#untilStatus(`node ${id} is up again`, timeoutMs, (now) => {
       const node = now.nodes.find((each) => each.id === id);
       return node?.state === 'up' && node.incarnation > before.incarnation;
     });

@@ -280,9 +280,7 @@ export class Connection implements Link, Sink, Receiver, Watched {
     this.silentMs += elapsedMs;
     const { heartbeatMs, silenceMsMax, handshakeMsMax } = this.options;
     if (this.state === 'greeting') {
-      if (this.accepted && this.silentMs >= handshakeMsMax) {
-        this.reject('PROTOCOL', `no HELLO within ${handshakeMsMax} ms`, 'handshake');
-      }
+      if (this.silentMs >= handshakeMsMax) this.greetingIsLate();
     } else if (this.state === 'closing') {
       if (this.silentMs >= lingerMs) this.cut();
     } else if (this.silentMs >= silenceMsMax) {
@@ -291,6 +289,13 @@ export class Connection implements Link, Sink, Receiver, Watched {
       this.pinged = true;
       this.send({ type: MessageType.ping, rid: heartbeatRid });
     }
+  }
+
+  private greetingIsLate(): void {
+    const { handshakeMsMax } = this.options;
+    // Not PROTOCOL: a peer that is slow or starved may try again.
+    if (this.accepted) this.reject('UNAVAILABLE', `no HELLO within ${handshakeMsMax} ms`, 'handshake');
+    else this.destroy(`${this.remote}: no answer within ${handshakeMsMax} ms`, 'handshake');
   }
 
   private holdRequests(): void {

@@ -17,14 +17,17 @@ import { expectWelcome } from './handshake.js';
 import { resolveOptions } from './options.js';
 import type { ConnectionOptions } from './options.js';
 
-export interface DialOptions extends ConnectionOptions {
+export interface DialOptions extends Omit<ConnectionOptions, 'handshakeMsMax'> {
   readonly host: string;
   readonly port: number;
   /** Address to dial from; default the system's choice. One machine can so play several hosts, 127.0.0.2 and on. */
   readonly localAddress?: string;
   readonly hello: HelloMessage;
   readonly handlers: Handlers;
-  /** How long connecting and greeting may take together, in milliseconds; default 2000. */
+  /**
+   * How long connecting and greeting may take together, in milliseconds; default 2000. Only time in which this process
+   * runs counts (watch.ts): one that was held up must not give up peers whose answer it has not yet read.
+   */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -45,7 +48,6 @@ export function dial(options: DialOptions): Promise<Connection> {
   if (signal?.aborted === true) return Promise.reject(abortError(remote, signal));
   return new Promise((resolve, reject) => {
     const settled = (): void => {
-      clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
     };
     const greeter: Greeter = {
@@ -68,12 +70,11 @@ export function dial(options: DialOptions): Promise<Connection> {
       },
     };
     const socket = connect({ host, port, onread, ...(localAddress === undefined ? {} : { localAddress }) });
-    const setup = { socket, remote, handlers, greeter, options: resolveOptions(options), hello };
-    const connection = new Connection(setup);
-    const timeoutMs = options.timeoutMs ?? dialTimeoutMsDefault;
-    const timer = setTimeout(() => {
-      connection.destroy(`${remote}: no answer within ${timeoutMs} ms`, 'handshake');
-    }, timeoutMs);
+    const resolved = resolveOptions({
+      ...options,
+      handshakeMsMax: options.timeoutMs ?? dialTimeoutMsDefault,
+    });
+    const connection = new Connection({ socket, remote, handlers, greeter, options: resolved, hello });
     const onAbort = (): void => {
       reject(abortError(remote, signal));
       connection.destroy();

@@ -97,7 +97,7 @@ export class Listener implements Greeter {
   constructor(server: Server, options: ListenOptions) {
     this.server = server;
     this.options = options;
-    this.resolved = resolveOptions(options);
+    this.resolved = resolveOptions(options, true);
     this.connectionsMax = options.connectionsMax ?? connectionsMaxDefault;
     const { address, port } = server.address() as AddressInfo;
     this.host = address;

@@ -7,11 +7,11 @@ export interface ConnectionOptions {
   readonly outgoingBytesMax?: number;
   /** A connection for which more than this waits is `congested`; default 1 MiB. */
   readonly congestedBytes?: number;
-  /** After this long without a byte from the peer it is sent a PING; default 1000. */
+  /** After this long without a byte from the peer it is sent a PING; default 1000, of an accepted connection 3000. */
   readonly heartbeatMs?: number;
-  /** After this long without a byte from the peer it is given up; default 3000. */
+  /** After this long without a byte from the peer it is given up; default 3000, of an accepted connection 10,000. */
   readonly silenceMsMax?: number;
-  /** How long an accepted connection may take to greet; default 2000. A dialler has the deadline of its dial. */
+  /** How long an accepted connection may take to greet; default 5000. A dialler has the deadline of its dial. */
   readonly handshakeMsMax?: number;
 }
 
@@ -21,12 +21,25 @@ export type ResolvedOptions = ConnectionOptions & Required<Pick<ConnectionOption
 /** Longest outgoing queue, in the longest frames. */
 export const outgoingFramesMax = 16;
 
-export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
-  return {
-    ...options,
-    congestedBytes: options.congestedBytes ?? 1024 * 1024,
-    heartbeatMs: options.heartbeatMs ?? 1000,
-    silenceMsMax: options.silenceMsMax ?? 3000,
-    handshakeMsMax: options.handshakeMsMax ?? 2000,
-  };
+const defaults: ResolvedOptions = {
+  congestedBytes: 1024 * 1024,
+  heartbeatMs: 1000,
+  silenceMsMax: 3000,
+  handshakeMsMax: 2000,
+};
+
+/**
+ * Who accepts waits longer than who dials. A dialler needs to know soon that its peer is gone, and asks; so the other
+ * side hears enough to be silent itself. And a process full of clients that is starved for a few seconds would lose
+ * all its connections at once, and starve of making them anew.
+ */
+const acceptedDefaults: ResolvedOptions = {
+  ...defaults,
+  heartbeatMs: 3000,
+  silenceMsMax: 10_000,
+  handshakeMsMax: 5000,
+};
+
+export function resolveOptions(options: ConnectionOptions, isAccepted = false): ResolvedOptions {
+  return { ...(isAccepted ? acceptedDefaults : defaults), ...options };
 }

@@ -46,7 +46,11 @@ describe('a node that comes back with its disk', function () {
     await cluster.restart(away);
     await cluster.untilHealthy();
     const bytes = bytesWritten() - before;
-    const lines = [...cluster.logs.slice(logged).matchAll(/filled: (\d+) entries copied, (\d+) found/g)];
+    const lines = [
+      ...cluster.logs
+        .slice(logged)
+        .matchAll(/filled \d+ slots: (\d+) entries, \d+ bytes copied, (\d+) entries/g),
+    ];
     const sum = (group: number): number => lines.reduce((all, line) => all + Number(line[group]), 0);
     return { bytes, copied: sum(1), confirmed: sum(2) };
   }

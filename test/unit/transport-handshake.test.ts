@@ -148,6 +148,8 @@ describe('handshake', () => {
     await until(() => raw.closed);
     expect(performance.now() - since).to.be.greaterThan(100);
     expect(raw.messages[0]).to.have.property('text', 'no HELLO within 150 ms');
+    // PROTOCOL would be final: clients give up at that, and nodes end.
+    expect(raw.messages[0]).to.have.property('code', 'UNAVAILABLE');
     expect(refused[0]).to.match(/no HELLO within 150 ms/);
   });
 
@@ -176,6 +178,14 @@ describe('handshake', () => {
       expect(error.code).to.equal('UNAVAILABLE');
       expect(error.message).to.match(/no answer within 50 ms/);
       await until(() => server.peers[0]!.closed);
+    });
+
+    it('but not because this process was held up while the answer came', async () => {
+      const { port } = await peers.listen(new Recorder());
+      const dialled = peers.dial(port, new Recorder(), { timeoutMs: 500 });
+      const heldUpUntilMs = performance.now() + 700;
+      while (performance.now() < heldUpUntilMs);
+      expect((await dialled).isOpen).to.be.true;
     });
 
     it('it hangs up at once', async () => {

@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { MessageType } from '../../src/protocol/messages.js';
+import { dialTimeoutMsDefault } from '../../src/transport/dialer.js';
+import { resolveOptions } from '../../src/transport/options.js';
 import { scanMs } from '../../src/transport/watch.js';
 import { Peers, Recorder, valueOf, welcome } from '../support/transport-peers.js';
 import { until } from '../support/until.js';
@@ -94,6 +96,16 @@ describe('heart-beats', () => {
     await peers.greetedRawClient(port);
     await until(() => server.closed.length === 1);
     expect(server.closed[0]).to.include({ code: 'silent' });
+  });
+
+  it('by default a listener waits for the dialler to ask first, and bears a longer silence and greeting', () => {
+    const dialling = resolveOptions({});
+    const accepting = resolveOptions({}, true);
+    // A dialler asks, and is answered, up to two scans late.
+    expect(accepting.heartbeatMs).to.be.above(dialling.heartbeatMs + 2 * scansMs);
+    expect(accepting.silenceMsMax).to.be.above(2 * dialling.silenceMsMax);
+    expect(accepting.handshakeMsMax).to.be.above(2 * dialTimeoutMsDefault);
+    expect(resolveOptions(quick, true)).to.include(quick);
   });
 
   it('a process that was itself away does not take that for the silence of its peers', async () => {

@@ -17,6 +17,7 @@ import type {
 } from '../../protocol/messages.js';
 import type { Attic } from './attic.js';
 import { CopyBudget } from './copy-budget.js';
+import { FillTally } from './fill-tally.js';
 import { Hints } from './hints.js';
 import type { Journal } from './journal.js';
 import type { Membership, RoleChange } from './membership.js';
@@ -67,9 +68,9 @@ export class Learner {
   readonly #budget = new CopyBudget();
   #toldAtMs = -Infinity;
   #untold = false;
-  /** Entries since all copies were done last: sent by others, and found on the own disk. */
-  #received = 0;
-  #confirmed = 0;
+  /** Copies that are not done. */
+  #unfilled = 0;
+  #tally = new FillTally(0);
 
   constructor(
     ports: NodePorts,
@@ -96,6 +97,7 @@ export class Learner {
     this.#drop(slot);
     const joinedAt = this.#membership.map?.joinedAt(slot, this.#membership.nodeId);
     if (after !== Role.learner || joinedAt === undefined) return;
+    if (this.#unfilled++ === 0) this.#tally = new FillTally(this.#ports.nowMs());
     this.#copies.set(slot, {
       slot,
       joinedAt,
@@ -117,6 +119,7 @@ export class Learner {
     if (copy === undefined) return;
     this.#byRid.delete(copy.rid);
     this.#copies.delete(slot);
+    if (!copy.done) this.#unfilled--;
   }
 
   tick(): void {
@@ -212,8 +215,8 @@ export class Learner {
   #confirm(copy: SlotCopy): void {
     const { slot } = copy;
     const isOver = copy.hints?.confirm((entry) => {
-      this.#confirmed++;
       this.#replica.merge(slot, entry);
+      this.#tally.confirmed();
     });
     if (isOver !== false) this.#finish(copy);
   }
@@ -231,8 +234,10 @@ export class Learner {
     const copy = this.#answered(message.rid);
     if (copy === undefined) return;
     copy.begun = true;
-    this.#received += message.entries.length;
-    for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
+    for (const entry of message.entries) {
+      this.#replica.merge(copy.slot, entry);
+      this.#tally.copied(entry);
+    }
     this.#budget.spend(bytesOf(message));
     if (message.done) this.#finish(copy);
     else this.#startCopies(this.#ports.nowMs());
@@ -245,16 +250,10 @@ export class Learner {
     this.#attic.label(copy.slot, copy.joinedAt);
     copy.noted = this.#journal.noted;
     this.#untold = true;
-    this.#startCopies(this.#ports.nowMs());
-    this.#logIfFilled();
-  }
-
-  #logIfFilled(): void {
-    for (const { done } of this.#copies.values()) if (!done) return;
-    const [received, confirmed] = [this.#received, this.#confirmed];
-    this.#received = this.#confirmed = 0;
-    if (received + confirmed === 0) return;
-    this.#ports.log('info', `filled: ${received} entries copied, ${confirmed} found on the own disk`);
+    this.#tally.slotFilled();
+    const nowMs = this.#ports.nowMs();
+    if (--this.#unfilled === 0) this.#ports.log('info', this.#tally.text(nowMs));
+    this.#startCopies(nowMs);
   }
 
   /** More is on the disk. */
