@@ -15,6 +15,8 @@ import { listen } from '../transport/listener.js';
 import type { Listener } from '../transport/listener.js';
 import { SampledClock } from '../transport/sampled-clock.js';
 import { ManagerCore } from './core/manager-core.js';
+import { managerTimings } from './core/ports.js';
+import type { ManagerTimings } from './core/ports.js';
 import type { KnownNode, ManagerState } from './core/state.js';
 import type { MetadataStore } from './metadata-store.js';
 import { Spawner } from './spawner.js';
@@ -23,6 +25,8 @@ import { metadataStore, resolveCounts, usableState } from './stored-cluster.js';
 import type { Counts } from './stored-cluster.js';
 
 const tickMs = 10;
+/** A node that reads its disk first takes longer to come back, and then needs little: its place is kept for longer. */
+const durableTimings: ManagerTimings = { ...managerTimings, rejoinGraceMs: 10_000 };
 /** Slots per cluster: the multiple of the number of nodes next to this. */
 const slotsAimed = 256;
 /** Nodes that no later manager could find end after so long without theirs. */
@@ -187,6 +191,7 @@ export class ManagerServer {
       respawn: options.respawn ?? true,
       address: { host: listener.host, port: listener.port, pid: process.pid },
       restored,
+      ...(this.#settings.durability === 'none' ? {} : { timings: durableTimings }),
     });
     this.#formerNodes = restored?.knownNodes ?? [];
     for (const { id, pid } of this.#formerNodes) if (this.#isNews(id, pid)) this.#spawner.adopt(id, pid);

@@ -131,14 +131,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'exit of another process evicts the node',
     rule: 'M3 noInc',
-    edits: one(`${manager}/manager-core.js`, 'if (member?.pid === pid) {', 'if (member !== undefined) {'),
+    edits: one(`${manager}/registry.js`, 'if (member?.pid === pid) {', 'if (member !== undefined) {'),
     bias: 'managerAway',
   },
   {
     name: 'newcomer with a taken id evicts its holder',
     rule: 'M3 noInc',
     edits: one(
-      `${manager}/manager-core.js`,
+      `${manager}/registry.js`,
       'if (member !== undefined && !isSameProcess(member, message) && !hasDiskOf(message)) {',
       'if (member === null) {',
     ),
@@ -396,7 +396,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'only own forks watched',
     rule: 'M3',
-    edits: one(`${manager}/manager-core.js`, 'this.#ports.watch(id, pid);', 'this.#ports.nowMs();'),
+    edits: one(`${manager}/registry.js`, 'this.#options.ports.watch(id, pid);', ''),
     firstSeed: 140_940,
     quick: true,
   },

@@ -11,27 +11,20 @@
  */
 import { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
-import type {
-  CopyDoneMessage,
-  HeartbeatMessage,
-  Link,
-  Message,
-  RegisterMessage,
-} from '../../protocol/messages.js';
+import type { CopyDoneMessage, HeartbeatMessage, Link, Message } from '../../protocol/messages.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus } from '../../protocol/status.js';
 import { Administration } from './administration.js';
 import type { FencePlan } from './fencing.js';
-import { hasDiskOf, Heirs, isSameProcess } from './heirs.js';
 import { Leases } from './leases.js';
 import { newMember } from './members.js';
-import type { Member } from './members.js';
 import { describeChange, describeLoss, Planner } from './planner.js';
 import { managerTimings } from './ports.js';
 import type { ManagerPorts, ManagerTimings } from './ports.js';
 import { Publisher } from './publisher.js';
 import { Recovery } from './recovery.js';
 import { answerQuery } from './queries.js';
+import { Registry } from './registry.js';
 import { Respawner } from './respawner.js';
 import { Roster } from './roster.js';
 import type { KnownNode, ManagerState } from './state.js';
@@ -80,11 +73,8 @@ export class ManagerCore {
   readonly #suspicion: Suspicion;
   readonly #leases: Leases;
   readonly #links = new Set<Link>();
-  /** Nodes that registered before the cluster was created. */
-  readonly #earlyRegistrations = new Map<number, { link: Link; rid: number }>();
   readonly #publisher: Publisher;
-  readonly #heirs: Heirs;
-  #nextIncarnation = 1;
+  readonly #registry: Registry;
   #rid = 0;
   #reconciledAtMs = -Infinity;
   /** Deaths are gathered until then. */
@@ -101,7 +91,18 @@ export class ManagerCore {
     this.#nodeCount = restored?.nodeCount ?? options.nodeCount;
     this.#administration = this.#newAdministration(options, restored);
     this.#suspicion = new Suspicion(options.ports, timings, this.#roster, () => ++this.#rid);
-    this.#heirs = new Heirs(this.#roster, this.#onRegister.bind(this));
+    this.#registry = new Registry({
+      ports: options.ports,
+      roster: this.#roster,
+      knownNodes: this.#knownNodes,
+      administration: this.#administration,
+      respawner: this.#respawner,
+      map: () => this.map,
+      isReserved: () => this.#publisher.isReserved,
+      joined: () => {
+        this.#reconcile();
+      },
+    });
     this.#leases = new Leases(options.ports, this.#roster, this.settings.leaseMs);
     this.#recovery = new Recovery({
       durability: this.settings.durability,
@@ -198,6 +199,7 @@ export class ManagerCore {
   /** Orders all nodes to end. The shell waits for them. */
   stop(): void {
     this.#stopping = true;
+    this.#registry.isClosed = true;
     for (const member of this.#roster.members.values()) member.link?.send({ type: MessageType.stop });
   }
 
@@ -206,7 +208,7 @@ export class ManagerCore {
     const nowMs = this.#ports.nowMs();
     const map = state.map === null ? null : new ClusterMap(state.map);
     this.#publisher.restore(state, map);
-    this.#nextIncarnation = state.nextIncarnation + incarnationsSkipped;
+    this.#registry.nextIncarnation = state.nextIncarnation + incarnationsSkipped;
     for (const known of state.knownNodes) this.#knownNodes.set(known.id, known);
     this.#recovery.restore(state.awaited ?? []);
     this.#administration.restore(state);
@@ -229,12 +231,12 @@ export class ManagerCore {
 
   onLinkClosed(link: Link): void {
     this.#links.delete(link);
-    this.#heirs.onLinkClosed(link);
+    this.#registry.onLinkClosed(link);
     for (const member of this.#roster.members.values()) {
       if (member.link !== link) continue;
       member.link = null;
       // In no map and without a lease: if it lives, it registers anew.
-      if (!member.admitted) this.#forget(member);
+      if (!member.admitted) this.#registry.forget(member);
       if (!this.#stopping) this.#ports.log('warn', `node ${member.id}: connection lost`);
     }
   }
@@ -246,7 +248,7 @@ export class ManagerCore {
         this.#onHeartbeat(link, message);
         return;
       case MessageType.register:
-        this.#onRegister(link, message);
+        this.#registry.onRegister(link, message);
         return;
       case MessageType.fenceAck:
         this.#onFenceAck(link, message.epoch);
@@ -292,7 +294,7 @@ export class ManagerCore {
     const member = this.#roster.members.get(message.nodeId);
     const map = this.map;
     if (member?.incarnation !== message.incarnation) {
-      this.#sendRemoved(link, message);
+      this.#registry.sendRemoved(link, message);
       return;
     }
     if (map === null) return;
@@ -302,99 +304,14 @@ export class ManagerCore {
     this.#administration.tasks.onHeartbeat(member, link, map);
   }
 
-  // --- joining and leaving ---------------------------------------------------------------------------------------
-
-  #onRegister(link: Link, message: RegisterMessage): void {
-    const id = message.nodeId >= 0 ? message.nodeId : this.#administration.freeId();
-    const member = this.#roster.members.get(id);
-    if (message.incarnation !== 0) {
-      const isMember = member?.incarnation === message.incarnation && isSameProcess(member, message);
-      if (isMember) this.#reattach(member, link, message);
-      else this.#sendRemoved(link, message);
-      return;
-    }
-    if (this.#administration.isDrained(id)) link.send({ type: MessageType.stop });
-    if (this.#administration.isDrained(id) || this.#stopping) return;
-    if (this.#heirs.isDead(message, this.#ports.nowMs())) return;
-    if (!this.#publisher.isReserved) {
-      this.#heirs.wait(link, message);
-      return;
-    }
-    if (member !== undefined && !isSameProcess(member, message) && !hasDiskOf(message)) {
-      // M3: nothing says that the process which has this id is dead.
-      const mustEnd = this.#heirs.onRival(member, link, message);
-      const what = mustEnd ? 'shall end' : 'waits for its id';
-      this.#ports.log('warn', `node ${id}: is process ${member.pid} already; process ${message.pid} ${what}`);
-      return;
-    }
-    if (member !== undefined) {
-      // A process that comes without an incarnation holds nothing: its former life is over.
-      this.#ports.log('info', `node ${id}: begins a new life, incarnation ${member.incarnation} is over`);
-      this.#forget(member);
-    }
-    const known = this.#knownNodes.get(id);
-    const { host, port, pid, hostLabel } = message;
-    this.#knownNodes.set(id, { id, spawned: known?.spawned ?? false, pid, hostLabel });
-    if (known?.spawned === true) this.#ports.watch(id, pid);
-    const incarnation = this.#nextIncarnation++;
-    const identity = { id, incarnation, host, port, pid };
-    this.#roster.members.set(id, newMember(identity, message, link, this.#ports.nowMs()));
-    this.#ports.log('info', `node ${id}: joins as incarnation ${incarnation}, ${host}:${port}, pid ${pid}`);
-    if (this.map === null) this.#earlyRegistrations.set(id, { link, rid: message.rid });
-    else this.#welcome(id, link, message.rid, this.map);
-    this.#reconcile();
-  }
-
-  /** M6: that incarnation is over; whoever had it joins anew, unless it was taken out for good. */
-  #sendRemoved(link: Link, { nodeId, incarnation }: HeartbeatMessage | RegisterMessage): void {
-    if (this.#administration.isDrained(nodeId)) link.send({ type: MessageType.stop });
-    else link.send({ type: MessageType.removed, incarnation, epoch: this.map?.epoch ?? 0 });
-  }
-
-  #welcome(id: number, link: Link, rid: number, map: ClusterMap): void {
-    const incarnation = this.#roster.members.get(id)?.incarnation;
-    if (incarnation === undefined) return;
-    link.send({ type: MessageType.registered, rid, nodeId: id, incarnation, map: map.toData() });
-  }
-
-  /** A member's connection is back, or this manager is. */
-  #reattach(member: Member, link: Link, message: RegisterMessage): void {
-    member.link = link;
-    member.diskSlots = new Map(message.disk.slots);
-    member.diskClockUs = message.disk.clockUs;
-    member.heardAtMs = this.#ports.nowMs();
-    this.#ports.log('info', `node ${member.id}: connected again, incarnation ${member.incarnation}`);
-    if (this.map !== null) this.#welcome(member.id, link, message.rid, this.map);
-  }
-
   /** M3: its process is known to be dead. */
   onProcessExit(nodeId: number, pid: number): void {
     if (this.#stopping) return;
-    const member = this.#roster.members.get(nodeId);
     const nowMs = this.#ports.nowMs();
-    this.#heirs.onProcessExit(nodeId, pid, nowMs);
-    const isOrdered = this.#administration.tasks.isBeingRestarted(nodeId);
-    const upMs = isOrdered ? Infinity : member?.pid === pid ? nowMs - member.joinedAtMs : 0;
-    if (member?.pid === pid) {
-      this.#ports.log('warn', `node ${nodeId}: process ${pid} has ended`);
-      this.#forget(member);
-    }
-    // Who was told to end because another process has its id is not started again.
-    const isTaken = member !== undefined && member.pid !== pid && member.link !== null;
-    const isOurs = this.#knownNodes.get(nodeId)?.spawned === true && !this.#administration.isDrained(nodeId);
-    if (isOurs && this.#respawner.isEnabled && !isTaken) {
-      const pauseMs = this.#respawner.schedule(nodeId, upMs);
-      this.#ports.log('info', `node ${nodeId}: starting again in ${Math.round(pauseMs)} ms`);
-    }
+    this.#registry.onProcessExit(nodeId, pid);
     if (this.#recovery.isDurable)
       this.#reconcileAtMs = Math.min(this.#reconcileAtMs, nowMs + deathsGatheredMs);
     else this.#reconcile();
-  }
-
-  #forget(member: Member): void {
-    this.#earlyRegistrations.delete(member.id);
-    this.#administration.desk.loads.forget(member.id);
-    this.#roster.forget(member, this.#ports.nowMs());
   }
 
   // --- copies and fences -------------------------------------------------------------------------------------------
@@ -449,7 +366,7 @@ export class ManagerCore {
       clusterId: this.clusterId,
       nodeCount: this.#nodeCount,
       awaited: this.#recovery.state(),
-      nextIncarnation: this.#nextIncarnation,
+      nextIncarnation: this.#registry.nextIncarnation,
       knownNodes: [...this.#knownNodes.values()],
     });
   }
@@ -469,8 +386,7 @@ export class ManagerCore {
     this.#recovery.onPublished();
     this.#roster.keepCopied((slot, id) => map.slot(slot).learners.includes(id));
     this.#administration.onPublished(map);
-    for (const [id, { link, rid }] of this.#earlyRegistrations) this.#welcome(id, link, rid, map);
-    this.#earlyRegistrations.clear();
+    this.#registry.onPublished(map);
     const message = { type: MessageType.map, rid: 0, map: map.toData() };
     for (const link of this.#links) link.send(message);
     this.#ports.log(...describeChange(previous, map));
@@ -480,7 +396,7 @@ export class ManagerCore {
   tick(): void {
     if (this.#stopping) return;
     this.#respawner.tick();
-    this.#heirs.tick();
+    this.#registry.tick();
     if (this.map === null) return;
     const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();

@@ -4,7 +4,7 @@
  * connection may keep only a few. Between two batches reads and writes go on as ever; keys that come or change
  * meanwhile reach a learner as WRITEs of their own.
  */
-import { FencedReason, MessageType, RefusedReason } from '../../protocol/messages.js';
+import { FencedReason, MessageType } from '../../protocol/messages.js';
 import type {
   CopyMessage,
   DifferenceMessage,
@@ -152,10 +152,9 @@ export class Walks {
     let walks = this.#byLink.get(link.id);
     if (walks === undefined) this.#byLink.set(link.id, (walks = new Map<string, Walk>()));
     if (first) {
-      if (walks.size >= walksPerLinkMax && !walks.has(name)) {
-        this.#replica.refuse(link, rid, RefusedReason.queueFull);
-        return null;
-      }
+      // Whoever has begun so many has left the first ones alone: a caller may stop listing half-way.
+      const [oldest] = walks.keys();
+      if (walks.size >= walksPerLinkMax && oldest !== undefined && !walks.has(name)) walks.delete(oldest);
       const changedAt = this.#membership.map?.slots[slot]?.changedAt ?? 0;
       walks.set(name, { name, slot, changedAt, records: this.#replica.store.walk(slot), digests, filter });
     }

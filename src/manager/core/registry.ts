@@ -1,0 +1,158 @@
+/**
+ * Who comes and who goes: gives every life of a node an incarnation of its own, takes back members whose connection was
+ * lost, keeps out those that were drained, and has dead ones started again (PROTOCOL M3, M6).
+ */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
+import { MessageType } from '../../protocol/messages.js';
+import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/messages.js';
+import type { Administration } from './administration.js';
+import { hasDiskOf, Heirs, isSameProcess } from './heirs.js';
+import { newMember } from './members.js';
+import type { Member } from './members.js';
+import type { ManagerPorts } from './ports.js';
+import type { Respawner } from './respawner.js';
+import type { Roster } from './roster.js';
+import type { KnownNode } from './state.js';
+
+export interface RegistryOptions {
+  readonly ports: ManagerPorts;
+  readonly roster: Roster;
+  readonly knownNodes: Map<number, KnownNode>;
+  readonly administration: Administration;
+  readonly respawner: Respawner;
+  /** The published one; null before the cluster is created. */
+  readonly map: () => ClusterMap | null;
+  /** It is saved that incarnations from `nextIncarnation` on may have been given out. */
+  readonly isReserved: () => boolean;
+  readonly joined: () => void;
+}
+
+export class Registry {
+  nextIncarnation = 1;
+  /** The cluster is ending: nobody joins any more. */
+  isClosed = false;
+  readonly #options: RegistryOptions;
+  readonly #heirs: Heirs;
+  /** Nodes that registered before the cluster was created. */
+  readonly #early = new Map<number, { link: Link; rid: number }>();
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#heirs = new Heirs(options.roster, this.onRegister.bind(this));
+  }
+
+  onRegister(link: Link, message: RegisterMessage): void {
+    const id = message.nodeId >= 0 ? message.nodeId : this.#options.administration.freeId();
+    const member = this.#options.roster.members.get(id);
+    if (message.incarnation !== 0) {
+      const isMember = member?.incarnation === message.incarnation && isSameProcess(member, message);
+      if (isMember) this.#reattach(member, link, message);
+      else this.sendRemoved(link, message);
+      return;
+    }
+    if (this.#options.administration.isDrained(id)) link.send({ type: MessageType.stop });
+    if (this.#options.administration.isDrained(id) || this.isClosed) return;
+    if (this.#heirs.isDead(message, this.#options.ports.nowMs())) return;
+    if (!this.#options.isReserved()) {
+      this.#heirs.wait(link, message);
+      return;
+    }
+    if (member !== undefined && !isSameProcess(member, message) && !hasDiskOf(message)) {
+      // M3: nothing says that the process which has this id is dead.
+      const mustEnd = this.#heirs.onRival(member, link, message);
+      const what = mustEnd ? 'shall end' : 'waits for its id';
+      this.#options.ports.log(
+        'warn',
+        `node ${id}: is process ${member.pid} already; process ${message.pid} ${what}`,
+      );
+      return;
+    }
+    if (member !== undefined) {
+      // A process that comes without an incarnation holds nothing: its former life is over.
+      this.#options.ports.log(
+        'info',
+        `node ${id}: begins a new life, incarnation ${member.incarnation} is over`,
+      );
+      this.forget(member);
+    }
+    const known = this.#options.knownNodes.get(id);
+    const { host, port, pid, hostLabel } = message;
+    this.#options.knownNodes.set(id, { id, spawned: known?.spawned ?? false, pid, hostLabel });
+    if (known?.spawned === true) this.#options.ports.watch(id, pid);
+    const incarnation = this.nextIncarnation++;
+    const identity = { id, incarnation, host, port, pid };
+    this.#options.roster.members.set(id, newMember(identity, message, link, this.#options.ports.nowMs()));
+    this.#options.ports.log(
+      'info',
+      `node ${id}: joins as incarnation ${incarnation}, ${host}:${port}, pid ${pid}`,
+    );
+    const map = this.#options.map();
+    if (map === null) this.#early.set(id, { link, rid: message.rid });
+    else this.#welcome(id, link, message.rid, map);
+    this.#options.joined();
+  }
+
+  /** M6: that incarnation is over; whoever had it joins anew, unless it was taken out for good. */
+  sendRemoved(link: Link, { nodeId, incarnation }: HeartbeatMessage | RegisterMessage): void {
+    if (this.#options.administration.isDrained(nodeId)) link.send({ type: MessageType.stop });
+    else link.send({ type: MessageType.removed, incarnation, epoch: this.#options.map()?.epoch ?? 0 });
+  }
+
+  #welcome(id: number, link: Link, rid: number, map: ClusterMap): void {
+    const incarnation = this.#options.roster.members.get(id)?.incarnation;
+    if (incarnation === undefined) return;
+    link.send({ type: MessageType.registered, rid, nodeId: id, incarnation, map: map.toData() });
+  }
+
+  /** A member's connection is back, or this manager is. */
+  #reattach(member: Member, link: Link, message: RegisterMessage): void {
+    member.link = link;
+    member.diskSlots = new Map(message.disk.slots);
+    member.diskClockUs = message.disk.clockUs;
+    member.heardAtMs = this.#options.ports.nowMs();
+    this.#options.ports.log('info', `node ${member.id}: connected again, incarnation ${member.incarnation}`);
+    const map = this.#options.map();
+    if (map !== null) this.#welcome(member.id, link, message.rid, map);
+  }
+
+  /** M3: its process is known to be dead. */
+  onProcessExit(nodeId: number, pid: number): void {
+    const member = this.#options.roster.members.get(nodeId);
+    const nowMs = this.#options.ports.nowMs();
+    this.#heirs.onProcessExit(nodeId, pid, nowMs);
+    const isOrdered = this.#options.administration.tasks.isBeingRestarted(nodeId);
+    const upMs = isOrdered ? Infinity : member?.pid === pid ? nowMs - member.joinedAtMs : 0;
+    if (member?.pid === pid) {
+      this.#options.ports.log('warn', `node ${nodeId}: process ${pid} has ended`);
+      this.forget(member);
+    }
+    // Who was told to end because another process has its id is not started again.
+    const isTaken = member !== undefined && member.pid !== pid && member.link !== null;
+    const isOurs =
+      this.#options.knownNodes.get(nodeId)?.spawned === true &&
+      !this.#options.administration.isDrained(nodeId);
+    if (isOurs && this.#options.respawner.isEnabled && !isTaken) {
+      const pauseMs = this.#options.respawner.schedule(nodeId, upMs);
+      this.#options.ports.log('info', `node ${nodeId}: starting again in ${Math.round(pauseMs)} ms`);
+    }
+  }
+
+  forget(member: Member): void {
+    this.#early.delete(member.id);
+    this.#options.administration.desk.loads.forget(member.id);
+    this.#options.roster.forget(member, this.#options.ports.nowMs());
+  }
+
+  onLinkClosed(link: Link): void {
+    this.#heirs.onLinkClosed(link);
+  }
+
+  onPublished(map: ClusterMap): void {
+    for (const [id, { link, rid }] of this.#early) this.#welcome(id, link, rid, map);
+    this.#early.clear();
+  }
+
+  tick(): void {
+    this.#heirs.tick();
+  }
+}
