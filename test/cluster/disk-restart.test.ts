@@ -16,6 +16,7 @@ const options = {
   startTimeoutMs: 60_000,
 } as const;
 const rounds = 3;
+const load = { keys: 40, counters: 6, onceWriters: 20 };
 
 describe('a cluster whose processes are all killed, with --durability always', function () {
   this.timeout(120_000);
@@ -36,7 +37,7 @@ describe('a cluster whose processes are all killed, with --durability always', f
     const { clusterId } = await cluster.status();
     const ledgers: Ledger[] = [];
     for (let round = 0; round < rounds; round++) {
-      const ledger = new Ledger(await writers(3), `all-${round}`, { keys: 60, counters: 6 });
+      const ledger = new Ledger(await writers(3), `all-${round}`, load);
       ledgers.push(ledger);
       await ledger.untilAcknowledged(500);
       await cluster.killAll();
@@ -53,7 +54,7 @@ describe('a cluster whose processes are all killed, with --durability always', f
   it('D1, D3: all nodes at one moment, while the manager lives: no acknowledged write is missing', async () => {
     const { cluster } = fixture;
     for (let round = 0; round < rounds; round++) {
-      const ledger = new Ledger(await writers(3), `nodes-${round}`, { keys: 60, counters: 6 });
+      const ledger = new Ledger(await writers(3), `nodes-${round}`, load);
       await ledger.untilAcknowledged(500);
       await cluster.killNodes();
       await ledger.untilAcknowledged(200);
@@ -64,7 +65,7 @@ describe('a cluster whose processes are all killed, with --durability always', f
 
   it('D1, D3: killed again while it comes back, it has lost nothing', async () => {
     const { cluster } = fixture;
-    const ledger = new Ledger(await writers(3), 'again', { keys: 60, counters: 6 });
+    const ledger = new Ledger(await writers(3), 'again', load);
     await ledger.untilAcknowledged(500);
     for (let round = 0; round < rounds; round++) {
       await cluster.killAll();
@@ -78,7 +79,7 @@ describe('a cluster whose processes are all killed, with --durability always', f
   for (const id of [0, 3]) {
     it(`D1, D3: what node ${id} had on its disk is gone when all come back: the others have it all`, async () => {
       const { cluster } = fixture;
-      const ledger = new Ledger(await writers(3), `without-${id}`, { keys: 60, counters: 6 });
+      const ledger = new Ledger(await writers(3), `without-${id}`, load);
       await ledger.untilAcknowledged(500);
       await cluster.killAll();
       await rm(join(cluster.dataDir, `node-${id}`), { recursive: true });

@@ -17,6 +17,8 @@ export interface LedgerOptions {
   readonly keys: number;
   /** Counters, each incremented by one writer of its own. */
   readonly counters?: number;
+  /** Writers that put each key once: a write that is retried after a disaster makes up for none before it. */
+  readonly onceWriters?: number;
   readonly valueChars?: number;
 }
 
@@ -37,7 +39,7 @@ export class Ledger {
 
   /** Begins at once; the keys must be absent and nobody else's. The writers are spread over the clients. */
   constructor(stores: readonly GTStoreClient[], prefix: string, options: LedgerOptions) {
-    const { keys, counters = 0, valueChars = 2000 } = options;
+    const { keys, counters = 0, onceWriters = 0, valueChars = 2000 } = options;
     this.#valueChars = valueChars;
     const storeOf = (n: number): GTStoreClient => {
       const store = stores[n % stores.length];
@@ -47,6 +49,7 @@ export class Ledger {
     const lanes: Promise<void>[] = [];
     for (let n = 0; n < keys; n++) lanes.push(this.#keyLane(storeOf(n), `${prefix}-${n}`));
     for (let n = 0; n < counters; n++) lanes.push(this.#counterLane(storeOf(n), `${prefix}-counter-${n}`));
+    for (let n = 0; n < onceWriters; n++) lanes.push(this.#onceLane(storeOf(n), `${prefix}-once-${n}`));
     this.#running = Promise.all(lanes);
     // A test that fails may leave it alone.
     this.#running.catch(() => undefined);
@@ -79,6 +82,17 @@ export class Ledger {
       if (outcome === 'acknowledged') possible = new Set([value]);
       else if (outcome === 'unknown') possible.add(value);
       this.#possible.set(key, possible);
+      return !this.#isStopping && outcome !== 'closed';
+    });
+  }
+
+  #onceLane(store: GTStoreClient, prefix: string): Promise<void> {
+    let number = 0;
+    return repeat(pauseMs, async () => {
+      const key = `${prefix}-${++number}`;
+      const value = longValue(key, number, this.#valueChars);
+      const outcome = await this.#outcome(store.put(key, value));
+      this.#possible.set(key, new Set(outcome === 'acknowledged' ? [value] : [value, undefined]));
       return !this.#isStopping && outcome !== 'closed';
     });
   }
