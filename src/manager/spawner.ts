@@ -28,12 +28,10 @@ const pollMs = 50;
 const youngGenerationOption = '--max-semi-space-size';
 const youngGenerationMiB = 4;
 
-/** Unless who started the manager has chosen otherwise. */
+/** Unless the manager was started with another. */
 function nodeExecArgv(): string[] {
-  const chosen = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((each) =>
-    each.replaceAll('_', '-').includes(youngGenerationOption),
-  );
-  return chosen ? process.execArgv : [...process.execArgv, `${youngGenerationOption}=${youngGenerationMiB}`];
+  const isChosen = process.execArgv.some((each) => each.startsWith(youngGenerationOption));
+  return isChosen ? process.execArgv : [...process.execArgv, `${youngGenerationOption}=${youngGenerationMiB}`];
 }
 
 /** Of a node's argument, what tells which one it is. */
