@@ -31,7 +31,9 @@ const youngGenerationMiB = 4;
 /** Unless the manager was started with another. */
 function nodeExecArgv(): string[] {
   const isChosen = process.execArgv.some((each) => each.startsWith(youngGenerationOption));
-  return isChosen ? process.execArgv : [...process.execArgv, `${youngGenerationOption}=${youngGenerationMiB}`];
+  return isChosen
+    ? process.execArgv
+    : [...process.execArgv, `${youngGenerationOption}=${youngGenerationMiB}`];
 }
 
 /** Of a node's argument, what tells which one it is. */
