@@ -9,7 +9,7 @@ const options = {
   nodes: 3,
   replicas: 3,
   partitioner: 'fnv1a',
-  durability: 'interval',
+  durability: 'always',
   respawn: false,
   leaseMs: 5000,
   startTimeoutMs: 60_000,

@@ -15,7 +15,7 @@ const options = {
   leaseMs: 5000,
   startTimeoutMs: 60_000,
 } as const;
-const rounds = 3;
+const rounds = 2;
 const load = { keys: 40, counters: 6, onceWriters: 20 };
 
 describe('a cluster whose processes are all killed, with --durability always', function () {

@@ -80,6 +80,15 @@ describe('growing and shrinking', function () {
     });
   }
 
+  /** Nodes tell of their slots about every second. */
+  async function loadsKnown(): Promise<void> {
+    await eventually('the manager knows what the slots hold', async () => {
+      const answer = await store.admin({ command: 'hot', count: 1000 });
+      const known = answer.ok ? (answer.hot ?? []).reduce((sum, { keys }) => sum + keys, 0) : 0;
+      return known === keyCount;
+    });
+  }
+
   it('add-node waits until the nodes are up; rebalance gives them their share; nothing is lost', async () => {
     expect(JSON.parse(await succeeds('add-node', '--count', '2', '--json'))).to.deep.equal({
       ...{ state: 'done', nodeIds: [3, 4] },
@@ -149,6 +158,7 @@ describe('growing and shrinking', function () {
   });
 
   it('--no-wait returns at once', async () => {
+    await loadsKnown();
     expect(await succeeds('drain', '2', '--no-wait', ...slowly)).to.match(
       /^begun; draining: 0 of \d+ slots, /,
     );
@@ -157,6 +167,7 @@ describe('growing and shrinking', function () {
   });
 
   it('--mb-per-second is kept to, about', async () => {
+    await loadsKnown();
     const startedAtMs = performance.now();
     const last = progressOf(await succeeds('drain', '2', '--json', '--mb-per-second', '0.1')).at(-1);
     const seconds = (performance.now() - startedAtMs) / 1000;

@@ -64,6 +64,10 @@ const kept: readonly {
       'M3: a process forked by a manager that had saved nothing was admitted, died, and nobody was told of its end',
   },
   {
+    seed: 140948,
+    found: 'RMW5: two siblings were each found in the list of one node, and both told applied (ADR 17)',
+  },
+  {
     seed: 7624,
     bias: 'copies',
     disks: true,

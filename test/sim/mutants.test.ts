@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { hunt, mutants, occurrences } from './mutation-run.js';
-import { variants } from './mutants.js';
+import { variants } from './variants.js';
 
 /** Many times what the quick ones need. */
 const schedulesMax = 5000;

@@ -396,9 +396,24 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'only own forks watched',
     rule: 'M3',
-    edits: one(`${manager}/registry.js`, 'this.#options.ports.watch(id, pid);', ''),
+    edits: one(`${manager}/registry.js`, 'this.#options.ports.watch(id, pid);', 'void pid;'),
+  },
+  {
+    name: 'a retry believed by one list alone',
+    rule: 'RMW5',
+    edits: one(
+      `${node}/conditions.js`,
+      'this.#confirm(condition, record);',
+      'this.#answerApplied(condition, appliedAs);',
+    ),
     firstSeed: 140_940,
     quick: true,
+  },
+  {
+    name: 'a later list kept to oneself',
+    rule: 'RMW5',
+    edits: one(`${node}/replica.js`, '(order === 0 && this.#hasLaterList(record, message))', 'false'),
+    bias: 'siblings',
   },
   {
     name: 'number of a removed record given away while it is held',
@@ -416,37 +431,5 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     bias: 'moves',
-  },
-];
-
-/**
- * Changes that break no rule, for situations that a schedule is too small to reach otherwise. Nothing may be found.
- */
-export const variants: readonly Mutant[] = [
-  {
-    name: 'copies in batches of one entry',
-    rule: 'M5',
-    edits: one(`${node}/walks.js`, 'copyLimits = { entries: 128,', 'copyLimits = { entries: 1,'),
-    bias: 'moves',
-  },
-  {
-    name: 'keys remember one conditional write',
-    rule: 'RMW5',
-    edits: one(
-      'src/protocol/applied-list.js',
-      'export const appliedEntriesMax = 16;',
-      'export const appliedEntriesMax = 1;',
-    ),
-    bias: 'conditions',
-  },
-  {
-    name: 'clients never send VALIDATE',
-    rule: 'R2 R3',
-    edits: one(
-      `${client}/sender.js`,
-      'this.#options.ports.node(id)?.sendLazily(message);',
-      'message.type += id * 0;',
-    ),
-    bias: 'puts',
   },
 ];

@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diskMutants } from './disk-mutants.js';
-import { mutants as ruleMutants, variants } from './mutants.js';
+import { mutants as ruleMutants } from './mutants.js';
 import type { Edit, Mutant } from './mutants.js';
 import { taskMutants } from './task-mutants.js';
+import { variants } from './variants.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** The folder with the compiled src/ and test/. */

@@ -107,7 +107,7 @@ export class Conditions {
     const appliedAs = { ...versionZero };
     const applied = record === noRecord ? null : this.#replica.store.appliedOf(record);
     if (findApplied(applied, condition.opClientId, condition.opNumber, appliedAs)) {
-      this.#answerApplied(condition, appliedAs);
+      this.#confirm(condition, record);
       return;
     }
     const matches = this.#matches(condition, record);
@@ -120,6 +120,15 @@ export class Conditions {
     } else {
       this.#apply(condition, record, applied);
     }
+  }
+
+  /**
+   * RMW5: that the list names it proves nothing while another member may have a later list, of a sibling that displaced it:
+   * the list goes to all of them first. *[found]*
+   */
+  #confirm(condition: Condition, record: RecordId): void {
+    if (this.#replica.peerWrites.reachesAll(condition.slot)) this.#replica.confirm(condition, record);
+    else this.#replica.fence(condition.link, condition.rid, FencedReason.memberUnreachable);
   }
 
   #matches(condition: Condition, record: RecordId): boolean {
@@ -164,8 +173,19 @@ export class Conditions {
     const membership = this.#membership;
     const unchanged = membership.map?.slots[condition.slot]?.changedAt === write.changedAt;
     const serves = membership.role(condition.slot) === Role.full && this.#lease.holds(condition.slot);
-    if (unchanged && serves && !membership.isLeaving(condition.slot))
-      this.#answerApplied(condition, write.version);
+    if (!unchanged || !serves || membership.isLeaving(condition.slot)) this.interrupted(condition);
+    else if (condition.isConfirming) this.#answerIfListed(condition);
+    else this.#answerApplied(condition, write.version);
+  }
+
+  /** All members have the list of this one now. */
+  #answerIfListed(condition: Condition): void {
+    const { store } = this.#replica;
+    const record = store.get(condition.slot, condition.key);
+    const applied = record === noRecord ? null : store.appliedOf(record);
+    const appliedAs = { ...versionZero };
+    if (findApplied(applied, condition.opClientId, condition.opNumber, appliedAs))
+      this.#answerApplied(condition, appliedAs);
     else this.interrupted(condition);
   }
 
@@ -210,5 +230,6 @@ function copyOf(message: ConditionMessage, link: Link, slot: number): Condition 
     key: message.key,
     value: message.value === null ? null : Uint8Array.from(message.value),
     expiresAtMs: message.expiresAtMs,
+    isConfirming: false,
   };
 }

@@ -26,6 +26,8 @@ export interface Condition {
   readonly key: string;
   readonly value: Uint8Array | null;
   readonly expiresAtMs: number;
+  /** RMW5: found in the key's list; whether all members agree on that list is being found out. */
+  isConfirming: boolean;
 }
 
 export interface KeyWork {

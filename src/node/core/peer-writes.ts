@@ -8,7 +8,7 @@
  *   something too old to be concurrent.
  * - fenced, link down, no answer in time, or the slot changed: failed; nothing is known.
  */
-import type { AppliedList } from '../../protocol/applied-list.js';
+import { type AppliedList, compareApplied } from '../../protocol/applied-list.js';
 import { MessageType, WriteKind } from '../../protocol/messages.js';
 import type { Link, StaleMessage } from '../../protocol/messages.js';
 import { versionZero } from '../../protocol/version.js';
@@ -136,7 +136,7 @@ export class PeerWrites {
       type: MessageType.write,
       rid: write.rid,
       epoch: map.epoch,
-      kind: condition === null ? WriteKind.replay : WriteKind.conditional,
+      kind: condition === null || condition.isConfirming ? WriteKind.replay : WriteKind.conditional,
       version: { ...version },
       key: write.key,
       value: store.valueOf(record),
@@ -164,12 +164,25 @@ export class PeerWrites {
   onStale(nodeId: number, message: StaleMessage): void {
     const write = this.#inFlight.get(message.rid);
     if (write === undefined) return;
-    if (write.condition !== null && this.#isConcurrentPlain(write.version, message.version)) {
+    if (this.#isOverwritten(write, message)) {
       this.#answered(write, nodeId);
       return;
     }
     this.#take(write);
     this.#owner.superseded(write, message);
+  }
+
+  /**
+   * A conditional write that was applied, and overwritten at once. Not if the member knows of a later conditional write:
+   * then that one may have displaced ours before the plain one came *[found]*.
+   */
+  #isOverwritten(
+    { condition, version, record }: PeerWrite,
+    { version: theirs, applied }: StaleMessage,
+  ): boolean {
+    if (condition === null || condition.isConfirming || record === noRecord) return false;
+    const isListLater = applied !== null && compareApplied(applied, this.#store.appliedOf(record)) > 0;
+    return !isListLater && this.#isConcurrentPlain(version, theirs);
   }
 
   /** A later plain write that may have come while ours was under way, or something stacked upon one. */

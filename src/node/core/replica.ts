@@ -12,7 +12,7 @@
  * Conditional writes are in conditions.ts; both share the records, and `wake` hands a key from one to the other.
  */
 import { type AppliedList, compareApplied } from '../../protocol/applied-list.js';
-import { FencedReason, RefusedReason } from '../../protocol/messages.js';
+import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
 import type {
   Entry,
   GetMessage,
@@ -156,7 +156,7 @@ export class Replica implements PeerWriteOwner {
     const isAppliedNew = this.#takeApplied(record, message.applied);
     if (order > 0) this.#overwrite(record, message.version, message.value, message.expiresAtMs);
     if (order > 0 || isAppliedNew) this.#journal.save(slot, record);
-    if (order < 0) {
+    if (order < 0 || (order === 0 && this.#hasLaterList(record, message))) {
       this.#gate.stale(link, message, record);
       return noRecord;
     }
@@ -174,6 +174,11 @@ export class Replica implements PeerWriteOwner {
     if (applied === null || compareApplied(applied, this.store.appliedOf(record)) <= 0) return false;
     this.store.setApplied(record, applied);
     return true;
+  }
+
+  /** RMW5: whoever drives the write at hand has an older list of conditional writes, and shall take over this one. */
+  #hasLaterList(record: RecordId, { kind, applied }: WriteMessage): boolean {
+    return kind !== WriteKind.plain && compareApplied(this.store.appliedOf(record), applied) > 0;
   }
 
   #overwrite(record: RecordId, version: Version, value: Uint8Array | null, expiresAtMs: number): void {
@@ -321,6 +326,12 @@ export class Replica implements PeerWriteOwner {
     this.#begin(record, condition);
   }
 
+  /** RMW5: sends what is there, with its list of conditional writes, to the others. `reachesAll` was checked. */
+  confirm(condition: Condition, record: RecordId): void {
+    condition.isConfirming = true;
+    this.#begin(record, condition);
+  }
+
   #begin(record: RecordId, condition: Condition | null): void {
     const work = this.#workOf(record);
     const write = this.peerWrites.start(record, condition);
@@ -397,19 +408,7 @@ export class Replica implements PeerWriteOwner {
     }
     if (change.after === Role.none || (change.after === Role.learner && change.joinedAnew))
       this.#clear(change.slot);
-    if (change.after === Role.full) this.#settleInvalid(change.slot);
-  }
-
-  #settleInvalid(slot: number): void {
-    const nowMs = this.#ports.nowMs();
-    const walk = this.store.walk(slot);
-    for (let left = this.store.invalidIn(slot); left > 0;) {
-      const record = walk.next();
-      if (record === noRecord) return;
-      if (this.store.isValid(record)) continue;
-      this.#settleQueue.push(record, nowMs);
-      left--;
-    }
+    if (change.after === Role.full) this.#settleQueue.pushInvalid(change.slot, this.#ports.nowMs());
   }
 
   #clear(slot: number): void {

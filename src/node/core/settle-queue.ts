@@ -6,7 +6,7 @@
  * The queue holds its records: one that was removed meanwhile is known as such when its turn comes, and its number
  * means nothing else until then.
  */
-import { Hold } from './store.js';
+import { Hold, noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
 
 const capacityStart = 1024;
@@ -38,6 +38,18 @@ export class SettleQueue {
     this.#records[at] = record;
     this.#dueMs[at] = nowMs + this.#afterMs;
     this.#size++;
+  }
+
+  /** All INVALID records of the slot. */
+  pushInvalid(slot: number, nowMs: number): void {
+    const walk = this.#store.walk(slot);
+    for (let left = this.#store.invalidIn(slot); left > 0;) {
+      const record = walk.next();
+      if (record === noRecord) return;
+      if (this.#store.isValid(record)) continue;
+      this.push(record, nowMs);
+      left--;
+    }
   }
 
   #grow(): void {
