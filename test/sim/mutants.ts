@@ -243,8 +243,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${node}/conditions.js`,
-        find: 'if (unchanged && serves && !membership.isLeaving(condition.slot))',
-        replace: 'if (write !== null)',
+        find: 'if (!unchanged || !serves || membership.isLeaving(condition.slot))',
+        replace: 'if (write === null)',
       },
       {
         file: `${node}/replica.js`,
@@ -331,8 +331,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'R3',
     edits: one(
       `${node}/peer-writes.js`,
-      'if (write.condition !== null && this.#isConcurrentPlain(write.version, message.version)) {',
-      'if (write.condition === null || this.#isConcurrentPlain(write.version, message.version)) {',
+      'if (this.#isOverwritten(write, message)) {',
+      'if (write.condition === null || this.#isOverwritten(write, message)) {',
     ),
     bias: 'siblings',
   },
