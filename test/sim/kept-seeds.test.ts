@@ -68,6 +68,11 @@ const kept: readonly {
     found: 'RMW5: two siblings were each found in the list of one node, and both told applied (ADR 17)',
   },
   {
+    seed: 3001700,
+    disks: true,
+    found: 'M9, D3: a node was drained for good while a slot waited for its disk',
+  },
+  {
     seed: 7624,
     bias: 'copies',
     disks: true,

@@ -107,7 +107,8 @@ export class Planner {
     const { replicas, learners } = map.slot(slot);
     const desired = this.#desired(slot, map.slot(slot), this.#candidates());
     const isSame = desired.length === replicas.length && desired.every((id, i) => id === replicas[i]);
-    return isSame && learners.length === 0;
+    // One without any waits for somebody who has it (D3).
+    return isSame && replicas.length > 0 && learners.length === 0;
   }
 
   /**

@@ -145,10 +145,11 @@ export class Tasks {
     if (steps.length + moving.length + begun.length === 0 && this.#isEmpty(map, task.nodeId)) this.#finish();
   }
 
-  /** The node is in no slot. */
+  /** The node is in no slot, and no slot may wait for it (D3). */
   #isEmpty(map: ClusterMap, nodeId: number): boolean {
     return !map.slots.some(
-      ({ replicas, learners }) => replicas.includes(nodeId) || learners.includes(nodeId),
+      ({ replicas, learners }) =>
+        replicas.length === 0 || replicas.includes(nodeId) || learners.includes(nodeId),
     );
   }
 
