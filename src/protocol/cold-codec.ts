@@ -169,7 +169,7 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
   [MessageType.statusResult]: { rid, json: text(wireLimits.jsonBytesMax) },
   [MessageType.scan]: { rid, slot, scanId: anyUint, first: bool, prefix: key },
   [MessageType.removed]: { incarnation, epoch },
-  [MessageType.stop]: {},
+  [MessageType.stop]: { epoch },
   [MessageType.probe]: { rid },
   [MessageType.probeAck]: { rid },
   [MessageType.digestAsk]: { rid, slot, joinedAt: epoch, first: bool },

@@ -269,6 +269,8 @@ export interface RemovedMessage {
 /** Manager to node: the cluster is ending; exit. */
 export interface StopMessage {
   readonly type: typeof MessageType.stop;
+  /** Only if the node has adopted no newer one: it was in no slot then (M9); 0: whatever it holds. */
+  readonly epoch: number;
 }
 
 /** Manager to a node that was reported: are you there? (M2) */

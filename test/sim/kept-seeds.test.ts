@@ -73,6 +73,19 @@ const kept: readonly {
     found: 'M9, D3: a node was drained for good while a slot waited for its disk',
   },
   {
+    seed: 3033976,
+    disks: true,
+    found: 'D3: a node that had lost its disk and its lease was taken for one that brings a slot back',
+  },
+  {
+    seed: 3027569,
+    found: 'M9: a node was told to end for a restart when a slot had just come to depend on it',
+  },
+  {
+    seed: 3010558,
+    found: 'M9: with too few nodes left, the one on its way out stood by while a slot lacked a replica',
+  },
+  {
     seed: 7624,
     bias: 'copies',
     disks: true,

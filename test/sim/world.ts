@@ -3,6 +3,7 @@
  * happens follows from the seed.
  */
 import type { ManagerState } from '../../src/manager/core/state.js';
+import { Role } from '../../src/node/core/membership.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
 import { partitionerNamed } from '../../src/protocol/partition.js';
@@ -197,7 +198,7 @@ export class World {
   /** The manager ordered it to end; it does so in its next turn. */
   nodeStops(node: NodeProcess): void {
     this.coverage.note('nodeStopped');
-    if (this.observer.isFullReplica(node))
+    if (node.core.membership.slotsOf(Role.full).length > 0)
       this.fail(`M4: ${node.name} is told to end, and is a full replica`);
     this.queue.after(1, () => {
       if (node.alive) this.crashNode(node);

@@ -229,7 +229,7 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
   statusResult: of(T.statusResult, { rid: uint, json: fc.string({ unit: 'grapheme', maxLength: 500 }) }),
   scan: of(T.scan, { rid: uint, slot, scanId: uint, first: bool, prefix: key }),
   removed: of(T.removed, { incarnation: uint, epoch: uint }),
-  stop: of(T.stop, {}),
+  stop: of(T.stop, { epoch: uint }),
   probe: of(T.probe, { rid: uint }),
   probeAck: of(T.probeAck, { rid: uint }),
   digestAsk: of(T.digestAsk, { rid: uint, slot, joinedAt: uint, first: bool }),

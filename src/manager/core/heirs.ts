@@ -57,7 +57,7 @@ export class Heirs {
       return false;
     }
     this.#waiting.delete(link);
-    link.send({ type: MessageType.stop });
+    link.send({ type: MessageType.stop, epoch: 0 });
     return true;
   }
 

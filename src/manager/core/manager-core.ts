@@ -200,7 +200,8 @@ export class ManagerCore {
   stop(): void {
     this.#stopping = true;
     this.#registry.isClosed = true;
-    for (const member of this.#roster.members.values()) member.link?.send({ type: MessageType.stop });
+    for (const member of this.#roster.members.values())
+      member.link?.send({ type: MessageType.stop, epoch: 0 });
   }
 
   /** M1: every node may still hold a full lease. */

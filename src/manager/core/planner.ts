@@ -99,6 +99,8 @@ export class Planner {
       : homeSubstitutes(slot, nodeCount, candidates.ring);
     const base = intent.target(slot);
     const able = substitutes.filter((id) => !intent.isBarred(id));
+    // Whoever is on its way out helps as long as there is nobody else.
+    if (intent.leavingId >= 0) able.push(intent.leavingId);
     return desiredReplicas(base, able, intent.count(slot), candidates);
   }
 

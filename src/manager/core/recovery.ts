@@ -84,7 +84,7 @@ export class Recovery {
     const { leaseMs, nowMs } = this.#options;
     if (awaited !== undefined && nowMs() < awaited.sinceMs + leaseMs * (1 + clockDriftRatio)) return null;
     const replicas = awaited?.replicas.filter(([id, joinedAt]) => this.#mayHold(index, id, joinedAt)) ?? [];
-    const back = replicas.filter(([id]) => (this.#options.members.get(id)?.link ?? null) !== null);
+    const back = replicas.filter(([id, joinedAt]) => this.#holds(index, id, joinedAt));
     if (replicas.length === 0 || (back.length === 0 && this.#isLossAccepted)) {
       this.#awaited.delete(index);
       return undefined;
@@ -118,6 +118,13 @@ export class Recovery {
     const member = this.#options.members.get(id);
     // A member of a manager that was restarted has not said yet what it has.
     if (member === undefined || member.link === null || this.#options.lapsed.has(id)) return true;
+    return member.diskSlots.get(slot) === joinedAt;
+  }
+
+  /** Here, heard of, and with the slot on its disk. */
+  #holds(slot: number, id: number, joinedAt: number): boolean {
+    const member = this.#options.members.get(id);
+    if (member === undefined || member.link === null || this.#options.lapsed.has(id)) return false;
     return member.diskSlots.get(slot) === joinedAt;
   }
 

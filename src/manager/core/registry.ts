@@ -50,7 +50,7 @@ export class Registry {
       else this.sendRemoved(link, message);
       return;
     }
-    if (this.#options.administration.isDrained(id)) link.send({ type: MessageType.stop });
+    if (this.#options.administration.isDrained(id)) link.send({ type: MessageType.stop, epoch: 0 });
     if (this.#options.administration.isDrained(id) || this.isClosed) return;
     if (this.#heirs.isDead(message, this.#options.ports.nowMs())) return;
     if (!this.#options.isReserved()) {
@@ -94,7 +94,7 @@ export class Registry {
 
   /** M6: that incarnation is over; whoever had it joins anew, unless it was taken out for good. */
   sendRemoved(link: Link, { nodeId, incarnation }: HeartbeatMessage | RegisterMessage): void {
-    if (this.#options.administration.isDrained(nodeId)) link.send({ type: MessageType.stop });
+    if (this.#options.administration.isDrained(nodeId)) link.send({ type: MessageType.stop, epoch: 0 });
     else link.send({ type: MessageType.removed, incarnation, epoch: this.#options.map()?.epoch ?? 0 });
   }
 

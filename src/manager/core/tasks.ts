@@ -208,7 +208,7 @@ export class Tasks {
   onHeartbeat(member: Member, link: Link, map: ClusterMap): void {
     const [id, oldPid] = this.#task?.restarts[0] ?? [-1, 0];
     if (member.id !== id || member.pid !== oldPid || this.#options.intent.restartingId !== id) return;
-    if (this.#isEmpty(map, id)) link.send({ type: MessageType.stop });
+    if (this.#isEmpty(map, id)) link.send({ type: MessageType.stop, epoch: map.epoch });
   }
 
   /** The node ends because it was told to: that is no failure. */

@@ -206,7 +206,7 @@ export class NodeCore implements ReplicaOwner {
         this.#ports.manager()?.send({ type: MessageType.probeAck, rid: message.rid });
         return;
       case MessageType.stop:
-        this.#ports.stopOrdered();
+        if (message.epoch === 0 || message.epoch >= this.membership.epoch) this.#ports.stopOrdered();
         return;
       default:
         throw new ProtocolError(`message type ${message.type} is not a message of a manager`);
