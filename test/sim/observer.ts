@@ -147,6 +147,14 @@ export class Observer {
     return holders.some(([id, joinedAt]) => this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt);
   }
 
+  /** By the newest map. */
+  isFullReplica(node: NodeProcess): boolean {
+    const map = this.#published;
+    const { nodeId, incarnation } = node.core.membership;
+    if (map?.node(nodeId)?.incarnation !== incarnation) return false;
+    return map.slots.some((slot) => slot.replicas.includes(nodeId));
+  }
+
   /** Would the death of this process take the last full replica of a slot? */
   isLastOfSomeSlot(node: NodeProcess): boolean {
     const map = this.#published;
