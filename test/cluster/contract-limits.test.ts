@@ -310,7 +310,7 @@ describe('the contract: limits, arguments, deadlines', function () {
     const status = await fixture.cluster.status();
     const { host, port } = nodeOf(status, 0);
     expect(await init(`${host}:${port}`), "a node's address").to.equal('PROTOCOL');
-    const silent = createServer().listen(0, '127.0.0.1');
+    const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
     const web = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(
       0,
       '127.0.0.1',
