@@ -2,23 +2,14 @@
 import { expect } from 'chai';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expectEntries, fill, useCluster } from '../support/cluster-fixture.js';
+import { expectEntries, fill, threeOnDisks, useCluster } from '../support/cluster-fixture.js';
 import { eventually } from '../support/cluster-until.js';
 
-const options = {
-  nodes: 3,
-  replicas: 3,
-  partitioner: 'fnv1a',
-  durability: 'always',
-  respawn: false,
-  leaseMs: 5000,
-  startTimeoutMs: 60_000,
-} as const;
 const damaged = 1;
 
 describe('files of a node damaged while it is down', function () {
   this.timeout(120_000);
-  const fixture = useCluster(options);
+  const fixture = useCluster(threeOnDisks);
   const directory = (): string => join(fixture.cluster.dataDir, `node-${damaged}`);
 
   /** Flips a bit in the middle of each file of that kind. @returns how many there were */

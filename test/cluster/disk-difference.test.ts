@@ -3,17 +3,8 @@ import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expectEntries, fill, useCluster } from '../support/cluster-fixture.js';
+import { expectEntries, fill, threeOnDisks, useCluster } from '../support/cluster-fixture.js';
 
-const options = {
-  nodes: 3,
-  replicas: 3,
-  partitioner: 'fnv1a',
-  durability: 'always',
-  respawn: false,
-  leaseMs: 5000,
-  startTimeoutMs: 60_000,
-} as const;
 const keys = 20_000;
 const valueChars = 1000;
 const everyChanged = 100;
@@ -22,7 +13,7 @@ const [away, ...others] = [1, 0, 2];
 
 describe('a node that comes back with its disk', function () {
   this.timeout(120_000);
-  const fixture = useCluster(options);
+  const fixture = useCluster(threeOnDisks);
 
   before(function () {
     if (process.platform === 'linux') return;

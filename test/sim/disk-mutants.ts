@@ -77,8 +77,8 @@ export const diskMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${manager}/recovery.js`,
-        find: 'if (member === undefined || member.link === null || this.#options.lapsed.has(id))\n            return false;\n        return member.diskSlots.get(slot) === joinedAt;',
-        replace: 'return member !== undefined && member.link !== null && member.diskSlots.has(slot);',
+        find: 'diskSlots.get(slot) === joinedAt;',
+        replace: 'diskSlots.has(slot) === true;',
       },
       {
         file: `${node}/attic.js`,

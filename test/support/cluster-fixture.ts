@@ -17,6 +17,17 @@ export interface Fixture {
   open(options?: Partial<ClientOptions>): Promise<GTStoreClient>;
 }
 
+/** Three nodes that each hold everything on a disk, are not started again, and bear with a busy machine. */
+export const threeOnDisks = {
+  nodes: 3,
+  replicas: 3,
+  partitioner: 'fnv1a',
+  durability: 'always',
+  respawn: false,
+  leaseMs: 5000,
+  startTimeoutMs: 60_000,
+} as const;
+
 /** To be called within `describe`. */
 export function useCluster(options: ClusterOptions): Fixture {
   let cluster: TestCluster | undefined;

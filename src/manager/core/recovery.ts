@@ -62,11 +62,6 @@ export class Recovery {
     return [...this.#awaited].map(([slot, { replicas }]) => [slot, replicas]);
   }
 
-  /** Slots that wait for a disk to come back. */
-  get slots(): number {
-    return this.#awaited.size;
-  }
-
   /**
    * The slot, none of whose full replicas is left.
    * @param before as the published map has it
@@ -83,7 +78,10 @@ export class Recovery {
     // M8: whoever was cut off may serve on a promise of the dead until that has run out.
     const { leaseMs, nowMs } = this.#options;
     if (awaited !== undefined && nowMs() < awaited.sinceMs + leaseMs * (1 + clockDriftRatio)) return null;
-    const replicas = awaited?.replicas.filter(([id, joinedAt]) => this.#mayHold(index, id, joinedAt)) ?? [];
+    const replicas =
+      awaited?.replicas.filter(
+        ([id, joinedAt]) => this.#here(id) === undefined || this.#holds(index, id, joinedAt),
+      ) ?? [];
     const back = replicas.filter(([id, joinedAt]) => this.#holds(index, id, joinedAt));
     if (replicas.length === 0 || (back.length === 0 && this.#isLossAccepted)) {
       this.#awaited.delete(index);
@@ -113,19 +111,14 @@ export class Recovery {
     return this.#awaited.get(slot);
   }
 
-  /** Not back yet, or back with the slot on its disk. */
-  #mayHold(slot: number, id: number, joinedAt: number): boolean {
+  /** Here and heard of. A member of a manager that was restarted has not said yet what it has. */
+  #here(id: number): Member | undefined {
     const member = this.#options.members.get(id);
-    // A member of a manager that was restarted has not said yet what it has.
-    if (member === undefined || member.link === null || this.#options.lapsed.has(id)) return true;
-    return member.diskSlots.get(slot) === joinedAt;
+    return member === undefined || member.link === null || this.#options.lapsed.has(id) ? undefined : member;
   }
 
-  /** Here, heard of, and with the slot on its disk. */
   #holds(slot: number, id: number, joinedAt: number): boolean {
-    const member = this.#options.members.get(id);
-    if (member === undefined || member.link === null || this.#options.lapsed.has(id)) return false;
-    return member.diskSlots.get(slot) === joinedAt;
+    return this.#here(id)?.diskSlots.get(slot) === joinedAt;
   }
 
   #othersMayCome(someAreAway: boolean): boolean {

@@ -29,13 +29,17 @@ export class Admission {
     }
     if (membership.role(slot) === Role.none) return FencedReason.notReplica;
     if (message.epoch < (membership.map?.slots[slot]?.changedAt ?? Infinity)) return FencedReason.oldEpoch;
-    if (membership.isLeaving(slot)) return FencedReason.leaving;
-    return this.#lease.holds(slot) ? -1 : FencedReason.noLease;
+    return this.#rightFault(slot);
   }
 
   /** Why the slot is not served here (R1, R4); -1: it is. */
   serviceFault(slot: number): FencedReason | -1 {
     if (this.#membership.role(slot) !== Role.full) return FencedReason.notReplica;
+    return this.#rightFault(slot);
+  }
+
+  /** Why a member of the slot has no right to act in it now; -1: it has. */
+  #rightFault(slot: number): FencedReason | -1 {
     if (this.#membership.isLeaving(slot)) return FencedReason.leaving;
     return this.#lease.holds(slot) ? -1 : FencedReason.noLease;
   }

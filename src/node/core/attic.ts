@@ -4,7 +4,7 @@
  * Nothing of it serves. A slot leaves the attic in one of three ways:
  * - the map names this node a full replica of it, joined at the epoch on its label: the whole slot had gone down, and
  *   this node brings it back. It goes on as if it had never been away, every key VALID: it is the only replica.
- * - the map names it a learner: what the attic has serves to tell the source what need not be sent (slot-copy), and is
+ * - the map names it a learner: what the attic has serves to tell the source what need not be sent (hints.ts), and is
  *   dropped when the copy is done.
  * - others hold the slot whole without this node: dropped.
  *

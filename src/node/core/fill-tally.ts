@@ -12,10 +12,13 @@ export class FillTally {
     this.#startedAtMs = nowMs;
   }
 
-  /** A full replica sent it. */
-  copied({ key, value }: Entry): void {
-    this.#entries++;
-    this.#bytes += key.length + (value?.length ?? 0);
+  /** A full replica sent these. @returns bytes of their keys and values */
+  copied(entries: readonly Entry[]): number {
+    let bytes = 0;
+    for (const { key, value } of entries) bytes += key.length + (value?.length ?? 0);
+    this.#entries += entries.length;
+    this.#bytes += bytes;
+    return bytes;
   }
 
   /** The disk had it, and a full replica the very same. */

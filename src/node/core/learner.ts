@@ -234,11 +234,8 @@ export class Learner {
     const copy = this.#answered(message.rid);
     if (copy === undefined) return;
     copy.begun = true;
-    for (const entry of message.entries) {
-      this.#replica.merge(copy.slot, entry);
-      this.#tally.copied(entry);
-    }
-    this.#budget.spend(bytesOf(message));
+    for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
+    this.#budget.spend(this.#tally.copied(message.entries));
     if (message.done) this.#finish(copy);
     else this.#startCopies(this.#ports.nowMs());
   }
@@ -282,10 +279,4 @@ export class Learner {
     const { nodeId, incarnation } = this.#membership;
     manager.send({ type: MessageType.copyDone, nodeId, incarnation, slots });
   }
-}
-
-function bytesOf({ entries }: EntriesMessage): number {
-  let bytes = 0;
-  for (const { key, value } of entries) bytes += key.length + (value?.length ?? 0);
-  return bytes;
 }

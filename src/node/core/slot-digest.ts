@@ -124,10 +124,6 @@ export class EntryDigests {
     this.#words.push(high, low);
   }
 
-  get length(): number {
-    return this.#words.length / 2;
-  }
-
   toBytes(): Uint8Array {
     return wordsToBytes(Uint32Array.from(this.#words));
   }

@@ -37,8 +37,6 @@ const noBytes = new Uint8Array(0);
 interface Walk {
   readonly name: string;
   readonly slot: number;
-  /** Epoch in which the slot had last changed when the walk began. */
-  readonly changedAt: number;
   readonly records: RecordWalk;
   /** Of a DIGEST_ASK: summed up so far. */
   readonly digests: BucketDigests | null;
@@ -155,8 +153,7 @@ export class Walks {
       // Whoever has begun so many has left the first ones alone: a caller may stop listing half-way.
       const [oldest] = walks.keys();
       if (walks.size >= walksPerLinkMax && oldest !== undefined && !walks.has(name)) walks.delete(oldest);
-      const changedAt = this.#membership.map?.slots[slot]?.changedAt ?? 0;
-      walks.set(name, { name, slot, changedAt, records: this.#replica.store.walk(slot), digests, filter });
+      walks.set(name, { name, slot, records: this.#replica.store.walk(slot), digests, filter });
     }
     const walk = walks.get(name);
     if (walk?.slot === slot) return walk;
