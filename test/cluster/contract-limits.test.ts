@@ -311,10 +311,10 @@ describe('the contract: limits, arguments, deadlines', function () {
     const { host, port } = nodeOf(status, 0);
     expect(await init(`${host}:${port}`), "a node's address").to.equal('PROTOCOL');
     const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
-    const web = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(
-      0,
-      '127.0.0.1',
-    );
+    const web = createServer((socket) => {
+      // It reads to the end: a socket that nobody reads never notices that its peer has gone, and keeps this process.
+      socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n');
+    }).listen(0, '127.0.0.1');
     const portOf = ({ address }: typeof web): number => (address.call(web) as AddressInfo).port;
     await eventually('they listen', () => silent.listening && web.listening);
     const silentPort = (silent.address() as AddressInfo).port;
