@@ -163,6 +163,7 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
   [MessageType.reportAck]: { rid, epoch },
   [MessageType.promiseAsk]: { rid, nodeId, incarnation, epoch },
   [MessageType.promise]: { rid, epoch, granted: bool },
+  [MessageType.release]: { rid, nodeId, incarnation },
   [MessageType.query]: { rid, key },
   [MessageType.queryResult]: { rid, epoch, slot, replicas: nodeIds },
   [MessageType.status]: { rid },

@@ -221,6 +221,14 @@ export interface PromiseMessage {
   readonly granted: boolean;
 }
 
+/** The asker serves by no promise that was given to its questions up to `rid` any more (M8). No answer. */
+export interface ReleaseMessage {
+  readonly type: typeof MessageType.release;
+  readonly rid: number;
+  readonly nodeId: number;
+  readonly incarnation: number;
+}
+
 export interface QueryMessage {
   readonly type: typeof MessageType.query;
   readonly rid: number;
@@ -333,6 +341,7 @@ export type ColdMessage =
   | ReportAckMessage
   | PromiseAskMessage
   | PromiseMessage
+  | ReleaseMessage
   | QueryMessage
   | QueryResultMessage
   | StatusMessage

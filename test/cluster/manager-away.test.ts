@@ -156,3 +156,29 @@ describe('a manager that is away', function () {
     expect(incarnations(await cluster.untilHealthy())).to.equal(incarnations(before));
   });
 });
+
+describe('a manager that is back', function () {
+  this.timeout(60_000);
+  const longLeaseMs = 10_000;
+  const fixture = useCluster({ nodes: 5, replicas: 3, partitioner: 'fnv1a', leaseMs: longLeaseMs });
+
+  it('M8: a node killed then is replaced at once: nobody waits for promises of the time without manager to run out', async () => {
+    const { cluster } = fixture;
+    const store = await fixture.open();
+    const load = new Load(
+      store,
+      keysWhere(store, 'load', 10, () => true),
+    );
+    await load.untilWrites(50);
+    await cluster.killManager();
+    // They ask each other as soon as they have lost it.
+    await load.untilWrites(50);
+    await cluster.restartManager();
+    await cluster.kill(1);
+    await cluster.untilHealthy();
+    await load.untilWrites(100);
+    const report = await load.stop();
+    expect(report.failures).to.deep.equal([]);
+    expect(report.slowestMs, 'the slowest call').to.be.below(longLeaseMs / 2);
+  });
+});

@@ -45,8 +45,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'R1 R4 W3',
     edits: one(
       `${node}/lease.js`,
-      'return nowMs < this.#leaseUntilMs || this.#holdsByPromises(slot, nowMs);',
-      'return nowMs > 0 || slot > 0;',
+      'return this.knowsClock && this.promises.cover(slot, nowMs);',
+      'return slot >= 0;',
     ),
     quick: true,
   },
@@ -314,7 +314,7 @@ export const mutants: readonly Mutant[] = [
     name: 'promises asked of full replicas only',
     rule: 'M8',
     edits: one(
-      `${node}/lease.js`,
+      `${node}/promises.js`,
       'for (const member of map.members(slot)) {',
       'for (const member of map.slot(slot).replicas) {',
     ),
@@ -323,7 +323,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'promise not honoured',
     rule: 'M8',
-    edits: one(`${node}/lease.js`, 'return this.#ports.nowMs() < this.#promisedUntilMs;', 'return false;'),
+    edits: one(`${node}/lease.js`, 'return this.promises.areGiven;', 'return false;'),
+    bias: 'managerAway',
+  },
+  {
+    name: 'promises given back and still relied on',
+    rule: 'M8',
+    edits: one(`${node}/promises.js`, 'giveBack() {\n        this.#held.clear();', 'giveBack() {'),
     bias: 'managerAway',
   },
   {
@@ -406,8 +412,7 @@ export const mutants: readonly Mutant[] = [
       'this.#confirm(condition, record);',
       'this.#answerApplied(condition, appliedAs);',
     ),
-    firstSeed: 140_940,
-    quick: true,
+    bias: 'siblings',
   },
   {
     name: 'a later list kept to oneself',

@@ -223,6 +223,7 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
   reportAck: of(T.reportAck, { rid: uint, epoch: uint }),
   promiseAsk: of(T.promiseAsk, { rid: uint, nodeId: id, incarnation: uint, epoch: uint }),
   promise: of(T.promise, { rid: uint, epoch: uint, granted: bool }),
+  release: of(T.release, { rid: uint, nodeId: id, incarnation: uint }),
   query: of(T.query, { rid: uint, key }),
   queryResult: of(T.queryResult, { rid: uint, epoch: uint, slot, replicas: fc.array(id, { maxLength: 64 }) }),
   status: of(T.status, { rid: uint }),

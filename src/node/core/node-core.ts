@@ -133,6 +133,10 @@ export class NodeCore implements ReplicaOwner {
         this.lease.onPromiseAsk(link, message, this.#deferred !== null);
         if (message.epoch > this.membership.epoch) this.mapWanted(message.nodeId);
         return;
+      case MessageType.release:
+        this.lease.promises.onRelease(message);
+        this.#adoptDeferred();
+        return;
       case MessageType.getMap:
         this.#answerGetMap(link, message.rid, message.newerThan);
         return;
@@ -307,6 +311,12 @@ export class NodeCore implements ReplicaOwner {
     const map = new ClusterMap(data);
     if (!this.lease.mustDefer()) this.#adopt(map);
     else if (this.#deferred === null || map.epoch > this.#deferred.epoch) this.#deferred = map;
+    // M8: who waits for others to be done with this node's promises is done with theirs, or all would wait for each other.
+    if (this.#deferred !== null) this.lease.promises.giveBack();
+  }
+
+  #adoptDeferred(): void {
+    if (this.#deferred !== null && !this.lease.mustDefer()) this.#adopt(this.#deferred);
   }
 
   #adopt(map: ClusterMap): void {
@@ -411,7 +421,7 @@ export class NodeCore implements ReplicaOwner {
   }
 
   tick(): void {
-    if (this.#deferred !== null && !this.lease.mustDefer()) this.#adopt(this.#deferred);
+    this.#adoptDeferred();
     this.lease.tick(this.replica.store.keys, this.replica.store.bytes);
     this.#reportUnreachable();
     this.replica.tick();

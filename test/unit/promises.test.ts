@@ -1,0 +1,97 @@
+// Promises not to adopt a newer map (PROTOCOL M8), and that they are given back.
+import { expect } from 'chai';
+import { MessageType } from '../../src/protocol/messages.js';
+import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
+
+const leaseMs = 1000;
+const other = 2;
+
+/** A node whose manager is away, beside another one, and what a release would free. */
+function deserted(): { node: NodeOnTable; link: KeepingLink; adopted: () => number } {
+  const node = new NodeOnTable();
+  const link = new KeepingLink();
+  node.peers.set(other, link);
+  node.map([{ replicas: [self, other] }]);
+  node.pass(leaseMs / 2);
+  return { node, link, adopted: () => node.core.membership.epoch };
+}
+
+function ask(node: NodeOnTable, link: KeepingLink, rid: number): boolean | undefined {
+  const epoch = node.core.membership.epoch;
+  node.core.onRequest(link, { type: MessageType.promiseAsk, rid, nodeId: other, incarnation: 7, epoch });
+  return link.take(MessageType.promise)[0]?.granted;
+}
+
+function release(node: NodeOnTable, link: KeepingLink, rid: number, incarnation = 7): void {
+  node.core.onRequest(link, { type: MessageType.release, rid, nodeId: other, incarnation });
+}
+
+describe('promises of nodes', () => {
+  it('M8: who has promised adopts a newer map when the promise is given back, and not before it ends otherwise', () => {
+    for (const isReleased of [true, false]) {
+      const { node, link, adopted } = deserted();
+      const { manager } = node;
+      node.manager = undefined;
+      expect(ask(node, link, 5)).to.equal(true);
+      node.manager = manager;
+      node.map([{ replicas: [self] }]);
+      expect(adopted(), 'while the promise lasts').to.equal(1);
+      if (isReleased) release(node, link, 5);
+      else node.pass(leaseMs);
+      expect(adopted()).to.equal(2);
+    }
+  });
+
+  it('M8: a release overtaken by a later question, or of another incarnation, frees nobody', () => {
+    const { node, link, adopted } = deserted();
+    const { manager } = node;
+    node.manager = undefined;
+    expect(ask(node, link, 5)).to.equal(true);
+    expect(ask(node, link, 9)).to.equal(true);
+    node.manager = manager;
+    node.map([{ replicas: [self] }]);
+    release(node, link, 5);
+    release(node, link, 9, 6);
+    expect(adopted()).to.equal(1);
+    release(node, link, 9);
+    expect(adopted()).to.equal(2);
+  });
+
+  it('M8: who holds a lease again, or waits for a newer map itself, gives back what it was promised and serves by it no more', () => {
+    for (const isLeased of [true, false]) {
+      const { node, link } = deserted();
+      const { manager } = node;
+      node.manager = undefined;
+      node.pass(2 * leaseMs);
+      const question = link.take(MessageType.promiseAsk).at(-1);
+      const rid = question?.rid ?? -1;
+      node.core.onPeerMessage(other, { type: MessageType.promise, rid, epoch: 1, granted: true });
+      expect(node.core.lease.holds(0), 'by a promise').to.equal(true);
+      expect(ask(node, link, 5)).to.equal(true);
+      expect(link.take(MessageType.release)).to.deep.equal([]);
+      node.manager = manager;
+      if (isLeased) node.pass(leaseMs);
+      else node.map([{ replicas: [self] }]);
+      const released = link.take(MessageType.release);
+      expect(released).to.deep.equal([{ type: MessageType.release, rid, nodeId: self, incarnation: 7 }]);
+      expect(node.core.lease.holds(0)).to.equal(isLeased);
+    }
+  });
+
+  it('M8: who was out of reach is told of it when it is back', () => {
+    const { node, link } = deserted();
+    const { manager } = node;
+    node.manager = undefined;
+    node.pass(leaseMs);
+    node.peers.delete(other);
+    node.manager = manager;
+    node.pass(leaseMs / 2);
+    expect(link.take(MessageType.release)).to.deep.equal([]);
+    const again = new KeepingLink();
+    node.peers.set(other, again);
+    node.pass(10);
+    expect(again.take(MessageType.release)).to.have.length(1);
+    node.pass(leaseMs);
+    expect(again.take(MessageType.release)).to.deep.equal([]);
+  });
+});
