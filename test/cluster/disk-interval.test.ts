@@ -11,7 +11,7 @@ const options = {
   replicas: 3,
   partitioner: 'fnv1a',
   durability: 'interval',
-  leaseMs: 5000,
+  leaseMs: 3000,
   startTimeoutMs: 60_000,
 } as const;
 const lostMsMax = 1000;

@@ -12,7 +12,7 @@ const options = {
   replicas: 3,
   partitioner: 'fnv1a',
   durability: 'always',
-  leaseMs: 5000,
+  leaseMs: 3000,
   startTimeoutMs: 60_000,
 } as const;
 const rounds = 2;
