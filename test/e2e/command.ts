@@ -143,6 +143,19 @@ export async function run(file: string, args: readonly string[], options?: Comma
   }
 }
 
+const jobsAtOnceMax = 6;
+
+/** Does all of them, some at a time: a short command mostly waits for its process to start. @returns what came, in order */
+export async function severally<T>(jobs: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const results: T[] = [];
+  const left = [...jobs.entries()];
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) results[next[0]] = await next[1]();
+  };
+  await Promise.all(Array.from({ length: jobsAtOnceMax }, work));
+  return results;
+}
+
 /** To be called within `describe`: launches commands that are ended after each test, in whatever state. */
 export function launcher(): (file: string, args: readonly string[], options?: CommandOptions) => Launched {
   const launched: Launched[] = [];
