@@ -21,6 +21,8 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Written to stdin, which is then closed. */
   readonly input?: string;
+  /** More may come: stdin stays open. */
+  readonly isInputOpen?: boolean;
 }
 
 export interface Result {
@@ -46,7 +48,8 @@ export class Launched {
     this.#child = spawn(command, [...first, ...args], { env, cwd: root });
     const { stdin, stdout, stderr } = this.#child;
     stdin?.on('error', () => undefined);
-    stdin?.end(options.input ?? '');
+    stdin?.write(options.input ?? '');
+    if (options.isInputOpen !== true) stdin?.end();
     stdout?.setEncoding('utf8').on('data', (chunk: string) => (this.stdout += chunk));
     stderr?.setEncoding('utf8').on('data', (chunk: string) => (this.stderr += chunk));
     this.#child.once('exit', (code, signal) => (this.code = code ?? signal));
