@@ -4,6 +4,7 @@ import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { addNodeCommand } from './add-node-command.js';
 import { benchCommand } from './bench-command.js';
+import { cancelCommand } from './cancel-command.js';
 import { drainCommand } from './drain-command.js';
 import { UsageError, guardProcess, reportFailure } from './exit.js';
 import { exportCommand } from './export-command.js';
@@ -40,6 +41,7 @@ const commands = [
   rebalanceCommand,
   setReplicasCommand,
   restartCommand,
+  cancelCommand,
   recoverCommand,
   snapshotCommand,
   restoreCommand,

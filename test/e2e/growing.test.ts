@@ -157,13 +157,24 @@ describe('growing and shrinking', function () {
     expect(replicaSlots(await cluster.status(), 2)).to.equal(0);
   });
 
-  it('--no-wait returns at once', async () => {
+  it('--no-wait returns at once; cancel ends the task where it is, and says so to whoever follows', async () => {
     await loadsKnown();
+    await fails(['cancel'], /^gtstore: no task is under way\n$/);
     expect(await succeeds('drain', '2', '--no-wait', ...slowly)).to.match(
       /^begun; draining: 0 of \d+ slots, /,
     );
     const answer = await store.admin({ command: 'progress' });
     expect(answer).to.have.nested.property('task.state', 'running');
+    expect(await succeeds('cancel')).to.match(/^cancelled; draining: \d+ of \d+ slots, /);
+    expect((await command('status')).stdout).not.to.match(/^task /m);
+    const drain = begin('drain', '2', ...slowly);
+    await drain.shows(/draining: \d+ of \d+ slots/);
+    expect(JSON.parse(await succeeds('cancel', '--json'))).to.include({ task: 'drain', state: 'cancelled' });
+    const { code, stderr } = await drain.ended();
+    expect(stderr).to.match(/^gtstore: somebody has cancelled it; draining: \d+ of \d+ slots, .*\n$/);
+    expect(code).to.equal(1);
+    expect(replicaSlots(await cluster.status(), 2)).to.be.above(0);
+    await expectAllKeys();
   });
 
   it('--mb-per-second is kept to, about', async () => {

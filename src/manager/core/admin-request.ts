@@ -9,6 +9,7 @@ const commands: readonly AdminRequest['command'][] = [
   'set-replicas',
   'restart-rolling',
   'accept-loss',
+  'cancel',
   'progress',
   'hot',
 ];
@@ -48,6 +49,7 @@ function mistakeIn(fields: Fields): string | null {
         : 'dryRun must be true or false';
     case 'restart-rolling':
     case 'accept-loss':
+    case 'cancel':
     case 'progress':
       return null;
     default:

@@ -74,6 +74,12 @@ export class Admin {
       case 'accept-loss':
         answer(this.#options.acceptLoss());
         return;
+      case 'cancel': {
+        const result = this.#cancel();
+        if (result.ok) this.#whenSaved(() => answer(result));
+        else answer(result);
+        return;
+      }
       case 'add-nodes':
         this.#addNodes(request.count, answer);
         return;
@@ -86,7 +92,7 @@ export class Admin {
       default:
         break;
     }
-    const result = this.#busy() ?? this.#begin(request);
+    const result = this.#busy(request) ?? this.#begin(request);
     if (result.ok) this.#whenSaved(() => answer(result));
     else answer(result);
   }
@@ -104,11 +110,29 @@ export class Admin {
     this.#options.reconcile();
   }
 
-  #busy(): AdminResult | null {
+  #busy({ command }: AdminRequest): AdminResult | null {
     const { progress, isRunning } = this.#options.tasks;
     if (progress === null || !isRunning) return null;
     const { task, done, total } = progress;
-    return refused(`a ${task} is under way (${done} of ${total} steps are done); wait until it has ended`);
+    // The one that may turn round.
+    if (task === 'set-replicas' && command === task) return null;
+    return refused(
+      `a ${task} is under way (${done} of ${total} steps are done); wait until it has ended, or cancel it`,
+    );
+  }
+
+  #cancel(): AdminResult {
+    const { tasks } = this.#options;
+    const { progress, isRunning } = tasks;
+    if (progress === null || !isRunning) return refused('no task is under way');
+    if (progress.task === 'set-replicas') {
+      return refused(
+        'some keys have the new number of copies already, and all must have the same: ' +
+          'set the number of replicas that it shall be instead, and it turns round',
+      );
+    }
+    tasks.cancel();
+    return { ok: true, task: tasks.progress };
   }
 
   /** Known before they are forked: no later manager takes one for a stranger. */

@@ -57,7 +57,8 @@ export class Administration {
       intent: this.intent,
       isSettled: options.isSettled,
       dismissed: options.dismissed,
-      stepsAtOnceMax: options.timings.stepsAtOnceMax,
+      timings: options.timings,
+      save: options.save,
       nowMs: () => ports.nowMs(),
       log: (level, text) => {
         ports.log(level, text);
