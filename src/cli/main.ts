@@ -19,6 +19,7 @@ import { setReplicasCommand } from './set-replicas-command.js';
 import { restoreCommand } from './restore-command.js';
 import { snapshotCommand } from './snapshot-command.js';
 import { startCommand } from './start-command.js';
+import { startNodeCommand } from './start-node-command.js';
 import { statusCommand } from './status-command.js';
 
 const lineWidthMax = 110;
@@ -37,6 +38,7 @@ const commands = [
   locateCommand,
   benchCommand,
   addNodeCommand,
+  startNodeCommand,
   drainCommand,
   rebalanceCommand,
   setReplicasCommand,

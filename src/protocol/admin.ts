@@ -10,6 +10,8 @@ export type RebalanceMeasure = (typeof rebalanceMeasures)[number];
 export type AdminRequest =
   /** Forks nodes on the manager's host; they take part once they are rebalanced to. */
   | { readonly command: 'add-nodes'; readonly count: number }
+  /** Forks a node again that has died, where dead nodes are not started again by themselves. */
+  | { readonly command: 'start-node'; readonly nodeId: number }
   /** Moves everything off the node; then it is no member any more, and ends if the manager forked it. */
   | { readonly command: 'drain'; readonly nodeId: number; readonly mbPerSecond?: number }
   | {

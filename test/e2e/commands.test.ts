@@ -240,7 +240,7 @@ describe('gtstore commands', function () {
   });
 
   it('each command has --help with an example', async () => {
-    const grow = ['add-node', 'drain', 'rebalance', 'set-replicas', 'restart', 'cancel', 'recover'];
+    const grow = ['add-node', 'start-node', 'drain', 'rebalance', 'set-replicas', 'restart', 'cancel', 'recover'];
     const keep = ['snapshot', 'restore', 'export', 'import'];
     const first = ['start', 'node', 'status', 'put', 'get', 'delete', 'locate', 'bench'];
     const names = [...first, ...grow, ...keep];

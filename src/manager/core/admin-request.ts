@@ -4,6 +4,7 @@ import type { AdminRequest } from '../../protocol/admin.js';
 
 const commands: readonly AdminRequest['command'][] = [
   'add-nodes',
+  'start-node',
   'drain',
   'rebalance',
   'set-replicas',
@@ -37,6 +38,7 @@ function mistakeIn(fields: Fields): string | null {
       return isCount(fields, 'count', 1);
     case 'hot':
       return isCount(fields, 'count', 1);
+    case 'start-node':
     case 'drain':
       return isCount(fields, 'nodeId', 0);
     case 'set-replicas':

@@ -24,6 +24,8 @@ export interface AdminOptions {
   /** Whether nodes that end are started again. */
   readonly respawnEnabled: boolean;
   readonly freeId: () => number;
+  /** A process has that id, as far as is known. */
+  readonly isMember: (nodeId: number) => boolean;
   readonly spawn: (nodeId: number) => void;
   /** Goes on with empty slots where nobody can bring the data back (M6). */
   readonly acceptLoss: () => AdminResult;
@@ -82,6 +84,9 @@ export class Admin {
       }
       case 'add-nodes':
         this.#addNodes(request.count, answer);
+        return;
+      case 'start-node':
+        answer(this.#startNode(request.nodeId));
         return;
       case 'rebalance':
         if (request.dryRun === true) {
@@ -155,6 +160,22 @@ export class Admin {
       for (const id of nodeIds) spawn(id);
       answer({ ok: true, nodeIds });
     });
+  }
+
+  #startNode(nodeId: number): AdminResult {
+    const { knownNodes, isMember, spawn, respawnEnabled } = this.#options;
+    const known = knownNodes.get(nodeId);
+    if (known === undefined || known.drained === true) return refused(`there is no node ${nodeId}`);
+    if (isMember(nodeId)) return refused(`node ${nodeId} runs, or its lease has not run out yet`);
+    if (!known.spawned) {
+      return refused(
+        `node ${nodeId} was not started by this manager: ` +
+          'give the command again that started it, gtstore node with the same --data-dir',
+      );
+    }
+    if (respawnEnabled) return refused(`node ${nodeId} is being started again, as every node here that dies`);
+    spawn(nodeId);
+    return { ok: true, nodeIds: [nodeId] };
   }
 
   #begin(request: AdminRequest): AdminResult {

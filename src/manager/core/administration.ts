@@ -68,6 +68,7 @@ export class Administration {
       ...options,
       respawnEnabled: options.respawn,
       freeId: () => this.freeId(),
+      isMember: (id) => roster.members.has(id),
       places,
       intent: this.intent,
       tasks: this.tasks,
