@@ -68,15 +68,19 @@ describe('gtstore commands', function () {
   });
 
   it('digits, empty text and dashes stay what they are', async () => {
-    await expectOutput(['put', '007', '1e3'], 'stored\n');
-    await expectOutput(['get', '007'], '1e3\n');
+    const stored: readonly (readonly [options: readonly string[], key: string, value: string])[] = [
+      [[], '007', '1e3'],
+      [[], 'empty', ''],
+      [['--'], '--key', '-v'],
+      [[], 'Grüße', '💐'],
+    ];
+    await severally(
+      stored.map(([before, key, value]) => async () => {
+        await expectOutput(['put', ...before, key, value], 'stored\n');
+        await expectOutput(['get', ...before, key], `${value}\n`);
+      }),
+    );
     expect(await json('get', '007')).to.have.property('value', '1e3');
-    await expectOutput(['put', 'empty', ''], 'stored\n');
-    await expectOutput(['get', 'empty'], '\n');
-    await expectOutput(['put', '--', '--key', '-v'], 'stored\n');
-    await expectOutput(['get', '--', '--key'], '-v\n');
-    await expectOutput(['put', 'Grüße', '💐'], 'stored\n');
-    await expectOutput(['get', 'Grüße'], '💐\n');
   });
 
   it('--json-value stores what the JSON means; get prints it as JSON', async () => {
@@ -224,6 +228,11 @@ describe('gtstore commands', function () {
     }
   });
 
+  it('recover --accept-loss has nothing to do in a cluster that is well', async () => {
+    await expectOutput(['recover', '--accept-loss'], 'no slot waits for its data\n');
+    expect(await json('recover', '--accept-loss')).to.deep.equal({ slots: 0 });
+  });
+
   it('no cluster there: one line that says where it looked and what to do, exit 1', async () => {
     const result = await inVain;
     expect(result.code).to.equal(1);
@@ -240,7 +249,16 @@ describe('gtstore commands', function () {
   });
 
   it('each command has --help with an example', async () => {
-    const grow = ['add-node', 'start-node', 'drain', 'rebalance', 'set-replicas', 'restart', 'cancel', 'recover'];
+    const grow = [
+      'add-node',
+      'start-node',
+      'drain',
+      'rebalance',
+      'set-replicas',
+      'restart',
+      'cancel',
+      'recover',
+    ];
     const keep = ['snapshot', 'restore', 'export', 'import'];
     const first = ['start', 'node', 'status', 'put', 'get', 'delete', 'locate', 'bench'];
     const names = [...first, ...grow, ...keep];
