@@ -1,10 +1,11 @@
-// Runs mocha once for each suite named, on the compiled tests; a suite without tests is skipped.
+// Runs mocha once for each suite named, on the compiled tests; a suite without tests is skipped. Of the end-to-end tests two
+// files at a time, each in a mocha of its own: they mostly wait for processes to start and to end.
 //
 //   node scripts/run-suite.mjs unit sim            whole suites
 //   node scripts/run-suite.mjs unit -g 'W4'        what follows the names goes to mocha
 //
 // A suite ends by itself or it has failed: what still holds its process after the last test is a leak, and is named.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const mocha = createRequire(import.meta.url).resolve('mocha/lib/cli/cli.js');
-const ending = join(root, 'scripts', 'test-ending.mjs');
+const always = ['--enable-source-maps', mocha, '--require', join(root, 'scripts', 'test-ending.mjs')];
 /** No suite takes half as long on a slow machine; one that does stands still. */
 const suiteMsMax = 20 * 60_000;
 const args = process.argv.slice(2);
@@ -20,6 +21,49 @@ const firstOption = args.findIndex((arg) => arg.startsWith('-'));
 const suites = firstOption < 0 ? args : args.slice(0, firstOption);
 const options = firstOption < 0 ? [] : args.slice(firstOption);
 if (process.env.CI) options.push('--forbid-only');
+
+/** Suites whose files run beside each other, and how many at a time. */
+const filesAtOnce = { e2e: 2 };
+/** Of files without any test that the options ask for. */
+const nothing = /^\s*0 passing \(\d+\w+\)\s*$/;
+
+/** Shows what mocha says as it comes, or all of it when it has ended. @returns its exit code */
+function runMocha(files, isBuffered) {
+  const child = spawn(
+    process.execPath,
+    [...always, ...(isBuffered && process.stdout.isTTY ? ['--color'] : []), ...options, ...files],
+    {
+      cwd: root,
+      stdio: isBuffered ? ['inherit', 'pipe', 'pipe'] : 'inherit',
+      timeout: suiteMsMax,
+      killSignal: 'SIGKILL',
+    },
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text) => (output += text));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      if (signal !== null) console.error(`The tests were ended by ${signal}.`);
+      if (!nothing.test(output)) process.stdout.write(output);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+/** @returns the highest exit code */
+async function runSuite(files, atOnce) {
+  if (atOnce === undefined) return runMocha(files, false);
+  const left = [...files];
+  let worst = 0;
+  const work = async () => {
+    for (let file = left.shift(); file !== undefined; file = left.shift())
+      worst = Math.max(worst, await runMocha([file], true));
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return worst;
+}
 
 for (const suite of suites) {
   const folder = join(root, 'build', 'test', suite);
@@ -34,14 +78,10 @@ for (const suite of suites) {
     continue;
   }
   console.log(`${suite}: ${files.length} files`);
-  const { status, error } = spawnSync(
-    process.execPath,
-    ['--enable-source-maps', mocha, '--require', ending, ...options, ...files],
-    { cwd: root, stdio: 'inherit', timeout: suiteMsMax, killSignal: 'SIGKILL' },
-  );
-  if (error) console.error(`${suite}: ${error.message}`);
-  if (status !== 0) {
-    process.exitCode = status ?? 1;
+  const code = await runSuite(files, filesAtOnce[suite]);
+  if (code !== 0) {
+    if (filesAtOnce[suite] !== undefined) console.log(`${suite}: failed, see above`);
+    process.exitCode = code;
     break;
   }
 }

@@ -1,11 +1,10 @@
 /** `gtstore add-node`: the manager forks further nodes on its host. */
 import type { CommandModule } from 'yargs';
-import type { GTStoreClient } from '../client/index.js';
 import { type AdminOptions, adminOptions, order } from './admin-options.js';
-import { codeOf } from './exit.js';
 import { wholeNumber } from './options.js';
-import { isStopped, pauseUnless } from './run-task.js';
+import { isStopped } from './run-task.js';
 import { StopRequest } from './stop-request.js';
+import { areUp, named } from './until-up.js';
 import { printJson, printLine, withClient } from './with-client.js';
 
 interface AddNodeOptions extends AdminOptions {
@@ -13,9 +12,6 @@ interface AddNodeOptions extends AdminOptions {
 }
 
 const countMax = 64;
-const pollMs = 200;
-/** Starting a process takes a second or so, many at once on a small machine longer. */
-const upMsMax = 60_000;
 
 export const addNodeCommand: CommandModule<object, AddNodeOptions> = {
   command: 'add-node',
@@ -44,39 +40,3 @@ export const addNodeCommand: CommandModule<object, AddNodeOptions> = {
     });
   },
 };
-
-/** @returns false if the waiting was given up. @throws Error if they do not come up in time */
-async function areUp(
-  store: GTStoreClient,
-  nodeIds: readonly number[],
-  signal: AbortSignal,
-): Promise<boolean> {
-  const untilMs = performance.now() + upMsMax;
-  for (;;) {
-    if (signal.aborted) return false;
-    const missing = await notUp(store, nodeIds);
-    if (missing.length === 0) return true;
-    if (performance.now() > untilMs) {
-      throw new Error(
-        `${named(missing)} did not come up within ${upMsMax / 1000} s; the manager's log says why`,
-      );
-    }
-    await pauseUnless(signal, pollMs);
-  }
-}
-
-/** All of them while the manager is away. */
-async function notUp(store: GTStoreClient, nodeIds: readonly number[]): Promise<readonly number[]> {
-  try {
-    const { nodes } = await store.status();
-    return nodeIds.filter((id) => nodes.find((node) => node.id === id)?.state !== 'up');
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === 'UNAVAILABLE' || code === 'TIMEOUT') return nodeIds;
-    throw error;
-  }
-}
-
-function named(nodeIds: readonly number[]): string {
-  return `${nodeIds.length === 1 ? 'node' : 'nodes'} ${nodeIds.join(', ')}`;
-}

@@ -1,7 +1,15 @@
 /** `gtstore export`: all keys as lines of JSON, to a file or into a pipe. */
 import type { CommandModule } from 'yargs';
 import { jsonOption, managerOption } from './options.js';
-import { amount, countKeys, fileOperand, stopwatch, transferBar, withTransfer } from './transfer.js';
+import {
+  amount,
+  countKeys,
+  fileOperand,
+  keyCount,
+  stopwatch,
+  transferBar,
+  withTransfer,
+} from './transfer.js';
 import { printJson, printLine } from './with-client.js';
 
 interface ExportOptions {
@@ -28,7 +36,10 @@ export const exportCommand: CommandModule<object, ExportOptions> = {
     const { exportLines } = await import('../snapshot/index.js');
     const { openOutput } = await import('./export-output.js');
     const seconds = stopwatch();
-    await withTransfer(manager, async (store, stop) => {
+    await withTransfer(manager, async (store, stop, reached) => {
+      let read = 0;
+      const left = file === undefined ? 'what was written is not all' : `${file} is as it was before`;
+      reached.text = () => `${keyCount(read)} had been read; ${left}`;
       const output = await openOutput(file);
       stop.killAtOnce = () => {
         output.discard();
@@ -37,6 +48,7 @@ export const exportCommand: CommandModule<object, ExportOptions> = {
       const isShown = file !== undefined || !process.stdout.isTTY;
       const bar = transferBar('writing keys', isShown ? await countKeys(store) : 0);
       const onProgress = (keys: number): void => {
+        read = keys;
         bar.show(keys);
       };
       try {

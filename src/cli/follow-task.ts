@@ -1,5 +1,5 @@
 /**
- * Follows a task of the manager until it is done. The task goes on by itself: whoever follows may go, and the manager
+ * Follows a task of the manager until it has ended. The task goes on by itself: whoever follows may go, and the manager
  * too; it takes its tasks up again when it comes back.
  */
 import type { TaskProgress } from '../protocol/admin.js';
@@ -28,7 +28,7 @@ export const awayMsMax = 60_000;
 
 /**
  * @param begun - what the manager said when it began
- * @returns whether it is done; false: the following was given up
+ * @returns whether it has ended, well or not; false: the following was given up
  * @throws Error if the manager is away for too long, or what it said makes no sense
  */
 export async function followTask(following: Following, begun: TaskProgress | null): Promise<boolean> {

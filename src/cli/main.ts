@@ -4,6 +4,7 @@ import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { addNodeCommand } from './add-node-command.js';
 import { benchCommand } from './bench-command.js';
+import { cancelCommand } from './cancel-command.js';
 import { drainCommand } from './drain-command.js';
 import { UsageError, guardProcess, reportFailure } from './exit.js';
 import { exportCommand } from './export-command.js';
@@ -18,6 +19,7 @@ import { setReplicasCommand } from './set-replicas-command.js';
 import { restoreCommand } from './restore-command.js';
 import { snapshotCommand } from './snapshot-command.js';
 import { startCommand } from './start-command.js';
+import { startNodeCommand } from './start-node-command.js';
 import { statusCommand } from './status-command.js';
 
 const lineWidthMax = 110;
@@ -36,10 +38,12 @@ const commands = [
   locateCommand,
   benchCommand,
   addNodeCommand,
+  startNodeCommand,
   drainCommand,
   rebalanceCommand,
   setReplicasCommand,
   restartCommand,
+  cancelCommand,
   recoverCommand,
   snapshotCommand,
   restoreCommand,

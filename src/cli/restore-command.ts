@@ -42,9 +42,11 @@ export const restoreCommand: CommandModule<object, RestoreCommandOptions> = {
     const snapshot = await openSnapshot(dir);
     const { bytes } = snapshot.manifest;
     const seconds = stopwatch();
-    await withTransfer(manager, async (store, { signal }) => {
+    await withTransfer(manager, async (store, { signal }, reached) => {
       let bar: ProgressBar | undefined;
       let shown: RestorePhase | undefined;
+      reached.text = () =>
+        shown === 'counting' ? 'all keys are stored, but not counted' : 'nothing had been stored';
       const onProgress = (phase: RestorePhase, done: number, total: number): void => {
         if (phase !== shown) bar = transferBar(labels[phase], total);
         shown = phase;

@@ -72,7 +72,16 @@ async function follow(
     display.clear();
   }
   if (!isDone) await isStopped(stop, 'not followed any more; the task goes on, see gtstore status');
-  else if (!run.json && last !== undefined) printLine(run.done(last));
+  else if (last !== undefined) tellEnd(run, last);
+}
+
+/** @throws Error if it did not end well */
+function tellEnd({ json, done }: TaskRun, last: TaskProgress): void {
+  const { state, note } = last;
+  if (state === 'failed') throw new Error(note ?? 'the task has failed, see the log of the manager');
+  if (state === 'cancelled') throw new Error(`somebody has cancelled it; ${describeProgress(last)}`);
+  if (note !== undefined) complain(note);
+  if (!json) printLine(done(last));
 }
 
 /** Says so, and sets the exit code, if the end was asked for. */

@@ -2,7 +2,7 @@
 import type { CommandModule } from 'yargs';
 import { UsageError } from './exit.js';
 import { jsonOption, managerOption } from './options.js';
-import { amount, countKeys, stopwatch, transferBar, withTransfer } from './transfer.js';
+import { amount, countKeys, keyCount, stopwatch, transferBar, withTransfer } from './transfer.js';
 import { printJson, printLine } from './with-client.js';
 
 interface SnapshotOptions {
@@ -32,12 +32,16 @@ export const snapshotCommand: CommandModule<object, SnapshotOptions> = {
     const problem = await placeProblem(to);
     if (problem !== undefined) throw new UsageError(`--to ${to} ${problem}; give a new directory`);
     const seconds = stopwatch();
-    await withTransfer(manager, async (store, stop) => {
+    await withTransfer(manager, async (store, stop, reached) => {
+      let saved = 0;
+      reached.text = () =>
+        `${keyCount(saved)} had been saved, and are removed again; there is no snapshot in ${to}`;
       const bar = transferBar('saving keys', await countKeys(store));
       try {
         const { keys, bytes, parts } = await takeSnapshot(store, to, {
           signal: stop.signal,
           onProgress: (done) => {
+            saved = done;
             bar.show(done);
           },
           onStarted: (discard) => {

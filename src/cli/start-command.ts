@@ -166,6 +166,8 @@ async function start(args: StartArguments): Promise<void> {
   try {
     manager = await startManager(options);
   } catch (error) {
+    // It would keep the process for as long as its parent lives.
+    if (args.endWithStdin) process.stdin.destroy();
     throw mendable(error, args);
   }
   stop.killAtOnce = () => {

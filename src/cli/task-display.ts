@@ -1,6 +1,6 @@
 /**
  * How far a task is: JSON, one line a second; a bar on a terminal; or plain lines when something has
- * changed. JSON ends with the state `done`; people get a sentence of the command's own then.
+ * changed. JSON ends with another state than `running`; people get a sentence of the command's own then.
  */
 import type { TaskProgress } from '../protocol/admin.js';
 import { type ProgressBar, type Screen, progressBar } from '../terminal/progress-bar.js';
@@ -37,7 +37,7 @@ export class TaskDisplay {
 
   show(progress: TaskProgress): void {
     const { json, screen } = this.#options;
-    const isDone = progress.state === 'done';
+    const isDone = progress.state !== 'running';
     if (json) this.#print(JSON.stringify(progress), isDone || this.#isDue());
     else if (screen.isTTY === true) this.#draw(progress);
     else this.#print(describeProgress(progress), !isDone && this.#isDue());

@@ -8,23 +8,29 @@ import { formatBytes } from './bytes.js';
 import { StopRequest } from './stop-request.js';
 import { withClient } from './with-client.js';
 
+/** How far it is, for whoever stops it; keys that were stored when it failed are told in any case. */
+export interface Reached {
+  text: () => string;
+}
+
 /** A session with the store that Ctrl-C ends: then what is under way fails, and `work` cleans up. */
 export async function withTransfer(
   manager: string,
-  work: (store: GTStoreClient, stop: StopRequest) => Promise<void>,
+  work: (store: GTStoreClient, stop: StopRequest, reached: Reached) => Promise<void>,
 ): Promise<void> {
   const stop = new StopRequest();
+  const reached: Reached = { text: () => 'nothing had been done' };
   await withClient(manager, async (store) => {
     stop.signal.addEventListener('abort', () => void store.finalize());
     try {
       stop.signal.throwIfAborted();
-      await work(store, stop);
+      await work(store, stop, reached);
     } catch (error) {
       if (!stop.signal.aborted) throw error;
       const rest = isIncomplete(error)
-        ? `; ${keyCount(error.stored)} had been stored before, and are there`
-        : '';
-      process.stderr.write(`gtstore: stopped before the end${rest}\n`);
+        ? `${keyCount(error.stored)} had been stored, and are there`
+        : reached.text();
+      process.stderr.write(`gtstore: stopped before the end: ${rest}\n`);
       process.exitCode = exitCodeOf(await stop.requested);
     }
   });
@@ -68,7 +74,7 @@ export function stopwatch(): () => number {
 }
 
 /** `1,234 keys`. */
-function keyCount(keys: number): string {
+export function keyCount(keys: number): string {
   return `${keys.toLocaleString('en')} ${keys === 1 ? 'key' : 'keys'}`;
 }
 

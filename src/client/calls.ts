@@ -198,7 +198,11 @@ function refusal(
         options,
       );
     case RefusedReason.diskFull:
-      return new GTStoreError('DISK_FULL', `a disk has no room for '${key}'; reads go on`, options);
+      return new GTStoreError(
+        'DISK_FULL',
+        `a disk has no room for '${key}'; reads and deletes go on`,
+        options,
+      );
     case RefusedReason.tooOld:
       return new GTStoreError('TIMEOUT', `the write of '${key}' came too late and was refused`, options);
   }

@@ -84,7 +84,7 @@ export class NodeServer {
       this.#resolveEnded = resolve;
     });
     this.#members = new MemberLinks({
-      localAddress: options.host,
+      ...this.#dialFrom,
       hello: () => this.#hello(),
       onBatchStart: () => {
         this.#sample();
@@ -104,6 +104,12 @@ export class NodeServer {
   get address(): { host: string; port: number } {
     if (this.#listener === undefined) throw new Error('the node is not listening');
     return { host: this.#listener.host, port: this.#listener.port };
+  }
+
+  /** Behind another address, the one it listens on may lead to nobody: then the system chooses. */
+  get #dialFrom(): { localAddress?: string } {
+    const { host, advertise } = this.#options;
+    return advertise === undefined ? { localAddress: host } : {};
   }
 
   async start(): Promise<void> {
@@ -251,11 +257,11 @@ export class NodeServer {
   }
 
   #dialManager(core: NodeCore): void {
-    const { manager, host, log } = this.#options;
+    const { manager, log } = this.#options;
     this.#managerLostAtMs = this.#clock.nowMs;
     this.#manager = new Redialler({
       ...manager,
-      localAddress: host,
+      ...this.#dialFrom,
       hello: () => this.#hello(),
       backoffMsMax: managerBackoffMsMax,
       handlers: {

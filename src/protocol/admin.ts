@@ -10,6 +10,8 @@ export type RebalanceMeasure = (typeof rebalanceMeasures)[number];
 export type AdminRequest =
   /** Forks nodes on the manager's host; they take part once they are rebalanced to. */
   | { readonly command: 'add-nodes'; readonly count: number }
+  /** Forks a node again that has died, where dead nodes are not started again by themselves. */
+  | { readonly command: 'start-node'; readonly nodeId: number }
   /** Moves everything off the node; then it is no member any more, and ends if the manager forked it. */
   | { readonly command: 'drain'; readonly nodeId: number; readonly mbPerSecond?: number }
   | {
@@ -24,6 +26,8 @@ export type AdminRequest =
   | { readonly command: 'restart-rolling' }
   /** Goes on with empty slots where every node that could bring the data back is away (M6). */
   | { readonly command: 'accept-loss' }
+  /** Ends the task under way: what was moved stays moved, the rest is left. */
+  | { readonly command: 'cancel' }
   /** How far the task under way is. */
   | { readonly command: 'progress' }
   /** The slots that are asked most, so many of them at most. */
@@ -38,13 +42,15 @@ export interface SlotMove {
 
 export interface TaskProgress {
   readonly task: 'drain' | 'rebalance' | 'set-replicas' | 'restart-rolling';
-  readonly state: 'running' | 'done';
+  readonly state: 'running' | 'done' | 'failed' | 'cancelled';
   /** Steps: moves of slots, or nodes restarted. */
   readonly done: number;
   readonly total: number;
   /** Keys and values that the finished and the outstanding moves are of; 0 where nothing is copied. */
   readonly bytesDone: number;
   readonly bytesTotal: number;
+  /** In one line: why it failed and how to go on, or what is to be known of it all the same. */
+  readonly note?: string;
 }
 
 /** What one slot holds, and how much it is asked, smoothed over some seconds. */

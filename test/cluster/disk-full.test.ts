@@ -86,6 +86,28 @@ describe('a disk that is full', function () {
     for (const n of [1, 2]) rmSync(ballast(n), { force: true });
   });
 
+  it('D4: deletes go on when writes are refused, and make the room for further writes', async () => {
+    const { cluster } = fixture;
+    const store = await fixture.open();
+    writeBallast(ballast(1), diskBytes - freeBytes);
+    const text = 'x'.repeat(valueChars);
+    let stored = 0;
+    await eventually('writes are refused', async () => {
+      const error = await failureOf(store.put(`big-${stored}`, text));
+      if (error === undefined) stored++;
+      return error?.code === 'DISK_FULL';
+    });
+    for (let n = 0; n < stored; n++) expect(await store.delete(`big-${n}`), `big-${n}`).to.equal(true);
+    await eventually('writes succeed', async () => (await failureOf(store.put('new', text))) === undefined);
+    await cluster.killAll();
+    await cluster.restartManager();
+    const later = await fixture.open();
+    expect(await later.get('big-0')).to.equal(undefined);
+    expect(await later.get(`big-${stored - 1}`)).to.equal(undefined);
+    expect(await later.delete('new')).to.equal(true);
+    rmSync(ballast(1));
+  });
+
   it('D4: writes are refused in time, reads go on; with room made they succeed, and nothing acknowledged is lost', async () => {
     const { cluster } = fixture;
     const store = await fixture.open();
@@ -102,7 +124,7 @@ describe('a disk that is full', function () {
     });
     await ledger.stop();
     expect([...ledger.failures.keys()].filter((what) => !what.startsWith('DISK_FULL'))).to.deep.equal([]);
-    for (const call of [store.put('new', 'x'), store.increment('new-counter'), store.delete('kept-0')]) {
+    for (const call of [store.put('new', 'x'), store.increment('new-counter')]) {
       const error = await failureOf(call);
       expect(error).to.include({ code: 'DISK_FULL', outcome: 'not-applied', retryable: true });
     }

@@ -12,6 +12,7 @@ import { type Host, type HostProcess, Hosts, whyNoHosts } from '../support/hosts
 import { type RemoteAnswer, RemoteClient } from '../support/remote-client.js';
 
 const gtstore = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const forwarder = fileURLToPath(new URL('../support/forwarder-process.js', import.meta.url));
 const leaseMs = 2000;
 /** Between the answer of a node and when the client's process has looked at the clock. */
 const noticeMsMax = 500;
@@ -191,6 +192,28 @@ describe('several hosts', function () {
     for (const host of hosts.all) {
       expect((await on(host).get('kept')).value).to.equal('from the beginning');
       expect((await on(host).put('advertised', host.name)).outcome).to.equal('done');
+    }
+  });
+
+  it('a node that others reach only where somebody forwards to it joins, is filled, and takes over from one that dies', async () => {
+    const others = [...hosts.all];
+    const [gateway, hidden] = [hosts.add(), hosts.add()];
+    const [, inner] = gateway.join(hidden, '192.168.77');
+    for (const host of others) expect(host.hasWayTo(inner), host.name).to.equal(false);
+    const [listened, announced] = [`${inner}:7000`, `${gateway.address}:7501`];
+    const forwarding = gateway.run(forwarder, [announced, listened]);
+    processes.push(forwarding);
+    await eventually('the gateway forwards', () => forwarding.output().includes('forwarding'));
+    const place = ['--host', inner, '--port', '7000', '--advertise', announced];
+    run(hidden, 'node', '--manager', manager, ...place);
+    const joined = await untilStatus('node 5 has joined', ({ nodes }) => nodes.some(({ id }) => id === 5));
+    expect(nodeOf(joined, 5)).to.include({ host: gateway.address, port: 7501 });
+    await killHome(4, [2, 5]);
+    await killHome(2, [5]);
+    for (const host of others) {
+      expect((await on(host).get('kept')).value).to.equal('from the beginning');
+      expect((await on(host).put('behind', host.name)).outcome).to.equal('done');
+      expect((await on(host).get('behind')).value).to.equal(host.name);
     }
   });
 });

@@ -21,6 +21,8 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Written to stdin, which is then closed. */
   readonly input?: string;
+  /** More may come: stdin stays open. */
+  readonly isInputOpen?: boolean;
 }
 
 export interface Result {
@@ -46,7 +48,8 @@ export class Launched {
     this.#child = spawn(command, [...first, ...args], { env, cwd: root });
     const { stdin, stdout, stderr } = this.#child;
     stdin?.on('error', () => undefined);
-    stdin?.end(options.input ?? '');
+    stdin?.write(options.input ?? '');
+    if (options.isInputOpen !== true) stdin?.end();
     stdout?.setEncoding('utf8').on('data', (chunk: string) => (this.stdout += chunk));
     stderr?.setEncoding('utf8').on('data', (chunk: string) => (this.stderr += chunk));
     this.#child.once('exit', (code, signal) => (this.code = code ?? signal));
@@ -141,6 +144,19 @@ export async function run(file: string, args: readonly string[], options?: Comma
   } finally {
     clearTimeout(timer);
   }
+}
+
+const jobsAtOnceMax = 6;
+
+/** Does all of them, some at a time: a short command mostly waits for its process to start. @returns what came, in order */
+export async function severally<T>(jobs: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const results: T[] = [];
+  const left = [...jobs.entries()];
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) results[next[0]] = await next[1]();
+  };
+  await Promise.all(Array.from({ length: jobsAtOnceMax }, work));
+  return results;
 }
 
 /** To be called within `describe`: launches commands that are ended after each test, in whatever state. */

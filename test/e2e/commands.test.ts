@@ -3,13 +3,16 @@ import { expect } from 'chai';
 import { type ClusterStatus, GTStoreClient, type HotSlot } from '../../src/client/index.js';
 import { type TestCluster, startCluster } from '../../src/testing/index.js';
 import { eventually } from '../support/cluster-until.js';
-import { type Result, gtstore, launcher, run } from './command.js';
+import { type Result, gtstore, launcher, run, severally } from './command.js';
 
 describe('gtstore commands', function () {
   this.timeout(60_000);
   const launch = launcher();
   let cluster: TestCluster;
+  /** It tries for seconds: begun before the other tests, which go on meanwhile. */
+  let inVain: Promise<Result>;
   before(async () => {
+    inVain = run(gtstore, ['status', '--manager', '127.0.0.1:1']);
     cluster = await startCluster({ nodes: 3, replicas: 2, keyBytesMax: 20, valueBytesMax: 1024 });
   });
   after(() => cluster.stop());
@@ -27,7 +30,23 @@ describe('gtstore commands', function () {
   }
 
   async function expectFailure(args: readonly string[], code: number, stderr: RegExp): Promise<void> {
-    const result = await command(...args);
+    expectFailed(await command(...args), code, stderr);
+  }
+
+  async function expectMistakes(
+    cases: readonly (readonly [args: readonly string[], stderr: RegExp])[],
+  ): Promise<void> {
+    const results = await severally(
+      cases.map(
+        ([args]) =>
+          () =>
+            command(...args),
+      ),
+    );
+    for (const [index, [, stderr]] of cases.entries()) expectFailed(results[index]!, 2, stderr);
+  }
+
+  function expectFailed(result: Result, code: number, stderr: RegExp): void {
     expect(result.stderr).to.match(stderr);
     expect(result.stderr.trimEnd().split('\n'), result.stderr).to.have.length(1);
     expect(result.stdout).to.equal('');
@@ -49,15 +68,19 @@ describe('gtstore commands', function () {
   });
 
   it('digits, empty text and dashes stay what they are', async () => {
-    await expectOutput(['put', '007', '1e3'], 'stored\n');
-    await expectOutput(['get', '007'], '1e3\n');
+    const stored: readonly (readonly [options: readonly string[], key: string, value: string])[] = [
+      [[], '007', '1e3'],
+      [[], 'empty', ''],
+      [['--'], '--key', '-v'],
+      [[], 'Grüße', '💐'],
+    ];
+    await severally(
+      stored.map(([before, key, value]) => async () => {
+        await expectOutput(['put', ...before, key, value], 'stored\n');
+        await expectOutput(['get', ...before, key], `${value}\n`);
+      }),
+    );
     expect(await json('get', '007')).to.have.property('value', '1e3');
-    await expectOutput(['put', 'empty', ''], 'stored\n');
-    await expectOutput(['get', 'empty'], '\n');
-    await expectOutput(['put', '--', '--key', '-v'], 'stored\n');
-    await expectOutput(['get', '--', '--key'], '-v\n');
-    await expectOutput(['put', 'Grüße', '💐'], 'stored\n');
-    await expectOutput(['get', 'Grüße'], '💐\n');
   });
 
   it('--json-value stores what the JSON means; get prints it as JSON', async () => {
@@ -151,28 +174,32 @@ describe('gtstore commands', function () {
   });
 
   it('mistakes on the command line: one line, exit 2', async () => {
-    await expectFailure([], 2, /a command is missing.*start.*locate.*bench/);
-    await expectFailure(['frobnicate'], 2, /unknown command 'frobnicate'.*start/);
-    await expectFailure(['get'], 2, /an argument is missing.*gtstore get <key>/);
-    await expectFailure(['put', 'k'], 2, /an argument is missing.*gtstore put <key> <value>/);
-    await expectFailure(['put', 'k', 'v', 'w'], 2, /'w'/);
-    await expectFailure(['get', 'k', '--verbose'], 2, /'verbose'/);
-    await expectFailure(['get', 'k', '--manager', 'nonsense'], 2, /nonsense.*host:port/);
-    await expectFailure(['node', '--manager', 'nonsense'], 2, /nonsense/);
+    await expectMistakes([
+      [[], /a command is missing.*start.*locate.*bench/],
+      [['frobnicate'], /unknown command 'frobnicate'.*start/],
+      [['get'], /an argument is missing.*gtstore get <key>/],
+      [['put', 'k'], /an argument is missing.*gtstore put <key> <value>/],
+      [['put', 'k', 'v', 'w'], /'w'/],
+      [['get', 'k', '--verbose'], /'verbose'/],
+      [['get', 'k', '--manager', 'nonsense'], /nonsense.*host:port/],
+      [['node', '--manager', 'nonsense'], /nonsense/],
+    ]);
   });
 
   it('mistakes in commands that change the cluster: told before anything is asked, exit 2', async () => {
-    await expectFailure(['add-node', '--count', '0'], 2, /--count.*1 to 64/);
-    await expectFailure(['drain'], 2, /an argument is missing.*gtstore drain <node>/);
-    await expectFailure(['drain', 'first'], 2, /NODE must be a whole number/);
-    await expectFailure(['drain', '1', '--mb-per-second', '0'], 2, /--mb-per-second.*0\.001/);
-    await expectFailure(['drain', '1', '--mb-per-second', 'fast'], 2, /--mb-per-second/);
-    await expectFailure(['rebalance', '--by', 'colour'], 2, /--by "colour".*slots.*bytes.*load/);
-    await expectFailure(['rebalance', '--speed', '1'], 2, /'speed'/);
-    await expectFailure(['set-replicas', '0'], 2, /REPLICAS.*1 to 10/);
-    await expectFailure(['set-replicas', '2.5'], 2, /REPLICAS.*1 to 10/);
-    await expectFailure(['restart'], 2, /restart --rolling/);
-    await expectFailure(['recover'], 2, /recover --accept-loss/);
+    await expectMistakes([
+      [['add-node', '--count', '0'], /--count.*1 to 64/],
+      [['drain'], /an argument is missing.*gtstore drain <node>/],
+      [['drain', 'first'], /NODE must be a whole number/],
+      [['drain', '1', '--mb-per-second', '0'], /--mb-per-second.*0\.001/],
+      [['drain', '1', '--mb-per-second', 'fast'], /--mb-per-second/],
+      [['rebalance', '--by', 'colour'], /--by "colour".*slots.*bytes.*load/],
+      [['rebalance', '--speed', '1'], /'speed'/],
+      [['set-replicas', '0'], /REPLICAS.*1 to 10/],
+      [['set-replicas', '2.5'], /REPLICAS.*1 to 10/],
+      [['restart'], /restart --rolling/],
+      [['recover'], /recover --accept-loss/],
+    ]);
   });
 
   it('status --hot names the slots that are asked most, as a table and in JSON', async () => {
@@ -201,8 +228,13 @@ describe('gtstore commands', function () {
     }
   });
 
+  it('recover --accept-loss has nothing to do in a cluster that is well', async () => {
+    await expectOutput(['recover', '--accept-loss'], 'no slot waits for its data\n');
+    expect(await json('recover', '--accept-loss')).to.deep.equal({ slots: 0 });
+  });
+
   it('no cluster there: one line that says where it looked and what to do, exit 1', async () => {
-    const result = await command('status', '--manager', '127.0.0.1:1');
+    const result = await inVain;
     expect(result.code).to.equal(1);
     expect(result.stderr).to.match(/^gtstore: .*127\.0\.0\.1:1\b.*--manager.*\n$/);
   });
@@ -217,11 +249,22 @@ describe('gtstore commands', function () {
   });
 
   it('each command has --help with an example', async () => {
-    const grow = ['add-node', 'drain', 'rebalance', 'set-replicas', 'restart', 'recover'];
+    const grow = [
+      'add-node',
+      'start-node',
+      'drain',
+      'rebalance',
+      'set-replicas',
+      'restart',
+      'cancel',
+      'recover',
+    ];
     const keep = ['snapshot', 'restore', 'export', 'import'];
     const first = ['start', 'node', 'status', 'put', 'get', 'delete', 'locate', 'bench'];
-    for (const name of [...first, ...grow, ...keep]) {
-      const { code, stdout, stderr } = await command(name, '--help');
+    const names = [...first, ...grow, ...keep];
+    const results = await severally(names.map((name) => () => command(name, '--help')));
+    for (const [index, name] of names.entries()) {
+      const { code, stdout, stderr } = results[index]!;
       expect(code, name).to.equal(0);
       expect(stderr).to.equal('');
       expect(stdout).to.match(new RegExp(`Examples:\\n +gtstore ${name}\\b`));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { GTStoreClient } from '../../src/client/index.js';
 import type { ClusterStatus, NodeStatus } from '../../src/testing/index.js';
 import { eventually } from '../support/cluster-until.js';
-import { type Launched, gtstore, launcher, run } from './command.js';
+import { type Launched, type Result, gtstore, launcher, run } from './command.js';
 
 /** As told to the nodes on their command lines. */
 interface ToldToNode {
@@ -85,12 +85,27 @@ describe('gtstore start --data-dir', function () {
     await end(second);
   });
 
-  it('M7: also without respawning it starts all of them, since they did not die under its eyes', async () => {
+  it('M7: also without respawning it starts all of them, since they did not die under its eyes; later ones when told to', async () => {
     const first = start('-n', '2', '-k', '2');
     const before = await statusOf(first);
     await end(first);
     const again = start('--no-respawn');
-    expect((await statusOf(again)).clusterId).to.equal(before.clusterId);
+    const { clusterId, nodes } = await statusOf(again);
+    expect(clusterId).to.equal(before.clusterId);
+    const url = await again.ready();
+    const command = (...args: string[]): Promise<Result> => run(gtstore, [...args, '--manager', url]);
+    expect((await command('put', 'kept', 'on its disk')).code).to.equal(0);
+    const early = await command('start-node', '1');
+    expect(early.stderr).to.match(/^gtstore: node 1 runs, .*\n$/);
+    expect(early.code).to.equal(1);
+    process.kill(nodes[1]!.pid, 'SIGKILL');
+    await eventually('node 1 is down', async () => (await statusOf(again)).nodes[1]?.state === 'down');
+    const { code, stdout, stderr } = await command('start-node', '1');
+    expect(stderr).to.equal('');
+    expect(stdout).to.equal('node 1 is up\n');
+    expect(code).to.equal(0);
+    await eventually('every slot is whole', async () => (await statusOf(again)).underReplicatedSlots === 0);
+    expect((await command('get', 'kept')).stdout).to.equal('on its disk\n');
     await end(again);
   });
 

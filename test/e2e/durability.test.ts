@@ -17,8 +17,11 @@ describe('a cluster with --data-dir and --durability', function () {
   // Registered after the launcher's: by then nothing writes here.
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
+  /** Where it does not matter how many there are. */
+  const two = ['-n', '2', '-k', '2'];
+
   function start(dataDir: string, ...args: string[]): Launched {
-    return launch(runScript, ['-n', '3', '-k', '3', '--port', '0', '--data-dir', dataDir, ...args]);
+    return launch(runScript, ['--port', '0', '--data-dir', dataDir, ...args]);
   }
 
   async function put(url: string, key: string, value: string): Promise<void> {
@@ -41,7 +44,7 @@ describe('a cluster with --data-dir and --durability', function () {
 
   it('D1: kill -9 of the whole process tree right after a put: started again, it is there', async function () {
     if (process.platform !== 'linux') this.skip();
-    const first = start(directory, '--durability', 'always');
+    const first = start(directory, '-n', '3', '-k', '3', '--durability', 'always');
     await put(await first.ready(), 'kept', 'on three disks');
     await first.dispose();
     const second = start(directory, '--durability', 'always');
@@ -53,7 +56,7 @@ describe('a cluster with --data-dir and --durability', function () {
 
   for (const durability of ['interval', 'always']) {
     it(`after Ctrl-C all that was put is there again, with ${durability}`, async () => {
-      const first = start(directory, '--durability', durability);
+      const first = start(directory, ...two, '--durability', durability);
       await put(await first.ready(), 'kept', 'in good order');
       await interrupt(first);
       const second = start(directory);
@@ -65,7 +68,7 @@ describe('a cluster with --data-dir and --durability', function () {
   it("a node's directory that is of another cluster: one line says whose it is, and nothing of it is touched", async () => {
     const [ours, theirs] = [join(directory, 'ours'), join(directory, 'theirs')];
     for (const each of [ours, theirs]) {
-      const cluster = start(each);
+      const cluster = start(each, ...two);
       await put(await cluster.ready(), 'kept', each);
       await interrupt(cluster);
     }

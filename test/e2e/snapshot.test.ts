@@ -1,13 +1,15 @@
 // gtstore snapshot, restore, export, import and start --snapshot-every as a user runs them.
 import { expect } from 'chai';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { GTStoreClient } from '../../src/client/index.js';
 import type { StoreValue } from '../../src/client/index.js';
+import { toKeyBytes } from '../../src/protocol/partition.js';
 import { type TestCluster, startCluster } from '../../src/testing/index.js';
 import { eventually } from '../support/cluster-until.js';
 import { useFolder } from '../support/snapshot-files.js';
-import { type Result, gtstore, launcher, run } from './command.js';
+import { type Launched, type Result, gtstore, launcher, run } from './command.js';
 
 const hourMs = 3_600_000;
 const odd: Readonly<Record<string, StoreValue>> = {
@@ -170,33 +172,91 @@ describe('Ctrl-C while keys are carried', function () {
   this.timeout(120_000);
   const launch = launcher();
   const newFolder = useFolder();
+  const keyCount = 400;
   let cluster: TestCluster;
-  // Nodes that hold still, and keep their places meanwhile: whatever asks them waits.
+  let whole = '';
+  // One node that holds still, and keeps its place meanwhile: whatever comes to its keys waits.
   before(async () => {
     cluster = await startCluster({ nodes: 2, replicas: 1, leaseMs: 60_000 });
-    await cluster.pause(0);
+    await using store = new GTStoreClient({ manager: cluster.url });
+    await store.init();
+    await store.putMany(Array.from({ length: keyCount }, (_, n) => [`key ${n}`, n] as const));
+    whole = join(mkdtempSync(join(tmpdir(), 'gtstore-whole-')), 'snapshot');
+    const { code, stderr } = await run(gtstore, ['snapshot', '--to', whole, '--manager', cluster.url]);
+    expect(code, stderr).to.equal(0);
+    for (let n = 0; n < keyCount; n++) await store.delete(`key ${n}`);
     await cluster.pause(1);
   });
-  after(() => cluster.stop());
+  after(async () => {
+    await cluster.stop();
+    rmSync(dirname(whole), { recursive: true });
+  });
 
-  for (const [name, args] of [
-    ['snapshot', ['--to', 'out']],
-    ['export', ['out']],
+  /** Interrupts it. @returns its one line on stderr */
+  async function lastWordsOf(command: Launched): Promise<string> {
+    command.signal('SIGINT');
+    const { code, stdout, stderr } = await command.ended();
+    expect(code, stderr).to.equal(130);
+    expect(stdout).to.equal('');
+    expect(command.processes()).to.deep.equal([]);
+    return stderr;
+  }
+
+  /** Keys of the node that serves. */
+  async function untilStored(): Promise<void> {
+    await using store = new GTStoreClient({ manager: cluster.url });
+    await store.init();
+    const { clusterMap } = store;
+    const found = Array.from({ length: keyCount }, (_, n) => `key ${n}`).filter(
+      (key) => clusterMap?.slot(clusterMap.slotOf(toKeyBytes(key))).replicas[0] === 0,
+    );
+    await eventually('some keys are stored', async () => {
+      const values = await store.getMany(found.slice(0, 20));
+      return values.some((value) => value !== undefined);
+    });
+    for (const key of found) await store.delete(key);
+  }
+
+  for (const [name, args, line] of [
+    [
+      'snapshot',
+      ['--to', 'out'],
+      /^gtstore: stopped before the end: \d+ keys? had been saved, and are removed again; there is no snapshot in \S+out\n$/,
+    ],
+    [
+      'export',
+      ['out'],
+      /^gtstore: stopped before the end: \d+ keys? had been read; \S+out is as it was before\n$/,
+    ],
   ] as const) {
-    it(`${name} leaves nothing behind, exit 130`, async () => {
+    it(`${name} says how far it was, and leaves nothing behind, exit 130`, async () => {
       const folder = newFolder();
       const path = args.map((each) => (each === 'out' ? join(folder, each) : each));
       const command = launch(gtstore, [name, ...path, '--manager', cluster.url]);
       await eventually('it has begun', () =>
         readdirSync(folder).some((each) => each.includes('.unfinished-')),
       );
-      command.signal('SIGINT');
-      const { code, stderr } = await command.ended();
-      expect(stderr).to.equal('gtstore: stopped before the end\n');
-      expect(code).to.equal(130);
+      expect(await lastWordsOf(command)).to.match(line);
       expect(readdirSync(folder)).to.deep.equal([]);
     });
   }
+
+  it('import from a pipe that stays open says how many keys are stored, exit 130', async () => {
+    const input = Array.from({ length: keyCount }, (_, n) => `{"key":"key ${n}","value":${n}}\n`).join('');
+    const command = launch(gtstore, ['import', '--manager', cluster.url], { input, isInputOpen: true });
+    await untilStored();
+    expect(await lastWordsOf(command)).to.match(
+      /^gtstore: stopped before the end: [1-9]\d* keys? had been stored, and are there\n$/,
+    );
+  });
+
+  it('restore says how many keys are stored, exit 130', async () => {
+    const command = launch(gtstore, ['restore', whole, '--overwrite', '--manager', cluster.url]);
+    await untilStored();
+    expect(await lastWordsOf(command)).to.match(
+      /^gtstore: stopped before the end: [1-9]\d* keys? had been stored, and are there\n$/,
+    );
+  });
 });
 
 describe('gtstore start --snapshot-every', function () {

@@ -9,10 +9,12 @@ import type { ClusterStatus } from '../../src/testing/index.js';
 import { expectEntries, fill, incarnations, keysWhere, nodeOf } from '../support/cluster-fixture.js';
 import { Increments, Load } from '../support/cluster-load.js';
 import { eventually } from '../support/cluster-until.js';
-import { type Launched, gtstore, launcher, run, runScript } from './command.js';
+import { type Launched, launcher, run, runScript } from './command.js';
 
 /** Long leases: on a busy machine nobody shall be taken for silent. */
 const small = ['-n', '3', '-k', '3', '--port', '0', '--lease-ms', '5000'];
+
+const statusMsMax = 1000;
 
 function pids({ nodes }: ClusterStatus): string {
   return nodes.map(({ id, pid }) => `${id}:${pid}`).join(' ');
@@ -22,10 +24,16 @@ describe('run.sh and its manager', function () {
   this.timeout(90_000);
   const launch = launcher();
 
-  /** As `gtstore status --json` tells it. */
+  /** undefined: the manager does not answer. */
   async function statusOf(url: string): Promise<ClusterStatus | undefined> {
-    const { code, stdout } = await run(gtstore, ['status', '--json', '--manager', url]);
-    return code === 0 ? (JSON.parse(stdout) as ClusterStatus) : undefined;
+    await using store = new GTStoreClient({ manager: url });
+    store.on('error', () => undefined);
+    try {
+      await store.init({ timeoutMs: statusMsMax });
+      return await store.status();
+    } catch {
+      return undefined;
+    }
   }
 
   /** Waits for the status of another manager than the one that was killed. */

@@ -69,6 +69,7 @@ export const situations = [
   'replicasChanged',
   'rollingRestart',
   'taskRefused',
+  'taskCancelled',
 ] as const;
 
 export type Situation = (typeof situations)[number];

@@ -56,6 +56,7 @@ export class SimDisk {
 export class SimJournal implements Journal {
   readonly isAwaited = true;
   isFull = false;
+  isSpent = false;
   noted = 0;
   saved = 0;
   readonly #world: World;

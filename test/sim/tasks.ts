@@ -12,6 +12,9 @@ import type { World } from './world.js';
 const streamSalt = 0x7a61;
 /** Of the schedules that lean towards nothing in particular, this share has tasks, too. */
 const share = 0.1;
+/** Of their own, too: a schedule without cancels is the same with and without them. */
+const cancelSalt = 0x6361;
+const cancelShare = 0.4;
 const addedNodesMax = 2;
 const replicasDrawnMax = 4;
 
@@ -41,6 +44,8 @@ export class SimTasks {
   readonly #drained = new Set<number>();
   readonly #added = new Set<number>();
   readonly #drainsAsked = new Set<number>();
+  #lastDrained = -1;
+  #cancels = 0;
   #replicas: number | null = null;
   #balanced = false;
   #rid = 0;
@@ -64,24 +69,35 @@ export class SimTasks {
     const count = this.#prng.int(1, 5);
     for (let i = 0; i < count; i++) {
       queue.after(this.#prng.between(0, plan.faultMs), () => {
-        if (!this.#world.calm) this.#strike();
+        if (!this.#world.calm) this.#strike(this.#draw());
+      });
+    }
+    const prng = new Prng(this.#world.seed ^ cancelSalt);
+    if (prng.next() >= cancelShare) return;
+    for (let i = prng.int(1, 3); i > 0; i--) {
+      queue.after(prng.between(0, plan.faultMs), () => {
+        if (!this.#world.calm) this.#strike({ command: 'cancel' });
       });
     }
   }
 
-  #strike(): void {
-    const request = this.#draw();
+  #strike(request: AdminRequest | null): void {
     const world = this.#world;
     const { manager, coverage } = world;
     if (request === null || !manager.alive) return;
     if (request.command === 'drain') this.#drainsAsked.add(request.nodeId);
     // What is not answered may have been taken on all the same.
     if (request.command === 'set-replicas') this.#replicas = null;
+    if (request.command === 'cancel') {
+      this.#cancels++;
+      this.#drained.delete(this.#lastDrained);
+    }
+    const cancelsBefore = this.#cancels;
     this.#balanced = false;
     if (world.isTracing) world.trace(`administrator: ${JSON.stringify(request)}`);
     this.#ask(request, (result) => {
       if (world.isTracing) world.trace(`administrator is told ${JSON.stringify(result)}`);
-      if (result.ok) this.#accepted(request, result);
+      if (result.ok) this.#accepted(request, result, this.#cancels > cancelsBefore);
       else coverage.note('taskRefused');
     });
   }
@@ -121,7 +137,8 @@ export class SimTasks {
     }
   }
 
-  #accepted(request: AdminRequest, result: AdminResult & { readonly ok: true }): void {
+  /** @param mayBeOver - a cancel was asked for since */
+  #accepted(request: AdminRequest, result: AdminResult & { readonly ok: true }, mayBeOver: boolean): void {
     const { coverage } = this.#world;
     // It may have been asked for before an answer that came meanwhile.
     this.#balanced = false;
@@ -132,15 +149,19 @@ export class SimTasks {
         return;
       case 'drain':
         coverage.note('drain');
-        this.#drained.add(request.nodeId);
+        if (!mayBeOver) this.#drained.add(request.nodeId);
+        this.#lastDrained = request.nodeId;
         return;
       case 'rebalance':
         coverage.note('rebalance');
-        this.#balanced = request.by === 'slots';
+        this.#balanced = request.by === 'slots' && !mayBeOver;
         return;
       case 'set-replicas':
         coverage.note('replicasChanged');
         this.#replicas = request.replicas;
+        return;
+      case 'cancel':
+        coverage.note('taskCancelled');
         return;
       default:
         coverage.note('rollingRestart');

@@ -83,6 +83,32 @@ export class Host {
     ip('-n', this.#namespace, 'address', 'add', `${address}/24`, 'dev', 'eth0');
   }
 
+  /** A cable between these two alone: they are `<net>.1` and `<net>.2` there, and nobody else has a way to either. */
+  join(other: Host, net: string): readonly [own: string, others: string] {
+    const device = `to-${other.name}`;
+    const peer = ['peer', 'name', `to-${this.name}`, 'netns', other.#namespace];
+    ip('-n', this.#namespace, 'link', 'add', device, 'type', 'veth', ...peer);
+    const ends = [
+      [this, device, `${net}.1`],
+      [other, `to-${this.name}`, `${net}.2`],
+    ] as const;
+    for (const [host, name, address] of ends) {
+      ip('-n', host.#namespace, 'address', 'add', `${address}/24`, 'dev', name);
+      ip('-n', host.#namespace, 'link', 'set', name, 'up');
+    }
+    return [ends[0][2], ends[1][2]];
+  }
+
+  /** Whether it knows any way to that address. */
+  hasWayTo(address: string): boolean {
+    try {
+      ip('-n', this.#namespace, 'route', 'get', address);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Pulls its cable: nothing gets in or out, and nobody is told. */
   cut(): void {
     ip('-n', this.#bridge, 'link', 'set', this.#port, 'down');
@@ -121,21 +147,29 @@ export class Host {
 }
 
 export class Hosts {
-  readonly all: readonly Host[];
+  readonly #all: Host[] = [];
   readonly #bridge = `${prefix}${process.pid}-bridge`;
 
   constructor(count: number) {
-    const hosts: Host[] = [];
-    this.all = hosts;
     ip('netns', 'add', this.#bridge);
     try {
       ip('-n', this.#bridge, 'link', 'add', 'br0', 'type', 'bridge');
       ip('-n', this.#bridge, 'link', 'set', 'br0', 'up');
-      for (let i = 0; i < count; i++) hosts.push(new Host(i, this.#bridge));
+      for (let i = 0; i < count; i++) this.add();
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  get all(): readonly Host[] {
+    return this.#all;
+  }
+
+  add(): Host {
+    const host = new Host(this.#all.length, this.#bridge);
+    this.#all.push(host);
+    return host;
   }
 
   /** In good order: first what runs there, then the hosts. */
@@ -146,7 +180,7 @@ export class Hosts {
   }
 
   close(): void {
-    for (const host of this.all) host.close();
+    for (const host of this.#all) host.close();
     remove(this.#bridge);
   }
 }

@@ -128,6 +128,8 @@ export class ManagerHarness {
   /** States are kept back until `save`. */
   isDiskSlow = false;
   readonly labelOf: (id: number) => string;
+  /** Nodes whose processes are started and never heard of. */
+  readonly lost = new Set<number>();
   readonly #options: HarnessOptions;
   readonly #queue: (() => void)[] = [];
   readonly #unsaved: ManagerState[] = [];
@@ -174,10 +176,18 @@ export class ManagerHarness {
   }
 
   #start(id: number): void {
+    if (this.lost.has(id)) return;
     const node = new FakeNode(this, id, ++this.#pid);
     this.nodes.push(node);
     this.core.onLinkOpen(node);
     node.register();
+  }
+
+  /** One that was lost is heard of. */
+  find(id: number): void {
+    this.lost.delete(id);
+    this.#start(id);
+    this.run();
   }
 
   /** A node that nobody here forked. */

@@ -210,7 +210,7 @@ describe('the journal of a node on its disk', () => {
     noJournal.remove(1, 'k');
     noJournal.label(1, 1);
     noJournal.clear(1);
-    const { isAwaited, isFull, noted, saved } = noJournal;
-    expect([isAwaited, isFull, noted, saved]).to.deep.equal([false, false, 0, 0]);
+    const { isAwaited, isFull, isSpent, noted, saved } = noJournal;
+    expect([isAwaited, isFull, isSpent, noted, saved]).to.deep.equal([false, false, false, 0, 0]);
   });
 });

@@ -36,6 +36,14 @@ describe('the room that is kept on a disk', () => {
     expect((await begin(6 * MB, 100 * MB)).isLow).to.equal(false);
   });
 
+  it('D4: half of it is there for deletes, and what they write counts at once', async () => {
+    expect((await begin(70 * MB, 2000 * MB)).isSpent).to.equal(false);
+    const begun = await begin(34 * MB, 2000 * MB);
+    expect([begun.isLow, begun.isSpent]).to.deep.equal([true, false]);
+    begun.onWritten(3 * MB);
+    expect([begun.isLow, begun.isSpent]).to.deep.equal([true, true]);
+  });
+
   it('D4: what was written since the last look counts at once', async () => {
     const begun = await begin(68 * MB, 2000 * MB);
     begun.onWritten(3 * MB);
@@ -63,7 +71,7 @@ describe('the room that is kept on a disk', () => {
     bytes = { free: 90 * MB, total: 2000 * MB };
     await until(() => !begun.isLow);
     expect(log.lines).to.deep.equal([
-      'error here: 60.0 MB left, 64.0 MB are kept for writes under way: new writes are refused; free some',
+      'error here: 60.0 MB left, 64.0 MB are kept for writes under way and deletes: new writes are refused; free some',
       'info here: 90.0 MB free, writes are taken again',
     ]);
   });

@@ -2,26 +2,11 @@ import { expect } from 'chai';
 import type { AdminRequest, AdminResult } from '../../src/protocol/admin.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import { ManagerHarness } from '../support/manager-harness.js';
-
-function errorOf(result: AdminResult | null): string {
-  if (result === null) return 'no answer';
-  return result.ok ? 'no error' : result.error;
-}
-
-function progressOf(harness: ManagerHarness): string {
-  const result = harness.ask({ command: 'progress' });
-  if (result?.ok !== true || result.task === null || result.task === undefined) return 'none';
-  const { task, state, done, total } = result.task;
-  return `${task} ${state} ${done}/${total}`;
-}
-
-function count(slots: readonly (readonly number[])[], id: number): number {
-  return slots.filter((slot) => slot.includes(id)).length;
-}
+import { count, errorOf, progressOf } from '../support/task-words.js';
 
 describe('requests of administrators', () => {
   const cases: readonly { readonly request: object; readonly error: RegExp }[] = [
-    { request: { command: 'fly' }, error: /no such command; there are add-nodes, drain/ },
+    { request: { command: 'fly' }, error: /no such command; there are add-nodes, start-node, drain/ },
     { request: [], error: /no such command/ },
     { request: { command: 'add-nodes', count: 0 }, error: /count must be a whole number, at least 1/ },
     { request: { command: 'add-nodes', count: 65 }, error: /add at most 64/ },
@@ -78,6 +63,27 @@ describe('requests of administrators', () => {
     const harness = new ManagerHarness({ respawn: false });
     expect(errorOf(harness.ask({ command: 'add-nodes', count: 1 }))).to.match(/no-respawn/);
     expect(errorOf(harness.ask({ command: 'restart-rolling' }))).to.match(/no-respawn/);
+  });
+
+  it('a node that died is started again on request where none is by itself', () => {
+    const harness = new ManagerHarness({ respawn: false });
+    const ask = (nodeId: number): AdminResult | null => harness.ask({ command: 'start-node', nodeId });
+    expect(errorOf(ask(9))).to.equal('there is no node 9');
+    expect(errorOf(ask(1))).to.match(/^node 1 runs/);
+    harness.join();
+    harness.end(harness.node(4));
+    expect(errorOf(ask(4))).to.match(/was not started by this manager: .*gtstore node/);
+    harness.end(harness.node(1));
+    harness.pass(1000);
+    expect(count(harness.slots, 1)).to.equal(0);
+    expect(ask(1)).to.deep.equal({ ok: true, nodeIds: [1] });
+    harness.pass(1000);
+    expect(harness.spawned).to.deep.equal([0, 1, 2, 3, 1]);
+    expect(count(harness.slots, 1)).to.be.above(0);
+    const other = new ManagerHarness();
+    other.lost.add(1);
+    other.end(other.node(1));
+    expect(errorOf(other.ask({ command: 'start-node', nodeId: 1 }))).to.match(/is being started again/);
   });
 
   it('M9: is answered once it is saved, and survives the manager from then on', () => {

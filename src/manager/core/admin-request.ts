@@ -4,11 +4,13 @@ import type { AdminRequest } from '../../protocol/admin.js';
 
 const commands: readonly AdminRequest['command'][] = [
   'add-nodes',
+  'start-node',
   'drain',
   'rebalance',
   'set-replicas',
   'restart-rolling',
   'accept-loss',
+  'cancel',
   'progress',
   'hot',
 ];
@@ -36,6 +38,7 @@ function mistakeIn(fields: Fields): string | null {
       return isCount(fields, 'count', 1);
     case 'hot':
       return isCount(fields, 'count', 1);
+    case 'start-node':
     case 'drain':
       return isCount(fields, 'nodeId', 0);
     case 'set-replicas':
@@ -48,6 +51,7 @@ function mistakeIn(fields: Fields): string | null {
         : 'dryRun must be true or false';
     case 'restart-rolling':
     case 'accept-loss':
+    case 'cancel':
     case 'progress':
       return null;
     default:

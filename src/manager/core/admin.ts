@@ -24,6 +24,8 @@ export interface AdminOptions {
   /** Whether nodes that end are started again. */
   readonly respawnEnabled: boolean;
   readonly freeId: () => number;
+  /** A process has that id, as far as is known. */
+  readonly isMember: (nodeId: number) => boolean;
   readonly spawn: (nodeId: number) => void;
   /** Goes on with empty slots where nobody can bring the data back (M6). */
   readonly acceptLoss: () => AdminResult;
@@ -74,8 +76,17 @@ export class Admin {
       case 'accept-loss':
         answer(this.#options.acceptLoss());
         return;
+      case 'cancel': {
+        const result = this.#cancel();
+        if (result.ok) this.#whenSaved(() => answer(result));
+        else answer(result);
+        return;
+      }
       case 'add-nodes':
         this.#addNodes(request.count, answer);
+        return;
+      case 'start-node':
+        answer(this.#startNode(request.nodeId));
         return;
       case 'rebalance':
         if (request.dryRun === true) {
@@ -86,7 +97,7 @@ export class Admin {
       default:
         break;
     }
-    const result = this.#busy() ?? this.#begin(request);
+    const result = this.#busy(request) ?? this.#begin(request);
     if (result.ok) this.#whenSaved(() => answer(result));
     else answer(result);
   }
@@ -104,11 +115,29 @@ export class Admin {
     this.#options.reconcile();
   }
 
-  #busy(): AdminResult | null {
+  #busy({ command }: AdminRequest): AdminResult | null {
     const { progress, isRunning } = this.#options.tasks;
     if (progress === null || !isRunning) return null;
     const { task, done, total } = progress;
-    return refused(`a ${task} is under way (${done} of ${total} steps are done); wait until it has ended`);
+    // The one that may turn round.
+    if (task === 'set-replicas' && command === task) return null;
+    return refused(
+      `a ${task} is under way (${done} of ${total} steps are done); wait until it has ended, or cancel it`,
+    );
+  }
+
+  #cancel(): AdminResult {
+    const { tasks } = this.#options;
+    const { progress, isRunning } = tasks;
+    if (progress === null || !isRunning) return refused('no task is under way');
+    if (progress.task === 'set-replicas') {
+      return refused(
+        'some keys have the new number of copies already, and all must have the same: ' +
+          'set the number of replicas that it shall be instead, and it turns round',
+      );
+    }
+    tasks.cancel();
+    return { ok: true, task: tasks.progress };
   }
 
   /** Known before they are forked: no later manager takes one for a stranger. */
@@ -131,6 +160,22 @@ export class Admin {
       for (const id of nodeIds) spawn(id);
       answer({ ok: true, nodeIds });
     });
+  }
+
+  #startNode(nodeId: number): AdminResult {
+    const { knownNodes, isMember, spawn, respawnEnabled } = this.#options;
+    const known = knownNodes.get(nodeId);
+    if (known === undefined || known.drained === true) return refused(`there is no node ${nodeId}`);
+    if (isMember(nodeId)) return refused(`node ${nodeId} runs, or its lease has not run out yet`);
+    if (!known.spawned) {
+      return refused(
+        `node ${nodeId} was not started by this manager: ` +
+          'give the command again that started it, gtstore node with the same --data-dir',
+      );
+    }
+    if (respawnEnabled) return refused(`node ${nodeId} is being started again, as every node here that dies`);
+    spawn(nodeId);
+    return { ok: true, nodeIds: [nodeId] };
   }
 
   #begin(request: AdminRequest): AdminResult {

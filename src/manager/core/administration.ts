@@ -57,7 +57,8 @@ export class Administration {
       intent: this.intent,
       isSettled: options.isSettled,
       dismissed: options.dismissed,
-      stepsAtOnceMax: options.timings.stepsAtOnceMax,
+      timings: options.timings,
+      save: options.save,
       nowMs: () => ports.nowMs(),
       log: (level, text) => {
         ports.log(level, text);
@@ -67,6 +68,7 @@ export class Administration {
       ...options,
       respawnEnabled: options.respawn,
       freeId: () => this.freeId(),
+      isMember: (id) => roster.members.has(id),
       places,
       intent: this.intent,
       tasks: this.tasks,

@@ -35,6 +35,8 @@ export interface ManagerTimings {
   readonly respawnForgiveMs: number;
   /** How many slots an administrator's task moves at once. */
   readonly stepsAtOnceMax: number;
+  /** How long a task waits for one node to come up, or back. */
+  readonly taskWaitMsMax: number;
 }
 
 export const managerTimings: ManagerTimings = {
@@ -46,4 +48,5 @@ export const managerTimings: ManagerTimings = {
   respawnMsMax: 10_000,
   respawnForgiveMs: 10_000,
   stepsAtOnceMax: 16,
+  taskWaitMsMax: 600_000,
 };

@@ -29,6 +29,10 @@ export interface TargetStep {
 export interface TaskState {
   readonly task: TaskProgress['task'];
   readonly isDone: boolean;
+  /** How it ended, if not well. */
+  readonly outcome?: 'failed' | 'cancelled';
+  /** As in `TaskProgress`. */
+  readonly note?: string;
   /** Not begun yet, in order. */
   readonly steps: readonly TargetStep[];
   /** Begun: their targets are in force, and not reached yet. */

@@ -13,7 +13,8 @@ import { MessageType } from '../../protocol/messages.js';
 import type { Link } from '../../protocol/messages.js';
 import type { Intent } from './intent.js';
 import type { Member } from './members.js';
-import type { LogLevel } from './ports.js';
+import { Absences } from './absences.js';
+import type { LogLevel, ManagerTimings } from './ports.js';
 import type { Roster } from './roster.js';
 import type { KnownNode, ManagerState, TaskState } from './state.js';
 import { isWhole } from './status.js';
@@ -27,10 +28,11 @@ export interface TasksOptions {
   readonly isSettled: (map: ClusterMap, slot: number) => boolean;
   /** Nodes that may hold slots, in order of their ids. */
   readonly places: () => readonly number[];
+  /** Has the notes saved as they are: nothing else may change for a while. */
+  readonly save: () => void;
   /** The node has been drained. */
   readonly dismissed: (nodeId: number) => void;
-  /** How many slots a task moves at once. */
-  readonly stepsAtOnceMax: number;
+  readonly timings: Pick<ManagerTimings, 'stepsAtOnceMax' | 'taskWaitMsMax'>;
   readonly nowMs: () => number;
   readonly log: (level: LogLevel, text: string) => void;
 }
@@ -39,10 +41,12 @@ type Beginning = Partial<TaskState> & Pick<TaskState, 'task'>;
 
 export class Tasks {
   readonly #options: TasksOptions;
+  readonly #absences: Absences;
   #task: TaskState | null = null;
 
   constructor(options: TasksOptions) {
     this.#options = options;
+    this.#absences = new Absences(options.timings.taskWaitMsMax);
   }
 
   restore({ targets, task }: ManagerState): void {
@@ -61,15 +65,16 @@ export class Tasks {
   get progress(): TaskProgress | null {
     const task = this.#task;
     if (task === null) return null;
-    const { bytesTotal, total, steps, moving, restarts } = task;
+    const { bytesTotal, total, steps, moving, restarts, outcome = 'done', note } = task;
     const bytesLeft = [...steps, ...moving].reduce((sum, { bytes }) => sum + bytes, 0);
     return {
       task: task.task,
-      state: task.isDone ? 'done' : 'running',
+      state: task.isDone ? outcome : 'running',
       done: total - steps.length - moving.length - restarts.length,
       total,
       bytesDone: bytesTotal - bytesLeft,
       bytesTotal,
+      ...(note === undefined ? {} : { note }),
     };
   }
 
@@ -82,6 +87,8 @@ export class Tasks {
     const { intent } = this.#options;
     const { steps, targets, moves } = plan;
     intent.targets = targets;
+    // A task that turns round may have a limit already.
+    this.#restoreSpeed();
     const copyBytesPerSecondBefore = mbPerSecond === undefined ? null : intent.settings.copyBytesPerSecondMax;
     if (mbPerSecond !== undefined) {
       // What one learner may copy: the nodes that receive anything share the whole.
@@ -108,6 +115,7 @@ export class Tasks {
   }
 
   #begin(beginning: Beginning): void {
+    this.#absences.forget();
     const nothing = { steps: [], moving: [], restarts: [], total: 0, bytesTotal: 0, nodeId: -1 };
     this.#set({ ...nothing, isDone: false, copyBytesPerSecondBefore: null, ...beginning });
     this.#options.log('info', `${beginning.task}: begins, ${beginning.total ?? 0} steps`);
@@ -117,9 +125,15 @@ export class Tasks {
     const { intent } = this.#options;
     this.#task = task;
     intent.waiting.clear();
-    for (const { slot } of task?.steps ?? []) intent.waiting.add(slot);
-    intent.leavingId = task?.isDone === false ? task.nodeId : -1;
-    if (task?.restarts[0]?.[0] !== intent.restartingId) intent.restartingId = -1;
+    const running = task?.isDone === false ? task : null;
+    for (const { slot } of running?.steps ?? []) intent.waiting.add(slot);
+    intent.leavingId = running?.nodeId ?? -1;
+    if (running?.restarts[0]?.[0] !== intent.restartingId) intent.restartingId = -1;
+  }
+
+  /** What was moved stays moved, what is moving gets where it goes, and the rest is left. */
+  cancel(): void {
+    this.#end('cancelled');
   }
 
   /** Takes the task as far as the published map allows; the next map is to be derived after it. */
@@ -131,9 +145,10 @@ export class Tasks {
   }
 
   #advanceMoves(map: ClusterMap, task: TaskState): void {
-    const { intent, isSettled, stepsAtOnceMax } = this.#options;
+    const { intent, isSettled, timings } = this.#options;
     const moving = task.moving.filter(({ slot }) => !isSettled(map, slot));
-    const begun = task.steps.slice(0, Math.max(0, stepsAtOnceMax - moving.length));
+    const ready = this.#readySteps(task);
+    const begun = ready.slice(0, Math.max(0, timings.stepsAtOnceMax - moving.length));
     if (begun.length > 0) {
       const targets = [...intent.targets];
       for (const { slot, target } of begun) targets[slot] = target;
@@ -141,8 +156,28 @@ export class Tasks {
     }
     const steps = task.steps.slice(begun.length);
     if (begun.length > 0 || moving.length < task.moving.length)
-      this.#set({ ...task, steps, moving: [...moving, ...begun] });
+      this.#set({ ...(this.#task ?? task), steps, moving: [...moving, ...begun] });
     if (steps.length + moving.length + begun.length === 0 && this.#isEmpty(map, task.nodeId)) this.#finish();
+  }
+
+  /** Those up to the first one to a node that was added and is not up yet: it is waited for, unless that takes too long. */
+  #readySteps(task: TaskState): TaskState['steps'] {
+    const { roster, knownNodes, places, nowMs, log } = this.#options;
+    const isNew = (id: number): boolean => knownNodes.get(id)?.pid === 0 && !roster.members.has(id);
+    const away = task.steps.length === 0 ? [] : places().filter(isNew);
+    const overdue = this.#absences.overdue(away, nowMs());
+    if (overdue.length > 0 && task.note === undefined) {
+      const note = `node ${overdue.join(' ')} has not come up in ${this.#patience}: others have its part until it does`;
+      this.#task = { ...task, note };
+      log('warn', `${task.task}: ${note}`);
+    }
+    const awaited = away.filter((id) => !overdue.includes(id));
+    const first = task.steps.findIndex(({ target }) => target.some((id) => awaited.includes(id)));
+    return first < 0 ? task.steps : task.steps.slice(0, first);
+  }
+
+  get #patience(): string {
+    return `${Math.round(this.#options.timings.taskWaitMsMax / 1000)} s`;
   }
 
   /** The node is in no slot, and no slot may wait for it (D3). */
@@ -154,14 +189,25 @@ export class Tasks {
   }
 
   #finish(): void {
-    const { intent, log } = this.#options;
+    const task = this.#task;
+    if (task?.task === 'drain') this.#dismiss(task.nodeId);
+    this.#end();
+  }
+
+  #end(outcome?: TaskState['outcome'], note?: string): void {
     const task = this.#task;
     if (task === null) return;
-    const before = task.copyBytesPerSecondBefore;
+    this.#restoreSpeed();
+    const ended = { ...(outcome === undefined ? {} : { outcome }), ...(note === undefined ? {} : { note }) };
+    this.#set({ ...task, isDone: true, ...ended });
+    const [level, text] = outcome === 'failed' ? (['error', note ?? ''] as const) : (['info', ''] as const);
+    this.#options.log(level, `${task.task}: ${outcome ?? 'done'}${text === '' ? '' : `, ${text}`}`);
+  }
+
+  #restoreSpeed(): void {
+    const { intent } = this.#options;
+    const before = this.isRunning ? (this.#task?.copyBytesPerSecondBefore ?? null) : null;
     if (before !== null) intent.settings = { ...intent.settings, copyBytesPerSecondMax: before };
-    if (task.task === 'drain') this.#dismiss(task.nodeId);
-    this.#set({ ...task, isDone: true });
-    log('info', `${task.task}: done`);
   }
 
   /** A drained node is no member any more; when it next speaks up it is told to end. */
@@ -184,6 +230,7 @@ export class Tasks {
     const member = roster.members.get(id);
     const isOld = member?.pid === oldPid;
     const isWholeNow = this.#isWhole(map);
+    if (this.#givesUp(map, task)) return;
     if (!isOld) intent.restartingId = -1;
     if (!isOld && member?.admitted === true && isWholeNow) {
       log('info', `node ${id}: restarted`);
@@ -197,6 +244,26 @@ export class Tasks {
     }
   }
 
+  /** Nobody but a person can say what has become of a node that stays away. */
+  #givesUp(map: ClusterMap, task: TaskState): boolean {
+    const { roster, intent, places, nowMs } = this.#options;
+    const isAway = (id: number): boolean => {
+      const member = roster.members.get(id);
+      const isEnding = id === intent.restartingId && this.#isEmpty(map, id);
+      return member?.admitted !== true || roster.lapsed.has(id) || isEnding;
+    };
+    const [lost] = this.#absences.overdue(places().filter(isAway), nowMs());
+    if (lost === undefined) return false;
+    const left = task.restarts.map(([id]) => id).join(' ');
+    this.#end(
+      'failed',
+      `node ${lost} has been away for ${this.#patience}; not restarted: ${left}. ` +
+        `See in the log what keeps node ${lost}, then restart again`,
+    );
+    this.#options.save();
+    return true;
+  }
+
   /** Every slot has all the replicas that there are nodes for, and everybody knows. */
   #isWhole(map: ClusterMap): boolean {
     const { roster, intent, places } = this.#options;
@@ -207,7 +274,13 @@ export class Tasks {
   /** A node that is off its slots in order to be restarted is told to end, again and again. */
   onHeartbeat(member: Member, link: Link, map: ClusterMap): void {
     const [id, oldPid] = this.#task?.restarts[0] ?? [-1, 0];
-    if (member.id !== id || member.pid !== oldPid || this.#options.intent.restartingId !== id) return;
+    if (
+      !this.isRunning ||
+      member.id !== id ||
+      member.pid !== oldPid ||
+      this.#options.intent.restartingId !== id
+    )
+      return;
     if (this.#isEmpty(map, id)) link.send({ type: MessageType.stop, epoch: map.epoch });
   }
 

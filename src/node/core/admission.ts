@@ -2,7 +2,7 @@
 import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
 import type { WriteMessage } from '../../protocol/messages.js';
 import { clockAheadMsMax } from '../../protocol/settings.js';
-import type { Journal } from './journal.js';
+import { type Journal, hasNoRoomFor } from './journal.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
@@ -52,7 +52,8 @@ export class Admission {
     if (message.value !== null && message.value.length > settings.valueBytesMax)
       return RefusedReason.valueTooLarge;
     // What is there already is settled with the room that is kept for it.
-    if (message.kind === WriteKind.plain && this.#journal.isFull) return RefusedReason.diskFull;
+    if (message.kind === WriteKind.plain && hasNoRoomFor(message.value, this.#journal))
+      return RefusedReason.diskFull;
     if (message.version.hlc > this.#lease.clockUs() + clockAheadMsMax * 1000) return RefusedReason.fromFuture;
     // A replay may be late without harm: nobody can have committed and forgotten a tombstone without this member.
     if (message.kind === WriteKind.plain && message.version.hlc < this.oldestPlainHlc())

@@ -14,7 +14,7 @@ import { ConditionStatus, FencedReason, MessageType, RefusedReason } from '../..
 import type { ConditionMessage, Link } from '../../protocol/messages.js';
 import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
-import type { Journal } from './journal.js';
+import { type Journal, hasNoRoomFor } from './journal.js';
 import type { Condition } from './key-work.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
@@ -85,7 +85,7 @@ export class Conditions {
     const settings = this.#membership.map?.settings;
     if (settings === undefined) return -1;
     if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
-    if (this.#journal.isFull) return RefusedReason.diskFull;
+    if (hasNoRoomFor(message.value, this.#journal)) return RefusedReason.diskFull;
     const tooLarge = message.value !== null && message.value.length > settings.valueBytesMax;
     return tooLarge ? RefusedReason.valueTooLarge : -1;
   }

@@ -9,6 +9,8 @@ export interface Journal {
   readonly isAwaited: boolean;
   /** The disk has no room: what needs it is refused. */
   readonly isFull: boolean;
+  /** Not even the room that is kept for deletes is left. */
+  readonly isSpent: boolean;
   /** Number of the last change noted so far; 0: none. */
   readonly noted: number;
   /** Changes up to this number are on the disk. */
@@ -26,6 +28,7 @@ export interface Journal {
 export const noJournal: Journal = {
   isAwaited: false,
   isFull: false,
+  isSpent: false,
   noted: 0,
   saved: 0,
   save: () => undefined,
@@ -33,3 +36,8 @@ export const noJournal: Journal = {
   label: () => undefined,
   clear: () => undefined,
 };
+
+/** D4: a delete is small, and makes room. @param value - null: it deletes */
+export function hasNoRoomFor(value: Uint8Array | null, journal: Journal): boolean {
+  return value === null ? journal.isSpent : journal.isFull;
+}

@@ -5,6 +5,7 @@ import type { Logger } from '../../protocol/logger.js';
 import type { Journal } from '../core/journal.js';
 import type { KeyStore, RecordId } from '../core/store.js';
 import type { Batch } from './disk/batch.js';
+import { Compactor } from './disk/compactor.js';
 import { identityContent } from './disk/database.js';
 import type { DiskIdentity, SlotState } from './disk/database.js';
 import { openDirectory, setAside } from './disk/directory.js';
@@ -52,6 +53,7 @@ export class DiskJournal implements Journal {
   #mark: SavedMark;
   #sweeper: Sweeper;
   readonly #space: FreeSpace;
+  readonly #compactor: Compactor;
   #slots: Map<number, SlotState>;
   #identity: DiskIdentity | null;
   /** Slots of whose present generation there is a record, or was. */
@@ -69,6 +71,11 @@ export class DiskJournal implements Journal {
     this.#mark = opened.mark;
     this.#sweeper = new Sweeper(this.#writer, options.log);
     this.#space = new FreeSpace(options.directory, options.log);
+    this.#compactor = new Compactor({
+      database: () => this.#writer.db,
+      isLow: () => this.#space.isLow,
+      log: options.log,
+    });
   }
 
   /**
@@ -104,6 +111,7 @@ export class DiskJournal implements Journal {
     this.#space.onWritten(bytes);
     this.#mark.set(number);
     this.#sweeper.onWritten(number);
+    this.#compactor.onWritten(number);
     if (last <= this.#saved) return;
     this.#saved = last;
     this.#options.onSaved();
@@ -114,6 +122,11 @@ export class DiskJournal implements Journal {
    */
   get isFull(): boolean {
     return this.#space.isLow || this.#writer.isFull;
+  }
+
+  /** What deletes may take of the reserve is gone, too. */
+  get isSpent(): boolean {
+    return this.#space.isSpent || this.#writer.isFull;
   }
 
   get noted(): number {
@@ -195,6 +208,7 @@ export class DiskJournal implements Journal {
     const { batch } = this.#writer;
     batch.save(slot, this.#generation(slot), this.#options.store, record);
     batch.last = ++this.#noted;
+    if (!this.#options.store.hasValue(record)) this.#compactor.onDeleted(slot, batch.number);
   }
 
   remove(slot: number, key: string): void {
@@ -202,6 +216,7 @@ export class DiskJournal implements Journal {
     const { batch } = this.#writer;
     batch.remove(slot, this.#generation(slot), key);
     batch.last = ++this.#noted;
+    this.#compactor.onDeleted(slot, batch.number);
   }
 
   label(slot: number, joinedAt: number): void {
@@ -242,6 +257,7 @@ export class DiskJournal implements Journal {
     this.#isClosed = true;
     this.#space.close();
     this.#sweeper.stop();
+    this.#compactor.stop();
     const isSaved = await this.#writer.close(this.#closeMsMax);
     await this.#mark.close();
     if (isSaved) return;

@@ -1,7 +1,7 @@
 /**
  * Refuses in time (PROTOCOL D4): what is left of the file system below a reserve counts as full already. In the reserve go
  * the writes that are under way, the replays that settle them, and the tables LevelDB writes before it removes others;
- * so no key stays INVALID for want of room.
+ * so no key stays INVALID for want of room. Deletes may take a part of it.
  */
 import { statfs } from 'node:fs/promises';
 import type { Logger } from '../../../protocol/logger.js';
@@ -9,6 +9,8 @@ import type { Logger } from '../../../protocol/logger.js';
 /** Nodes that share the disk may all be merging tables at once. */
 const reserveBytesMax = 64 * 1024 * 1024;
 const reserveShareMax = 0.05;
+/** The rest is kept for what must not be refused, and for making the room that deletes give back. */
+const deletesShareMax = 0.5;
 /** Free again above so many times the reserve: not with every table that LevelDB drops. */
 const freeAgainRatio = 1.25;
 const lookEveryMs = 250;
@@ -49,6 +51,11 @@ export class FreeSpace {
   /** Less than the reserve is left. */
   get isLow(): boolean {
     return this.#isLow;
+  }
+
+  /** Deletes have used up their part of the reserve. */
+  get isSpent(): boolean {
+    return this.#isLow && this.#free - this.#written < this.#reserve * (1 - deletesShareMax);
   }
 
   onWritten(bytes: number): void {
@@ -94,7 +101,7 @@ export class FreeSpace {
     this.#isLow = isLow;
     if (isLow) {
       this.#log.error(
-        `${this.#directory}: ${megabytes(free)} left, ${megabytes(this.#reserve)} are kept for writes under way: new writes are refused; free some`,
+        `${this.#directory}: ${megabytes(free)} left, ${megabytes(this.#reserve)} are kept for writes under way and deletes: new writes are refused; free some`,
       );
       this.#lookLater();
     } else {

@@ -1,0 +1,39 @@
+/** `gtstore start-node`: starts a node again that has died in a cluster that does not do so by itself. */
+import type { CommandModule } from 'yargs';
+import { type AdminOptions, adminOptions, order } from './admin-options.js';
+import { wholeNumber } from './options.js';
+import { isStopped } from './run-task.js';
+import { StopRequest } from './stop-request.js';
+import { areUp, named } from './until-up.js';
+import { printJson, printLine, withClient } from './with-client.js';
+
+interface StartNodeOptions extends AdminOptions {
+  node: number;
+}
+
+const nodeIdMax = 2 ** 31;
+
+export const startNodeCommand: CommandModule<object, StartNodeOptions> = {
+  command: 'start-node <node>',
+  describe: 'Start NODE again, with its disk if it has one, where dead nodes stay down (--no-respawn)',
+  builder: (command) =>
+    adminOptions(command)
+      .positional('node', {
+        type: 'number',
+        demandOption: true,
+        describe: 'Its number, as in gtstore status',
+      })
+      .example('$0 start-node 3', 'it gets its slots back, filled by what has changed'),
+  handler: async ({ manager, json, wait, node }) => {
+    const nodeId = wholeNumber('NODE', node, 0, nodeIdMax);
+    const stop = new StopRequest();
+    await withClient(manager, async (store) => {
+      if (await isStopped(stop, 'nothing was begun')) return;
+      await order(store, { command: 'start-node', nodeId });
+      if (wait && !(await areUp(store, [nodeId], stop.signal)))
+        await isStopped(stop, `not waited for any more; ${named([nodeId])} will start, see gtstore status`);
+      else if (json) printJson({ state: wait ? 'done' : 'running', nodeIds: [nodeId] });
+      else printLine(`${named([nodeId])} is ${wait ? 'up' : 'starting'}`);
+    });
+  },
+};

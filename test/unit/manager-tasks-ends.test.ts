@@ -1,0 +1,113 @@
+// Tasks that end otherwise than done: cancelled, or for want of a node that stays away.
+import { expect } from 'chai';
+import { ManagerHarness } from '../support/manager-harness.js';
+import { count, errorOf, progressOf } from '../support/task-words.js';
+
+describe('tasks that do not go on', () => {
+  const noteOf = (harness: ManagerHarness): string | undefined => {
+    const result = harness.ask({ command: 'progress' });
+    return result?.ok === true ? result.task?.note : undefined;
+  };
+
+  it('M9: of a task that is cancelled, what was moved stays moved and the rest is left; another may begin', () => {
+    const harness = new ManagerHarness({ settings: { slotCount: 120 } });
+    harness.node(2).isSlow = true;
+    harness.ask({ command: 'drain', nodeId: 0, mbPerSecond: 6 });
+    harness.pass(100);
+    const [, done = 0] = /running (\d+)/.exec(progressOf(harness)) ?? [];
+    expect(Number(done)).to.be.above(0);
+    expect(harness.ask({ command: 'cancel' })).to.include({ ok: true });
+    harness.restartManager();
+    harness.node(2).isSlow = false;
+    harness.node(2).copy();
+    harness.pass(3000);
+    expect(progressOf(harness)).to.match(/^drain cancelled \d+\/60$/);
+    // Those under way got where they went.
+    expect(count(harness.slots, 0)).to.be.within(60 - Number(done) - 16, 60 - Number(done));
+    expect(harness.core.status().nodes[0]?.state).to.equal('up');
+    expect(harness.core.settings.copyBytesPerSecondMax).to.equal(0);
+    expect(harness.core.isSettled).to.equal(true);
+    harness.ask({ command: 'drain', nodeId: 0 });
+    harness.pass(3000);
+    expect(progressOf(harness)).to.match(/^drain done/);
+  });
+
+  it('M9: a rolling restart that is cancelled leaves the others alone', () => {
+    const harness = new ManagerHarness();
+    harness.lost.add(0);
+    harness.ask({ command: 'restart-rolling' });
+    harness.pass(1000);
+    expect(harness.ask({ command: 'cancel' })).to.include({ ok: true });
+    harness.find(0);
+    harness.pass(5000);
+    expect(harness.spawned).to.deep.equal([0, 1, 2, 3, 0]);
+    expect(progressOf(harness)).to.equal('restart-rolling cancelled 0/4');
+    expect(harness.slots.every((slot) => slot.length === 2)).to.equal(true);
+  });
+
+  it('M9: nothing to cancel is said so; replicas are turned round instead', () => {
+    const harness = new ManagerHarness({ settings: { slotCount: 60 } });
+    expect(errorOf(harness.ask({ command: 'cancel' }))).to.equal('no task is under way');
+    harness.node(2).isSlow = true;
+    harness.ask({ command: 'set-replicas', replicas: 3, mbPerSecond: 3 });
+    harness.pass(100);
+    expect(errorOf(harness.ask({ command: 'cancel' }))).to.match(/all must have the same.*turns round/);
+    expect(harness.ask({ command: 'set-replicas', replicas: 2 })).to.include({ ok: true });
+    harness.node(2).isSlow = false;
+    harness.node(2).copy();
+    harness.pass(1000);
+    expect(progressOf(harness)).to.match(/^set-replicas done/);
+    expect(new Set(harness.slots.map((slot) => slot.length))).to.deep.equal(new Set([2]));
+    expect(harness.core.settings).to.include({ replicas: 2, copyBytesPerSecondMax: 0 });
+  });
+
+  it('M9: a rolling restart gives up on a node that does not come back, says which and how to go on', () => {
+    const harness = new ManagerHarness();
+    harness.lost.add(1);
+    harness.ask({ command: 'restart-rolling' });
+    harness.pass(590_000);
+    expect(progressOf(harness)).to.equal('restart-rolling running 1/4');
+    harness.pass(30_000);
+    expect(progressOf(harness)).to.equal('restart-rolling failed 1/4');
+    expect(noteOf(harness)).to.match(
+      /^node 1 has been away for 600 s; not restarted: 1 2 3\. See in the log what keeps node 1, then restart again$/,
+    );
+    harness.restartManager();
+    expect(progressOf(harness)).to.equal('restart-rolling failed 1/4');
+    harness.lost.clear();
+    harness.find(1);
+    harness.pass(1000);
+    harness.ask({ command: 'restart-rolling' });
+    harness.pass(10_000);
+    expect(progressOf(harness)).to.equal('restart-rolling done 4/4');
+  }).timeout(20_000);
+
+  it('M9: what goes to a node that was added waits until it is up', () => {
+    const harness = new ManagerHarness();
+    harness.lost.add(4);
+    harness.ask({ command: 'add-nodes', count: 1 });
+    const before = harness.slots;
+    harness.ask({ command: 'rebalance', by: 'slots' });
+    harness.pass(60_000);
+    expect(progressOf(harness)).to.match(/^rebalance running 0\//);
+    expect(harness.slots).to.deep.equal(before);
+    harness.find(4);
+    harness.pass(1000);
+    expect(progressOf(harness)).to.match(/^rebalance done/);
+    expect(noteOf(harness)).to.equal(undefined);
+    expect(count(harness.slots, 4)).to.be.within(4, 5);
+  });
+
+  it('M9: but not for ever; it gets its part when it comes up after all', () => {
+    const harness = new ManagerHarness();
+    harness.lost.add(4);
+    harness.ask({ command: 'add-nodes', count: 1 });
+    harness.ask({ command: 'rebalance', by: 'slots' });
+    harness.pass(620_000);
+    expect(progressOf(harness)).to.match(/^rebalance done/);
+    expect(noteOf(harness)).to.match(/^node 4 has not come up in 600 s: others have its part until it does$/);
+    harness.find(4);
+    harness.pass(5000);
+    expect(count(harness.slots, 4)).to.be.within(4, 5);
+  }).timeout(20_000);
+});
