@@ -397,6 +397,8 @@ export const mutants: readonly Mutant[] = [
     name: 'only own forks watched',
     rule: 'M3',
     edits: one(`${manager}/registry.js`, 'this.#options.ports.watch(id, pid);', 'void pid;'),
+    bias: 'managerAway',
+    quick: true,
   },
   {
     name: 'a retry believed by one list alone',
@@ -414,6 +416,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'RMW5',
     edits: one(`${node}/replica.js`, '(order === 0 && this.#hasLaterList(record, message))', 'false'),
     bias: 'siblings',
+    quick: true,
   },
   {
     name: 'number of a removed record given away while it is held',

@@ -5,7 +5,10 @@
  *   version, and only an old tombstone ever disappears (M6, W10);
  * - a learner, or a node without a right to serve, answers no read, and no INVALID value is read (R1, R4);
  * - a request is answered at most once; the end of a schedule checks that it was answered;
- * - the adopted epoch never falls (M7).
+ * - the adopted epoch never falls (M7), and nobody may serve together with one whom the map has taken off (M3, M4);
+ * - an ACK, or word of a finished copy, comes from a node that has the label of the slot on its disk (D1, D2), and while
+ *   nothing is under way to the disk, it has what the node holds;
+ * - nobody says ACK to a list of conditional writes older than its own (RMW5).
  */
 import {
   ConditionStatus,
@@ -14,7 +17,9 @@ import {
   RefusedReason,
   WriteKind,
 } from '../../src/protocol/messages.js';
-import type { Message } from '../../src/protocol/messages.js';
+import type { Message, WriteMessage } from '../../src/protocol/messages.js';
+import { compareApplied } from '../../src/protocol/applied-list.js';
+import type { AppliedList } from '../../src/protocol/applied-list.js';
 import { copyVersion, formatVersion, versionZero } from '../../src/protocol/version.js';
 import type { MutableVersion } from '../../src/protocol/version.js';
 import { noRecord } from '../../src/node/core/store.js';
@@ -52,6 +57,8 @@ export class NodeWatch {
     readonly rid: number;
     readonly retried: boolean;
     readonly conditional: boolean;
+    /** Of a WRITE by a node of the version that is here: it must know the latest list. */
+    readonly applied: AppliedList | null | undefined;
   } | null = null;
   #drove = false;
   #epoch = 0;
@@ -92,9 +99,9 @@ export class NodeWatch {
         break;
       case MessageType.get:
       case MessageType.condition:
+      case MessageType.write:
         this.#keyOfRid.set(`${end.id} ${message.rid}`, message.key);
         break;
-      case MessageType.write:
       case MessageType.scan:
       case MessageType.promiseAsk:
       case MessageType.getMap:
@@ -108,8 +115,17 @@ export class NodeWatch {
     const retried = message.type === MessageType.condition && message.retried;
     if (retried) coverage.note('conditionalRetried');
     const conditional = message.type === MessageType.write && message.kind === WriteKind.conditional;
-    this.#current = { end, rid: message.rid, retried, conditional };
+    const applied = message.type === MessageType.write ? this.#listToKnow(message) : undefined;
+    this.#current = { end, rid: message.rid, retried, conditional, applied };
     this.#drove = false;
+  }
+
+  /** What a node that drives a write has, where this node holds that very version. */
+  #listToKnow({ kind, key, version, applied }: WriteMessage): AppliedList | null | undefined {
+    const { world, store } = this.#node;
+    const record = store.get(world.slotOf(key), key);
+    const isSame = record !== noRecord && store.compareVersion(version, record) === 0;
+    return kind !== WriteKind.plain && isSame ? applied : undefined;
   }
 
   handled(): void {
@@ -140,6 +156,7 @@ export class NodeWatch {
         break;
       case MessageType.ack:
         this.#noteService();
+        if (key !== undefined) this.#acks(key, isDirect ? this.#current?.applied : undefined);
         break;
       case MessageType.conditionResult:
         this.#noteConditionResult(message.status, isDirect);
@@ -172,6 +189,29 @@ export class NodeWatch {
   /** The node sends something on a connection that it dialled. */
   asking(message: Message): void {
     if (message.type === MessageType.write) this.#drove = true;
+    if (message.type === MessageType.copyDone)
+      for (const [slot, joinedAt] of message.slots)
+        this.#checkLabel(slot, joinedAt, 'tells that its copy is done');
+  }
+
+  /** D1, D2, RMW5. */
+  #acks(key: string, applied: AppliedList | null | undefined): void {
+    const { world, core, store, name } = this.#node;
+    const { membership } = core;
+    const slot = world.slotOf(key);
+    const joinedAt = membership.map?.joinedAt(slot, membership.nodeId);
+    if (membership.role(slot) === Role.full && joinedAt !== undefined)
+      this.#checkLabel(slot, joinedAt, `says ACK to a write of ${key}`);
+    const record = store.get(slot, key);
+    if (applied === undefined || record === noRecord) return;
+    if (compareApplied(store.appliedOf(record), applied) > 0)
+      world.fail(`RMW5: ${name} says ACK to an older list of conditional writes of ${key} than its own`);
+  }
+
+  #checkLabel(slot: number, joinedAt: number, what: string): void {
+    const { world, journal, name } = this.#node;
+    if (journal === null || journal.labelOf(slot) === joinedAt) return;
+    world.fail(`D2: ${name} ${what}, and the label of slot ${slot} is not on its disk`);
   }
 
   #reads(key: string): void {
@@ -209,8 +249,39 @@ export class NodeWatch {
     const { world, core, name } = this.#node;
     const { membership } = core;
     if (membership.epoch < this.#epoch) world.fail(`M7: ${name} falls back from epoch ${this.#epoch}`);
+    if (membership.epoch > this.#epoch) this.#checkRights();
     this.#epoch = membership.epoch;
-    for (const shadow of this.#shadows) this.#checkKey(shadow);
+    for (const shadow of this.#shadows) {
+      this.#checkKey(shadow);
+      this.#checkDisk(shadow);
+    }
+  }
+
+  /** M3, M4, M8: wherever it may serve from now on. */
+  #checkRights(): void {
+    const { world, core } = this.#node;
+    for (const slot of core.membership.slotsOf(Role.full)) {
+      const mayServe = !core.membership.isLeaving(slot) && core.lease.holds(slot);
+      if (mayServe) world.observer.checkRights(this.#node, slot);
+    }
+  }
+
+  /** D1, D2. */
+  #checkDisk({ slot, key }: Shadow): void {
+    const { world, core, store, journal, name } = this.#node;
+    if (journal === null || journal.saved !== journal.noted || core.membership.role(slot) === Role.none)
+      return;
+    const saved = journal.savedRecord(slot, key);
+    const record = store.get(slot, key);
+    if (saved === undefined && record === noRecord) return;
+    const isSame =
+      saved !== undefined &&
+      record !== noRecord &&
+      store.compareVersion(saved.version, record) === 0 &&
+      compareApplied(saved.applied, store.appliedOf(record)) === 0;
+    if (isSame) return;
+    const what = saved === undefined ? 'nothing' : formatVersion(saved.version);
+    world.fail(`D2: ${name} has ${what} of ${key} on its disk, and holds something else`);
   }
 
   #checkKey(shadow: Shadow): void {

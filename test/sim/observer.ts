@@ -17,6 +17,8 @@ import type { World } from './world.js';
 /** Write id of a tombstone. */
 export const tombstoneId = 0;
 
+type Holder = readonly [nodeId: number, joinedAt: number];
+
 export class Observer {
   readonly #world: World;
   /** Write id by key and version. */
@@ -24,7 +26,9 @@ export class Observer {
   /** Slots that lost all full replicas at once, and the history step at which they did. */
   readonly lostSlots = new Map<number, number>();
   /** By slot: its latest full replicas with their epochs of joining. */
-  readonly #lastHolders = new Map<number, [nodeId: number, joinedAt: number][]>();
+  readonly #lastHolders = new Map<number, Holder[]>();
+  /** By slot that was served when the power failed and has not been since: who held it then (D3). */
+  readonly #holdersAtPowerLoss = new Map<number, Holder[]>();
   #published: ClusterMap | null = null;
 
   constructor(world: World) {
@@ -131,9 +135,12 @@ export class Observer {
       if (slot.replicas.length > 0)
         this.#lastHolders.set(
           index,
-          slot.replicas.map((id, i) => [id, slot.joinedAt[i] ?? 0]),
+          slot.replicas.map((id, i): Holder => [id, slot.joinedAt[i] ?? 0]),
         );
-      if (slot.replicas.some((id) => this.#lives(map.node(id)))) return;
+      if (slot.replicas.some((id) => this.#lives(map.node(id)))) {
+        this.#holdersAtPowerLoss.delete(index);
+        return;
+      }
       if (this.#isOnDisk(index)) return;
       this.lostSlots.set(index, this.#world.nextStep());
       this.#world.coverage.note('slotLost');
@@ -141,9 +148,27 @@ export class Observer {
     });
   }
 
+  /** Of the newest map, by id. */
+  livingMembers(): ReadonlySet<number> {
+    const nodes = this.#published?.nodes ?? [];
+    return new Set(nodes.filter((member) => this.#lives(member)).map(({ id }) => id));
+  }
+
+  /**
+   * All members died together: each of them that was a full replica may bring the slot back, in whatever order the
+   * manager hears of their ends. What it had decided by then holds, though nobody has seen it.
+   */
+  powerLost(lived: ReadonlySet<number>): void {
+    this.#world.disk?.map?.slots.forEach(({ replicas, joinedAt }, slot) => {
+      const holders = replicas.map((id, i): Holder => [id, joinedAt[i] ?? 0]);
+      const living = holders.filter(([id]) => lived.has(id));
+      if (living.length > 0) this.#holdersAtPowerLoss.set(slot, living);
+    });
+  }
+
   /** A full replica of its last membership has the slot on its disk. */
   #isOnDisk(slot: number): boolean {
-    const holders = this.#lastHolders.get(slot) ?? [];
+    const holders = this.#holdersAtPowerLoss.get(slot) ?? this.#lastHolders.get(slot) ?? [];
     return holders.some(([id, joinedAt]) => this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt);
   }
 
