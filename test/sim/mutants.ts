@@ -226,6 +226,7 @@ export const mutants: readonly Mutant[] = [
       'this.store.setApplied(record, [...applied, ...(this.store.appliedOf(record) ?? []).slice(4)]);\n        return true;',
     ),
     bias: 'conditions',
+    quick: true,
   },
   {
     name: 'version of a conditional write not right above',
@@ -263,6 +264,7 @@ export const mutants: readonly Mutant[] = [
       'const fault = serviceFault === -1 && isPrimary === null ?',
     ),
     bias: 'siblings',
+    quick: true,
   },
   {
     name: 'ACK of an earlier attempt forgotten',

@@ -8,7 +8,8 @@
  * - the adopted epoch never falls (M7), and nobody may serve together with one whom the map has taken off (M3, M4);
  * - an ACK, or word of a finished copy, comes from a node that has the label of the slot on its disk (D1, D2), and while
  *   nothing is under way to the disk, it has what the node holds;
- * - nobody says ACK to a list of conditional writes older than its own (RMW5).
+ * - nobody says ACK to a list of conditional writes older than its own, and a list has one content (RMW5);
+ * - only a primary evaluates a conditional write (RMW1).
  */
 import {
   ConditionStatus,
@@ -35,6 +36,7 @@ interface Shadow extends MutableVersion {
   held: boolean;
   valid: boolean;
   tombstone: boolean;
+  applied: AppliedList | null;
 }
 
 const fencedSituations: Record<FencedReason, Situation> = {
@@ -73,6 +75,7 @@ export class NodeWatch {
       held: false,
       valid: false,
       tombstone: false,
+      applied: null,
       hlc: 0,
       clientId: 0,
       seq: 0,
@@ -188,10 +191,18 @@ export class NodeWatch {
 
   /** The node sends something on a connection that it dialled. */
   asking(message: Message): void {
-    if (message.type === MessageType.write) this.#drove = true;
+    if (message.type === MessageType.write) this.#drives(message);
     if (message.type === MessageType.copyDone)
       for (const [slot, joinedAt] of message.slots)
         this.#checkLabel(slot, joinedAt, 'tells that its copy is done');
+  }
+
+  /** RMW1: a conditional write is sent as soon as it is evaluated, and not again. */
+  #drives({ key, kind }: WriteMessage): void {
+    this.#drove = true;
+    const { world, core, name } = this.#node;
+    if (kind === WriteKind.conditional && !core.membership.isPrimary(world.slotOf(key)))
+      world.fail(`RMW1: ${name} is not the primary and has evaluated a conditional write of ${key}`);
   }
 
   /** D1, D2, RMW5. */
@@ -300,6 +311,10 @@ export class NodeWatch {
       shadow.held = false;
       return;
     }
+    const applied = store.appliedOf(record);
+    if (applied !== null && compareApplied(applied, shadow.applied) !== 0)
+      world.observer.noteList(key, applied);
+    shadow.applied = applied;
     const valid = store.isValid(record);
     const order = shadow.held ? -store.compareVersion(shadow, record) : 1;
     if (order === 0 && valid === shadow.valid) return;

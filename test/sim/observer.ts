@@ -4,6 +4,7 @@
  * lost its last full replica: what the slot held is then gone by the book, and later reads prove nothing.
  */
 import { Role } from '../../src/node/core/membership.js';
+import type { AppliedList } from '../../src/protocol/applied-list.js';
 import type { ClusterMap, ClusterMapData, MemberNode } from '../../src/protocol/cluster-map.js';
 import { MessageType, WriteKind } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
@@ -17,14 +18,23 @@ import type { World } from './world.js';
 /** Write id of a tombstone. */
 export const tombstoneId = 0;
 
+/** A slot is without a full replica, and no disk has it: what it held may be gone by the book. */
+export interface Loss {
+  /** History step. */
+  readonly lostAt: number;
+  /** With disks: from when on it is served again. In memory nobody can say: whoever was cut off may serve on (M8). */
+  servedAt: number;
+}
+
 type Holder = readonly [nodeId: number, joinedAt: number];
 
 export class Observer {
   readonly #world: World;
   /** Write id by key and version. */
   readonly #writeIds = new Map<string, number>();
-  /** Slots that lost all full replicas at once, and the history step at which they did. */
-  readonly lostSlots = new Map<number, number>();
+  /** Lists of conditional writes, by key and head. */
+  readonly #lists = new Map<string, AppliedList>();
+  readonly #losses = new Map<number, Loss[]>();
   /** By slot: its latest full replicas with their epochs of joining. */
   readonly #lastHolders = new Map<number, Holder[]>();
   /** By slot that was served when the power failed and has not been since: who held it then (D3). */
@@ -46,6 +56,15 @@ export class Observer {
     const known = this.#writeIds.get(name);
     if (known === undefined) this.#writeIds.set(name, id);
     else if (known !== id) this.#world.fail(`version ${name} has two values, ${known} and ${id}`);
+  }
+
+  /** RMW5: lists are replaced whole, so those of one conditional write are one list. */
+  noteList(key: string, list: AppliedList): void {
+    const name = `${key} ${list.slice(0, 4).join('.')}`;
+    const known = this.#lists.get(name);
+    if (known === undefined) this.#lists.set(name, list);
+    else if (known.length !== list.length || known.some((word, i) => word !== list[i]))
+      this.#world.fail(`RMW5: there are two lists of conditional writes of ${name}`);
   }
 
   sent(end: End, message: Message): void {
@@ -131,21 +150,40 @@ export class Observer {
   identitiesChanged(): void {
     const map = this.#published;
     map?.slots.forEach((slot, index) => {
-      if (this.lostSlots.has(index)) return;
       if (slot.replicas.length > 0)
         this.#lastHolders.set(
           index,
           slot.replicas.map((id, i): Holder => [id, slot.joinedAt[i] ?? 0]),
         );
       if (slot.replicas.some((id) => this.#lives(map.node(id)))) {
-        this.#holdersAtPowerLoss.delete(index);
+        this.#isServed(index);
         return;
       }
-      if (this.#isOnDisk(index)) return;
-      this.lostSlots.set(index, this.#world.nextStep());
+      if (this.isLost(index) || this.#isOnDisk(index)) return;
+      const loss = { lostAt: this.#world.nextStep(), servedAt: Infinity };
+      this.#losses.set(index, [...this.lossesOf(index), loss]);
       this.#world.coverage.note('slotLost');
       if (this.#world.isTracing) this.#world.trace(`slot ${index} has lost its last full replica`);
     });
+  }
+
+  #isServed(slot: number): void {
+    this.#holdersAtPowerLoss.delete(slot);
+    const loss = this.lossesOf(slot).at(-1);
+    if (loss?.servedAt === Infinity && this.#world.plan.hasDisks) loss.servedAt = this.#world.nextStep();
+  }
+
+  /** In order. */
+  lossesOf(slot: number): readonly Loss[] {
+    return this.#losses.get(slot) ?? [];
+  }
+
+  get hasLostSlots(): boolean {
+    return this.#losses.size > 0;
+  }
+
+  isLost(slot: number): boolean {
+    return this.lossesOf(slot).at(-1)?.servedAt === Infinity;
   }
 
   /** Of the newest map, by id. */
@@ -196,7 +234,7 @@ export class Observer {
   checkRights(node: NodeProcess, slot: number): void {
     const { epoch } = node.core.membership;
     // Its last full replica may have died with a promise (M8) to one that was removed before.
-    if (this.lostSlots.has(slot)) return;
+    if (this.isLost(slot)) return;
     for (const other of this.#world.nodes) {
       if (other === node || !other.alive || other.core.membership.epoch === epoch) continue;
       const { membership, lease } = other.core;
