@@ -75,6 +75,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'W5',
     edits: one(`${client}/client-core.js`, 'operation.learnerAcked = true;', 'operation.fullAcked = true;'),
     bias: 'puts',
+    quick: true,
   },
   {
     name: 'learner serves reads',
@@ -181,6 +182,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'M5',
     edits: one(`${node}/walks.js`, 'const valid = store.isValid(record);', 'const valid = true;'),
     bias: 'copies',
+    quick: true,
   },
   {
     name: 'conditional retry run twice',
@@ -295,6 +297,7 @@ export const mutants: readonly Mutant[] = [
       'else if (operation.maybeStored) {',
     ),
     bias: 'puts',
+    quick: true,
   },
   {
     name: 'lease counted before its map is adopted',

@@ -9,7 +9,7 @@
  * - an ACK, or word of a finished copy, comes from a node that has the label of the slot on its disk (D1, D2), and while
  *   nothing is under way to the disk, it has what the node holds;
  * - nobody says ACK to a list of conditional writes older than its own, and a list has one content (RMW5);
- * - only a primary evaluates a conditional write (RMW1).
+ * - only a primary evaluates a conditional write (RMW1), and a key is copied with its state (M5).
  */
 import {
   ConditionStatus,
@@ -18,7 +18,7 @@ import {
   RefusedReason,
   WriteKind,
 } from '../../src/protocol/messages.js';
-import type { Message, WriteMessage } from '../../src/protocol/messages.js';
+import type { Entry, Message, WriteMessage } from '../../src/protocol/messages.js';
 import { compareApplied } from '../../src/protocol/applied-list.js';
 import type { AppliedList } from '../../src/protocol/applied-list.js';
 import { copyVersion, formatVersion, versionZero } from '../../src/protocol/version.js';
@@ -35,6 +35,7 @@ interface Shadow extends MutableVersion {
   joinedAt: number;
   held: boolean;
   valid: boolean;
+  full: boolean;
   tombstone: boolean;
   applied: AppliedList | null;
 }
@@ -74,6 +75,7 @@ export class NodeWatch {
       joinedAt: 0,
       held: false,
       valid: false,
+      full: false,
       tombstone: false,
       applied: null,
       hlc: 0,
@@ -173,12 +175,23 @@ export class NodeWatch {
       case MessageType.refused:
         if (message.reason === RefusedReason.tooOld) world.coverage.note('refusedOld');
         break;
+      case MessageType.copyBatch:
+        for (const entry of message.entries) if (entry.valid) this.#checkCopied(entry);
+        break;
       case MessageType.promise:
         world.coverage.note(message.granted ? 'promiseGranted' : 'promiseDeclined');
         break;
       default:
         break;
     }
+  }
+
+  /** M5. */
+  #checkCopied({ key, version }: Entry): void {
+    const { world, store, name } = this.#node;
+    const record = store.get(world.slotOf(key), key);
+    const isHeld = record !== noRecord && store.compareVersion(version, record) === 0;
+    if (isHeld && !store.isValid(record)) world.fail(`M5: ${name} gives ${key} as VALID, which is INVALID`);
   }
 
   #noteConditionResult(status: ConditionStatus, isDirect: boolean): void {
@@ -317,14 +330,17 @@ export class NodeWatch {
     shadow.applied = applied;
     const valid = store.isValid(record);
     const order = shadow.held ? -store.compareVersion(shadow, record) : 1;
-    if (order === 0 && valid === shadow.valid) return;
+    const full = role === Role.full;
+    if (order === 0 && valid === shadow.valid && full === shadow.full) return;
     const version = { ...versionZero };
     store.copyVersion(record, version);
+    if (full) world.observer.noteHeldFull(key, version);
+    shadow.full = full;
     if (order < 0) {
       world.fail(
         `${name}: version of ${key} falls from ${formatVersion(shadow)} to ${formatVersion(version)}`,
       );
-    } else if (order === 0 && shadow.valid) {
+    } else if (order === 0 && shadow.valid && !valid) {
       world.fail(`${name}: ${key} returns from VALID to INVALID at ${formatVersion(version)}`);
     }
     shadow.held = true;

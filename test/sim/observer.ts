@@ -1,13 +1,14 @@
 /**
- * What the whole cluster must never do, checked while it runs: one version never has two values, no two nodes serve a
- * slot under maps one of which has removed the other, published epochs never fall. It also tells when a slot has
- * lost its last full replica: what the slot held is then gone by the book, and later reads prove nothing.
+ * What the whole cluster must never do, checked while it runs: one version never has two values, nor a put two versions
+ * under which it was stored; no put is done that no full replica had; no two nodes serve a slot under maps one of which
+ * has removed the other; published epochs never fall. It also tells when a slot has lost its last full replica: what the
+ * slot held is then gone by the book.
  */
 import { Role } from '../../src/node/core/membership.js';
 import type { AppliedList } from '../../src/protocol/applied-list.js';
 import type { ClusterMap, ClusterMapData, MemberNode } from '../../src/protocol/cluster-map.js';
 import { MessageType, WriteKind } from '../../src/protocol/messages.js';
-import type { Message } from '../../src/protocol/messages.js';
+import type { Message, WriteMessage } from '../../src/protocol/messages.js';
 import { formatVersion } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
 import type { End } from './network.js';
@@ -32,6 +33,10 @@ export class Observer {
   readonly #world: World;
   /** Write id by key and version. */
   readonly #writeIds = new Map<string, number>();
+  /** Key and version of what full replicas had. */
+  readonly #heldFull = new Set<string>();
+  /** The version under which a plain write was last sent, by write id. */
+  readonly #sentAs = new Map<number, string>();
   /** Lists of conditional writes, by key and head. */
   readonly #lists = new Map<string, AppliedList>();
   readonly #losses = new Map<number, Loss[]>();
@@ -67,10 +72,33 @@ export class Observer {
       this.#world.fail(`RMW5: there are two lists of conditional writes of ${name}`);
   }
 
+  noteHeldFull(key: string, version: Version): void {
+    this.#heldFull.add(`${key} ${formatVersion(version)}`);
+  }
+
+  /** W5. */
+  checkDone(key: string, version: Version): void {
+    const name = `${key} ${formatVersion(version)}`;
+    if (!this.#heldFull.has(name))
+      this.#world.fail(`W5: a put is done, and no full replica ever had ${name}`);
+  }
+
+  /** W6: a put gets a new version only if nobody has stored it under the former one. */
+  #noteSent({ key, version, value }: WriteMessage): void {
+    if (value === null) return;
+    const id = decodeWriteId(value);
+    const name = `${key} ${formatVersion(version)}`;
+    const before = this.#sentAs.get(id);
+    this.#sentAs.set(id, name);
+    if (before !== undefined && before !== name && this.#writeIds.get(before) === id)
+      this.#world.fail(`W6: the put of ${id} is sent as ${name}, and was stored as ${before}`);
+  }
+
   sent(end: End, message: Message): void {
     const { owner } = end;
     const { coverage } = this.#world;
     if (message.type === MessageType.write && message.kind === WriteKind.replay) coverage.note('replay');
+    if (message.type === MessageType.write && message.kind === WriteKind.plain) this.#noteSent(message);
     if (!(owner instanceof NodeProcess)) return;
     if (end === end.conn.acceptor) owner.watch.answering(end, message);
     else owner.watch.asking(message);
