@@ -48,6 +48,15 @@ export const diskMutants: readonly Mutant[] = [
     edits: one(`${node}/learner.js`, 'done && noted <= this.#journal.saved', 'done'),
     disks: true,
     bias: 'copies',
+    quick: true,
+  },
+  {
+    name: 'a part that serves on gets no label',
+    rule: 'M6 D2',
+    edits: one(`${node}/attic.js`, 'else\n                this.#servePart(slot, joinedAt);', ''),
+    disks: true,
+    bias: 'disasters',
+    firstSeed: 240,
   },
   {
     name: 'disk keeps what a newcomer had',
@@ -59,6 +68,7 @@ export const diskMutants: readonly Mutant[] = [
     ),
     disks: true,
     bias: 'tombstones',
+    quick: true,
   },
   {
     name: 'what the sweeper dropped stays on the disk',
@@ -87,7 +97,8 @@ export const diskMutants: readonly Mutant[] = [
       },
     ],
     disks: true,
-    bias: 'moves',
+    bias: 'disasters',
+    quick: true,
   },
   {
     name: 'a lost slot does not wait for its disks',
@@ -105,7 +116,8 @@ export const diskMutants: readonly Mutant[] = [
     rule: 'D3',
     edits: one(`${manager}/manager-core.js`, 'this.#recovery.restore(state.awaited ?? []);', ''),
     disks: true,
-    bias: 'managerAway',
+    bias: 'disasters',
+    quick: true,
   },
   {
     name: 'a slot brought back while promises of the dead last',
@@ -116,14 +128,16 @@ export const diskMutants: readonly Mutant[] = [
       'false',
     ),
     disks: true,
-    bias: 'copies',
-    firstSeed: 7600,
+    bias: 'disasters',
   },
   {
     name: 'deaths not gathered',
     rule: 'D3',
     edits: one(`${manager}/manager-core.js`, 'if (this.#recovery.isDurable)', 'if (false)'),
     disks: true,
+    bias: 'disasters',
+    firstSeed: 60,
+    quick: true,
   },
   {
     name: 'brought back INVALID keys as absent',

@@ -24,6 +24,15 @@ type Change = (content: DiskImage) => void;
 class DiskImage {
   readonly slots = new Map<number, Map<string, SavedRecord>>();
   readonly labels = new Map<number, number>();
+  /** Slots as they were when they were last cleared, each with its label. */
+  readonly former = new Map<number, readonly [joinedAt: number, records: Map<string, SavedRecord>]>();
+
+  clear(slot: number): void {
+    const joinedAt = this.labels.get(slot);
+    if (joinedAt !== undefined) this.former.set(slot, [joinedAt, this.slots.get(slot) ?? new Map()]);
+    this.slots.delete(slot);
+    this.labels.delete(slot);
+  }
 }
 
 export class SimDisk {
@@ -49,6 +58,17 @@ export class SimDisk {
     this.image.slots.clear();
     this.image.labels.clear();
     this.isUsed = false;
+  }
+
+  /** An old copy of it came back in its place: of every slot what an earlier membership had, if there was one. */
+  putOldBack(): void {
+    const { slots, labels, former } = this.image;
+    slots.clear();
+    labels.clear();
+    for (const [slot, [joinedAt, records]] of former) {
+      labels.set(slot, joinedAt);
+      slots.set(slot, new Map(records));
+    }
   }
 }
 
@@ -104,10 +124,18 @@ export class SimJournal implements Journal {
   }
 
   clear(slot: number): void {
-    this.#note(({ slots, labels }) => {
-      slots.delete(slot);
-      labels.delete(slot);
+    this.#note((image) => {
+      image.clear(slot);
     });
+  }
+
+  /** On the disk. */
+  savedRecord(slot: number, key: string): SavedRecord | undefined {
+    return this.#disk.image.slots.get(slot)?.get(key);
+  }
+
+  labelOf(slot: number): number | undefined {
+    return this.#disk.image.labels.get(slot);
   }
 
   #note(change: Change): void {

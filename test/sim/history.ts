@@ -61,16 +61,34 @@ export class SimHistory {
   /** @throws Violation with the smallest part of the history that is wrong by itself. */
   check(): void {
     for (const key of this.#world.plan.keys) {
-      const lostAt = this.#world.observer.lostSlots.get(this.#world.slotOf(key)) ?? Infinity;
-      const operations = this.records.flatMap((record) =>
-        record.key === key && record.call < lostAt ? this.#operations(record, lostAt) : [],
-      );
-      const verdict = checkKey(operations, null, { explain: false });
-      if (verdict.ok) continue;
-      const explained = checkKey(operations, null);
-      const text = explained.ok ? '' : `${explained.reason}\n${formatHistory(explained.operations)}`;
-      this.#world.fail(`key ${key} is not linearizable: ${text}`);
+      let servedAt = 0;
+      for (const loss of this.#world.observer.lossesOf(this.#world.slotOf(key))) {
+        this.#checkPart(key, servedAt, loss.lostAt);
+        servedAt = loss.servedAt;
+      }
+      if (servedAt < Infinity) this.#checkPart(key, servedAt, Infinity);
     }
+  }
+
+  /** Between two losses of the key's slot. Whatever was written before the first may still be there, or come late. */
+  #checkPart(key: string, servedAt: number, lostAt: number): void {
+    const operations = this.records
+      .filter((record) => record.key === key && record.call < lostAt)
+      .flatMap((record) =>
+        record.call < servedAt ? this.#remains(record) : this.#operations(record, lostAt),
+      );
+    const verdict = checkKey(operations, null, { explain: false });
+    if (verdict.ok) return;
+    const explained = checkKey(operations, null);
+    const text = explained.ok ? '' : `${explained.reason}\n${formatHistory(explained.operations)}`;
+    this.#world.fail(`key ${key} is not linearizable: ${text}`);
+  }
+
+  /** What may have come of an operation from before a loss, as a write of unknown outcome. */
+  #remains({ kind, client, call, outcome, value, applied }: Record): Operation[] {
+    if (kind === 'get' || outcome === 'failed' || (kind === 'cas' && outcome === 'ok' && !applied)) return [];
+    const timed = { client, call, return: Infinity, outcome: 'unknown' } as const;
+    return [value === null ? { ...timed, kind: 'remove' } : { ...timed, kind: 'put', value }];
   }
 
   /** An operation that ended after the slot was lost may have been applied or not. */

@@ -14,11 +14,14 @@ export class ManagerProcess extends SimProcess {
   readonly core: ManagerCore;
   /** Processes that earlier managers forked, as far as they are on record or have registered. */
   readonly inherited: Set<number>;
+  /** M3: those and its own, whether it has been told of their end or not. */
+  readonly #watched: Set<number>;
   readonly #writing: ManagerState[] = [];
 
   constructor(world: World) {
     super(world);
     this.inherited = new Set(world.disk?.knownNodes.map((known) => known.pid));
+    this.#watched = new Set(this.inherited);
     this.core = new ManagerCore({
       ports: {
         nowMs: () => this.nowMs(),
@@ -28,6 +31,7 @@ export class ManagerProcess extends SimProcess {
           world.spawnNode(nodeId, this);
         },
         watch: (_nodeId, pid) => {
+          this.#watched.add(pid);
           const isChild = world.nodes.some((node) => node.pid === pid && node.parent === this);
           if (!isChild) this.inherited.add(pid);
         },
@@ -56,6 +60,13 @@ export class ManagerProcess extends SimProcess {
 
   incarnation(): number {
     return 0;
+  }
+
+  /** M3: nobody would tell it of the end of that process, which has an id of those it forks and is a member. */
+  isBlindTo(nodeId: number, pid: number): boolean {
+    const isOurs = nodeId >= 0 && nodeId < this.world.plan.nodeCount;
+    if (!isOurs || !this.core.hasMember(nodeId) || this.#watched.has(pid)) return false;
+    return this.core.status().nodes.some((node) => node.id === nodeId && node.pid === pid);
   }
 
   start(): void {

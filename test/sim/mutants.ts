@@ -75,6 +75,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'W5',
     edits: one(`${client}/client-core.js`, 'operation.learnerAcked = true;', 'operation.fullAcked = true;'),
     bias: 'puts',
+    quick: true,
   },
   {
     name: 'learner serves reads',
@@ -181,6 +182,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'M5',
     edits: one(`${node}/walks.js`, 'const valid = store.isValid(record);', 'const valid = true;'),
     bias: 'copies',
+    quick: true,
   },
   {
     name: 'conditional retry run twice',
@@ -226,6 +228,7 @@ export const mutants: readonly Mutant[] = [
       'this.store.setApplied(record, [...applied, ...(this.store.appliedOf(record) ?? []).slice(4)]);\n        return true;',
     ),
     bias: 'conditions',
+    quick: true,
   },
   {
     name: 'version of a conditional write not right above',
@@ -263,6 +266,7 @@ export const mutants: readonly Mutant[] = [
       'const fault = serviceFault === -1 && isPrimary === null ?',
     ),
     bias: 'siblings',
+    quick: true,
   },
   {
     name: 'ACK of an earlier attempt forgotten',
@@ -293,6 +297,7 @@ export const mutants: readonly Mutant[] = [
       'else if (operation.maybeStored) {',
     ),
     bias: 'puts',
+    quick: true,
   },
   {
     name: 'lease counted before its map is adopted',
@@ -403,6 +408,8 @@ export const mutants: readonly Mutant[] = [
     name: 'only own forks watched',
     rule: 'M3',
     edits: one(`${manager}/registry.js`, 'this.#options.ports.watch(id, pid);', 'void pid;'),
+    bias: 'managerAway',
+    quick: true,
   },
   {
     name: 'a retry believed by one list alone',
@@ -419,6 +426,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'RMW5',
     edits: one(`${node}/replica.js`, '(order === 0 && this.#hasLaterList(record, message))', 'false'),
     bias: 'siblings',
+    quick: true,
   },
   {
     name: 'number of a removed record given away while it is held',

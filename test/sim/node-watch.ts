@@ -5,7 +5,11 @@
  *   version, and only an old tombstone ever disappears (M6, W10);
  * - a learner, or a node without a right to serve, answers no read, and no INVALID value is read (R1, R4);
  * - a request is answered at most once; the end of a schedule checks that it was answered;
- * - the adopted epoch never falls (M7).
+ * - the adopted epoch never falls (M7), and nobody may serve together with one whom the map has taken off (M3, M4);
+ * - an ACK, or word of a finished copy, comes from a node that has the label of the slot on its disk (D1, D2), and while
+ *   nothing is under way to the disk, it has what the node holds;
+ * - nobody says ACK to a list of conditional writes older than its own, and a list has one content (RMW5);
+ * - only a primary evaluates a conditional write (RMW1), and a key is copied with its state (M5).
  */
 import {
   ConditionStatus,
@@ -14,7 +18,9 @@ import {
   RefusedReason,
   WriteKind,
 } from '../../src/protocol/messages.js';
-import type { Message } from '../../src/protocol/messages.js';
+import type { Entry, Message, WriteMessage } from '../../src/protocol/messages.js';
+import { compareApplied } from '../../src/protocol/applied-list.js';
+import type { AppliedList } from '../../src/protocol/applied-list.js';
 import { copyVersion, formatVersion, versionZero } from '../../src/protocol/version.js';
 import type { MutableVersion } from '../../src/protocol/version.js';
 import { noRecord } from '../../src/node/core/store.js';
@@ -29,7 +35,9 @@ interface Shadow extends MutableVersion {
   joinedAt: number;
   held: boolean;
   valid: boolean;
+  full: boolean;
   tombstone: boolean;
+  applied: AppliedList | null;
 }
 
 const fencedSituations: Record<FencedReason, Situation> = {
@@ -52,6 +60,8 @@ export class NodeWatch {
     readonly rid: number;
     readonly retried: boolean;
     readonly conditional: boolean;
+    /** Of a WRITE by a node of the version that is here: it must know the latest list. */
+    readonly applied: AppliedList | null | undefined;
   } | null = null;
   #drove = false;
   #epoch = 0;
@@ -65,7 +75,9 @@ export class NodeWatch {
       joinedAt: 0,
       held: false,
       valid: false,
+      full: false,
       tombstone: false,
+      applied: null,
       hlc: 0,
       clientId: 0,
       seq: 0,
@@ -92,9 +104,9 @@ export class NodeWatch {
         break;
       case MessageType.get:
       case MessageType.condition:
+      case MessageType.write:
         this.#keyOfRid.set(`${end.id} ${message.rid}`, message.key);
         break;
-      case MessageType.write:
       case MessageType.scan:
       case MessageType.promiseAsk:
       case MessageType.getMap:
@@ -108,8 +120,17 @@ export class NodeWatch {
     const retried = message.type === MessageType.condition && message.retried;
     if (retried) coverage.note('conditionalRetried');
     const conditional = message.type === MessageType.write && message.kind === WriteKind.conditional;
-    this.#current = { end, rid: message.rid, retried, conditional };
+    const applied = message.type === MessageType.write ? this.#listToKnow(message) : undefined;
+    this.#current = { end, rid: message.rid, retried, conditional, applied };
     this.#drove = false;
+  }
+
+  /** What a node that drives a write has, where this node holds that very version. */
+  #listToKnow({ kind, key, version, applied }: WriteMessage): AppliedList | null | undefined {
+    const { world, store } = this.#node;
+    const record = store.get(world.slotOf(key), key);
+    const isSame = record !== noRecord && store.compareVersion(version, record) === 0;
+    return kind !== WriteKind.plain && isSame ? applied : undefined;
   }
 
   handled(): void {
@@ -140,6 +161,7 @@ export class NodeWatch {
         break;
       case MessageType.ack:
         this.#noteService();
+        if (key !== undefined) this.#acks(key, isDirect ? this.#current?.applied : undefined);
         break;
       case MessageType.conditionResult:
         this.#noteConditionResult(message.status, isDirect);
@@ -153,12 +175,23 @@ export class NodeWatch {
       case MessageType.refused:
         if (message.reason === RefusedReason.tooOld) world.coverage.note('refusedOld');
         break;
+      case MessageType.copyBatch:
+        for (const entry of message.entries) if (entry.valid) this.#checkCopied(entry);
+        break;
       case MessageType.promise:
         world.coverage.note(message.granted ? 'promiseGranted' : 'promiseDeclined');
         break;
       default:
         break;
     }
+  }
+
+  /** M5. */
+  #checkCopied({ key, version }: Entry): void {
+    const { world, store, name } = this.#node;
+    const record = store.get(world.slotOf(key), key);
+    const isHeld = record !== noRecord && store.compareVersion(version, record) === 0;
+    if (isHeld && !store.isValid(record)) world.fail(`M5: ${name} gives ${key} as VALID, which is INVALID`);
   }
 
   #noteConditionResult(status: ConditionStatus, isDirect: boolean): void {
@@ -171,7 +204,38 @@ export class NodeWatch {
 
   /** The node sends something on a connection that it dialled. */
   asking(message: Message): void {
-    if (message.type === MessageType.write) this.#drove = true;
+    if (message.type === MessageType.write) this.#drives(message);
+    if (message.type === MessageType.copyDone)
+      for (const [slot, joinedAt] of message.slots)
+        this.#checkLabel(slot, joinedAt, 'tells that its copy is done');
+  }
+
+  /** RMW1: a conditional write is sent as soon as it is evaluated, and not again. */
+  #drives({ key, kind }: WriteMessage): void {
+    this.#drove = true;
+    const { world, core, name } = this.#node;
+    if (kind === WriteKind.conditional && !core.membership.isPrimary(world.slotOf(key)))
+      world.fail(`RMW1: ${name} is not the primary and has evaluated a conditional write of ${key}`);
+  }
+
+  /** D1, D2, RMW5. */
+  #acks(key: string, applied: AppliedList | null | undefined): void {
+    const { world, core, store, name } = this.#node;
+    const { membership } = core;
+    const slot = world.slotOf(key);
+    const joinedAt = membership.map?.joinedAt(slot, membership.nodeId);
+    if (membership.role(slot) === Role.full && joinedAt !== undefined)
+      this.#checkLabel(slot, joinedAt, `says ACK to a write of ${key}`);
+    const record = store.get(slot, key);
+    if (applied === undefined || record === noRecord) return;
+    if (compareApplied(store.appliedOf(record), applied) > 0)
+      world.fail(`RMW5: ${name} says ACK to an older list of conditional writes of ${key} than its own`);
+  }
+
+  #checkLabel(slot: number, joinedAt: number, what: string): void {
+    const { world, journal, name } = this.#node;
+    if (journal === null || journal.labelOf(slot) === joinedAt) return;
+    world.fail(`D2: ${name} ${what}, and the label of slot ${slot} is not on its disk`);
   }
 
   #reads(key: string): void {
@@ -209,8 +273,39 @@ export class NodeWatch {
     const { world, core, name } = this.#node;
     const { membership } = core;
     if (membership.epoch < this.#epoch) world.fail(`M7: ${name} falls back from epoch ${this.#epoch}`);
+    if (membership.epoch > this.#epoch) this.#checkRights();
     this.#epoch = membership.epoch;
-    for (const shadow of this.#shadows) this.#checkKey(shadow);
+    for (const shadow of this.#shadows) {
+      this.#checkKey(shadow);
+      this.#checkDisk(shadow);
+    }
+  }
+
+  /** M3, M4, M8: wherever it may serve from now on. */
+  #checkRights(): void {
+    const { world, core } = this.#node;
+    for (const slot of core.membership.slotsOf(Role.full)) {
+      const mayServe = !core.membership.isLeaving(slot) && core.lease.holds(slot);
+      if (mayServe) world.observer.checkRights(this.#node, slot);
+    }
+  }
+
+  /** D1, D2. */
+  #checkDisk({ slot, key }: Shadow): void {
+    const { world, core, store, journal, name } = this.#node;
+    if (journal === null || journal.saved !== journal.noted || core.membership.role(slot) === Role.none)
+      return;
+    const saved = journal.savedRecord(slot, key);
+    const record = store.get(slot, key);
+    if (saved === undefined && record === noRecord) return;
+    const isSame =
+      saved !== undefined &&
+      record !== noRecord &&
+      store.compareVersion(saved.version, record) === 0 &&
+      compareApplied(saved.applied, store.appliedOf(record)) === 0;
+    if (isSame) return;
+    const what = saved === undefined ? 'nothing' : formatVersion(saved.version);
+    world.fail(`D2: ${name} has ${what} of ${key} on its disk, and holds something else`);
   }
 
   #checkKey(shadow: Shadow): void {
@@ -229,16 +324,23 @@ export class NodeWatch {
       shadow.held = false;
       return;
     }
+    const applied = store.appliedOf(record);
+    if (applied !== null && compareApplied(applied, shadow.applied) !== 0)
+      world.observer.noteList(key, applied);
+    shadow.applied = applied;
     const valid = store.isValid(record);
     const order = shadow.held ? -store.compareVersion(shadow, record) : 1;
-    if (order === 0 && valid === shadow.valid) return;
+    const full = role === Role.full;
+    if (order === 0 && valid === shadow.valid && full === shadow.full) return;
     const version = { ...versionZero };
     store.copyVersion(record, version);
+    if (full) world.observer.noteHeldFull(key, version);
+    shadow.full = full;
     if (order < 0) {
       world.fail(
         `${name}: version of ${key} falls from ${formatVersion(shadow)} to ${formatVersion(version)}`,
       );
-    } else if (order === 0 && shadow.valid) {
+    } else if (order === 0 && shadow.valid && !valid) {
       world.fail(`${name}: ${key} returns from VALID to INVALID at ${formatVersion(version)}`);
     }
     shadow.held = true;

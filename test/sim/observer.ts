@@ -1,12 +1,14 @@
 /**
- * What the whole cluster must never do, checked while it runs: one version never has two values, no two nodes serve a
- * slot under maps one of which has removed the other, published epochs never fall. It also tells when a slot has
- * lost its last full replica: what the slot held is then gone by the book, and later reads prove nothing.
+ * What the whole cluster must never do, checked while it runs: one version never has two values, nor a put two versions
+ * under which it was stored; no put is done that no full replica had; no two nodes serve a slot under maps one of which
+ * has removed the other; published epochs never fall. It also tells when a slot has lost its last full replica: what the
+ * slot held is then gone by the book.
  */
 import { Role } from '../../src/node/core/membership.js';
+import type { AppliedList } from '../../src/protocol/applied-list.js';
 import type { ClusterMap, ClusterMapData, MemberNode } from '../../src/protocol/cluster-map.js';
 import { MessageType, WriteKind } from '../../src/protocol/messages.js';
-import type { Message } from '../../src/protocol/messages.js';
+import type { Message, WriteMessage } from '../../src/protocol/messages.js';
 import { formatVersion } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
 import type { End } from './network.js';
@@ -17,14 +19,31 @@ import type { World } from './world.js';
 /** Write id of a tombstone. */
 export const tombstoneId = 0;
 
+/** A slot is without a full replica, and no disk has it: what it held may be gone by the book. */
+export interface Loss {
+  /** History step. */
+  readonly lostAt: number;
+  /** With disks: from when on it is served again. In memory nobody can say: whoever was cut off may serve on (M8). */
+  servedAt: number;
+}
+
+type Holder = readonly [nodeId: number, joinedAt: number];
+
 export class Observer {
   readonly #world: World;
   /** Write id by key and version. */
   readonly #writeIds = new Map<string, number>();
-  /** Slots that lost all full replicas at once, and the history step at which they did. */
-  readonly lostSlots = new Map<number, number>();
+  /** Key and version of what full replicas had. */
+  readonly #heldFull = new Set<string>();
+  /** The version under which a plain write was last sent, by write id. */
+  readonly #sentAs = new Map<number, string>();
+  /** Lists of conditional writes, by key and head. */
+  readonly #lists = new Map<string, AppliedList>();
+  readonly #losses = new Map<number, Loss[]>();
   /** By slot: its latest full replicas with their epochs of joining. */
-  readonly #lastHolders = new Map<number, [nodeId: number, joinedAt: number][]>();
+  readonly #lastHolders = new Map<number, Holder[]>();
+  /** By slot that was served when the power failed and has not been since: who held it then (D3). */
+  readonly #holdersAtPowerLoss = new Map<number, Holder[]>();
   #published: ClusterMap | null = null;
 
   constructor(world: World) {
@@ -44,10 +63,42 @@ export class Observer {
     else if (known !== id) this.#world.fail(`version ${name} has two values, ${known} and ${id}`);
   }
 
+  /** RMW5: lists are replaced whole, so those of one conditional write are one list. */
+  noteList(key: string, list: AppliedList): void {
+    const name = `${key} ${list.slice(0, 4).join('.')}`;
+    const known = this.#lists.get(name);
+    if (known === undefined) this.#lists.set(name, list);
+    else if (known.length !== list.length || known.some((word, i) => word !== list[i]))
+      this.#world.fail(`RMW5: there are two lists of conditional writes of ${name}`);
+  }
+
+  noteHeldFull(key: string, version: Version): void {
+    this.#heldFull.add(`${key} ${formatVersion(version)}`);
+  }
+
+  /** W5. */
+  checkDone(key: string, version: Version): void {
+    const name = `${key} ${formatVersion(version)}`;
+    if (!this.#heldFull.has(name))
+      this.#world.fail(`W5: a put is done, and no full replica ever had ${name}`);
+  }
+
+  /** W6: a put gets a new version only if nobody has stored it under the former one. */
+  #noteSent({ key, version, value }: WriteMessage): void {
+    if (value === null) return;
+    const id = decodeWriteId(value);
+    const name = `${key} ${formatVersion(version)}`;
+    const before = this.#sentAs.get(id);
+    this.#sentAs.set(id, name);
+    if (before !== undefined && before !== name && this.#writeIds.get(before) === id)
+      this.#world.fail(`W6: the put of ${id} is sent as ${name}, and was stored as ${before}`);
+  }
+
   sent(end: End, message: Message): void {
     const { owner } = end;
     const { coverage } = this.#world;
     if (message.type === MessageType.write && message.kind === WriteKind.replay) coverage.note('replay');
+    if (message.type === MessageType.write && message.kind === WriteKind.plain) this.#noteSent(message);
     if (!(owner instanceof NodeProcess)) return;
     if (end === end.conn.acceptor) owner.watch.answering(end, message);
     else owner.watch.asking(message);
@@ -127,23 +178,63 @@ export class Observer {
   identitiesChanged(): void {
     const map = this.#published;
     map?.slots.forEach((slot, index) => {
-      if (this.lostSlots.has(index)) return;
       if (slot.replicas.length > 0)
         this.#lastHolders.set(
           index,
-          slot.replicas.map((id, i) => [id, slot.joinedAt[i] ?? 0]),
+          slot.replicas.map((id, i): Holder => [id, slot.joinedAt[i] ?? 0]),
         );
-      if (slot.replicas.some((id) => this.#lives(map.node(id)))) return;
-      if (this.#isOnDisk(index)) return;
-      this.lostSlots.set(index, this.#world.nextStep());
+      if (slot.replicas.some((id) => this.#lives(map.node(id)))) {
+        this.#isServed(index);
+        return;
+      }
+      if (this.isLost(index) || this.#isOnDisk(index)) return;
+      const loss = { lostAt: this.#world.nextStep(), servedAt: Infinity };
+      this.#losses.set(index, [...this.lossesOf(index), loss]);
       this.#world.coverage.note('slotLost');
       if (this.#world.isTracing) this.#world.trace(`slot ${index} has lost its last full replica`);
     });
   }
 
+  #isServed(slot: number): void {
+    this.#holdersAtPowerLoss.delete(slot);
+    const loss = this.lossesOf(slot).at(-1);
+    if (loss?.servedAt === Infinity && this.#world.plan.hasDisks) loss.servedAt = this.#world.nextStep();
+  }
+
+  /** In order. */
+  lossesOf(slot: number): readonly Loss[] {
+    return this.#losses.get(slot) ?? [];
+  }
+
+  get hasLostSlots(): boolean {
+    return this.#losses.size > 0;
+  }
+
+  isLost(slot: number): boolean {
+    return this.lossesOf(slot).at(-1)?.servedAt === Infinity;
+  }
+
+  /** Of the newest map, by id. */
+  livingMembers(): ReadonlySet<number> {
+    const nodes = this.#published?.nodes ?? [];
+    return new Set(nodes.filter((member) => this.#lives(member)).map(({ id }) => id));
+  }
+
+  /**
+   * All members died together: each of them that was a full replica may bring the slot back, in whatever order the
+   * manager hears of their ends. What it had decided by then holds, though nobody has seen it.
+   */
+  powerLost(lived: ReadonlySet<number>): void {
+    this.#world.disk?.map?.slots.forEach(({ replicas, joinedAt }, slot) => {
+      const holders = replicas.map((id, i): Holder => [id, joinedAt[i] ?? 0]);
+      const living = holders.filter(([id]) => lived.has(id));
+      if (living.length > 0) this.#holdersAtPowerLoss.set(slot, living);
+    });
+  }
+
   /** A full replica of its last membership has the slot on its disk. */
   #isOnDisk(slot: number): boolean {
-    const holders = this.#lastHolders.get(slot) ?? [];
+    const holders = this.#holdersAtPowerLoss.get(slot) ?? this.#lastHolders.get(slot) ?? [];
     return holders.some(([id, joinedAt]) => this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt);
   }
 
@@ -171,7 +262,7 @@ export class Observer {
   checkRights(node: NodeProcess, slot: number): void {
     const { epoch } = node.core.membership;
     // Its last full replica may have died with a promise (M8) to one that was removed before.
-    if (this.lostSlots.has(slot)) return;
+    if (this.isLost(slot)) return;
     for (const other of this.#world.nodes) {
       if (other === node || !other.alive || other.core.membership.epoch === epoch) continue;
       const { membership, lease } = other.core;

@@ -32,8 +32,14 @@ export const drawnBiases = [
   /** Conditional writes of many clients to one key whose primary changes often, read at every replica. */
   'siblings',
 ] as const;
-/** Not drawn, so that every seed keeps its meaning: administrators at work all the time. */
-export const biases = [...drawnBiases, 'tasks'] as const;
+/** Not drawn, so that every seed keeps its meaning. */
+export const biases = [
+  ...drawnBiases,
+  /** Administrators at work all the time. */
+  'tasks',
+  /** With disks: power failures in a row, all nodes killed at once, a manager that is started again meanwhile. */
+  'disasters',
+] as const;
 export type Bias = (typeof biases)[number];
 
 export interface Plan {
@@ -68,6 +74,8 @@ export interface Plan {
   readonly hasDisks: boolean;
   /** A batch takes about that long to be on the disk. */
   readonly syncMs: number;
+  /** How often a power failure costs a disk; with `disasters` an old copy of it may come back in its place. */
+  readonly diskLossShare: number;
   readonly nodeTimings: NodeTimings;
   readonly clientTimings: ClientTimings;
   readonly managerTimings: ManagerTimings;
@@ -87,6 +95,7 @@ function faultWeights(prng: Prng, bias: Bias): (readonly [FaultKind, number])[] 
     siblings: ['crashNode', 'cutFromManager', 'pauseNode', 'breakLink', 'slowNode'],
     copies: ['crashNode', 'crashClient', 'cutFromManager', 'cutLink'],
     tasks: ['crashNode', 'crashManager'],
+    disasters: ['crashNode', 'crashManager', 'cutManager', 'cutFromManager'],
   };
   // A schedule has a few kinds of faults rather than all: their consequences then build on each other.
   return faultKinds.map((kind) => {
@@ -158,6 +167,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
     mix: drawMix(prng, bias),
     hasDisks: false,
     syncMs: 0,
+    diskLossShare: 0.3,
     readFromAny: isBusyKey ? 1 : prng.pick([0, 0.5, 1]),
     nodeTimings: {
       replayAfterMs: prng.int(3, 20),
@@ -189,13 +199,15 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
 /** The same plan for nodes with disks: any of them may die, and all of them at once. */
 export function withDisks(plan: Plan, prng: Prng): Plan {
   const weights = plan.faultWeights.filter(([kind]) => kind !== 'joinForeign');
+  const shares = plan.bias === 'disasters' ? [2, 4] : [0, 0.5, 2];
   return {
     ...plan,
     hasDisks: true,
     syncMs: prng.pick([0.2, 1, 5, 20]),
+    diskLossShare: plan.bias === 'disasters' ? 0.7 : plan.diskLossShare,
     settings: { ...plan.settings, durability: 'always' },
     allowsLoss: true,
-    faultWeights: [...weights, ['losePower', prng.pick([0, 0.5, 2])], ['killNodes', prng.pick([0, 0.5, 2])]],
+    faultWeights: [...weights, ['losePower', prng.pick(shares)], ['killNodes', prng.pick(shares)]],
   };
 }
 

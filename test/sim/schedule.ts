@@ -150,8 +150,7 @@ class Schedule {
   /** By the book: the last replica of a slot died where nobody could see it, and it might only be silent. */
   #waitsForTheDead(): boolean {
     const map = this.#world.manager.core.map;
-    const slots = this.#world.observer.lostSlots;
-    if (map === null || slots.size === 0) return false;
+    if (map === null || !this.#world.observer.hasLostSlots) return false;
     return map.nodes.some(({ id, incarnation }) =>
       this.#world.nodes.some(
         ({ alive, parent, core: { membership } }) =>

@@ -100,7 +100,10 @@ export class Workload {
     let firstHlc = -1;
     const context: OperationContext = {
       completed: (operation) => {
-        if (operation.outcome === Outcome.done) this.#remember(record.key, operation.version, bytes !== null);
+        if (operation.outcome === Outcome.done) {
+          this.#world.observer.checkDone(record.key, operation.version);
+          this.#remember(record.key, operation.version, bytes !== null);
+        }
         if (operation.outcome === Outcome.unknown) coverage.note('putUnknown');
         if (operation.outcome === Outcome.timedOut) coverage.note('putTimedOut');
         if (operation.attempts > 1) coverage.note('putRetried');

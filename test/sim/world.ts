@@ -170,12 +170,18 @@ export class World {
     this.coverage.note('powerLost');
     const { diskPrng } = this;
     if (this.isTracing) this.trace('the power fails');
+    const lives = this.observer.livingMembers();
     for (const node of this.nodes) if (node.alive) this.crashNode(node);
     this.manager.crash();
-    if (diskPrng.chance(0.3) && this.plan.settings.replicas > 1) {
-      const disk = this.diskOf(diskPrng.below(this.plan.nodeCount));
+    this.observer.powerLost(lives);
+    if (diskPrng.chance(this.plan.diskLossShare) && this.plan.settings.replicas > 1) {
+      const nodeId = diskPrng.below(this.plan.nodeCount);
+      const isReplaced = this.plan.bias === 'disasters' && diskPrng.chance(0.5);
+      if (this.isTracing)
+        this.trace(`the disk of node ${nodeId} ${isReplaced ? 'is an old one' : 'is lost'}`);
       this.coverage.note('diskLost');
-      disk?.wipe();
+      if (isReplaced) this.diskOf(nodeId)?.putOldBack();
+      else this.diskOf(nodeId)?.wipe();
       this.observer.identitiesChanged();
     }
     this.queue.after(diskPrng.between(1, 500), () => {
@@ -211,6 +217,8 @@ export class World {
   #tellExit(node: NodeProcess): void {
     const { manager } = this;
     if (node.alive || node.parent === null) return;
+    if (manager.alive && manager.isBlindTo(node.givenId, node.pid))
+      this.fail(`M3: the manager does not watch ${node.name}, which it has admitted`);
     const isWatched = node.parent === manager || (this.#watchesOld && manager.inherited.delete(node.pid));
     if (manager.alive && isWatched) this.#exited(node);
     else this.coverage.note('exitUnseen');

@@ -81,9 +81,20 @@ export class Attic {
   /** Before the replica hears of it. */
   onRoleChanged({ slot, after, joinedAnew }: RoleChange): void {
     const { map, nodeId } = this.#membership;
-    if (after !== Role.none && !joinedAnew) return;
-    if (after === Role.full) this.#serve(slot, map?.joinedAt(slot, nodeId) ?? 0);
-    else this.#unlabel(slot);
+    const joinedAt = map?.joinedAt(slot, nodeId) ?? 0;
+    if (after === Role.full) {
+      if (joinedAnew) this.#serve(slot, joinedAt);
+      else this.#servePart(slot, joinedAt);
+    } else if (after === Role.none || joinedAnew) {
+      this.#unlabel(slot);
+    }
+  }
+
+  /** A learner becomes full. Without a label its copy was cut short: all others are lost, and its part is the slot. */
+  #servePart(slot: number, joinedAt: number): void {
+    if (this.#labels.get(slot) === joinedAt) return;
+    this.drop(slot);
+    this.label(slot, joinedAt);
   }
 
   #serve(slot: number, joinedAt: number): void {
