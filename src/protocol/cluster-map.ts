@@ -8,7 +8,8 @@
  * incarnation, epoch of joining), so that one who was removed and came back is seen to be a newcomer (M6).
  */
 import { GTStoreError } from './errors.js';
-import { partitionerNamed } from './partition.js';
+import type { KeyView } from './key-view.js';
+import { partitionerNamed, partitionView } from './partition.js';
 import type { Partitioner } from './partition.js';
 import type { ClusterSettings } from './settings.js';
 
@@ -78,8 +79,10 @@ export class ClusterMap implements ClusterMapData {
   }
 
   /** Slot of a key given as key bytes. */
-  slotOf(keyBytes: string): number {
-    return this.#partition(keyBytes) % this.slots.length;
+  slotOf(keyBytes: string | KeyView): number {
+    const hash =
+      typeof keyBytes === 'string' ? this.#partition(keyBytes) : partitionView(this.#partition, keyBytes);
+    return hash % this.slots.length;
   }
 
   /** @throws RangeError if there is no such slot. */

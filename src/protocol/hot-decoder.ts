@@ -29,28 +29,44 @@ import type {
   ValueMessage,
   WriteMessage,
 } from './messages.js';
-import { readKey, readUint, readValue, readValueBuffer, readVersion } from './hot-fields.js';
+import { readKey, readKeyView, readUint, readValue, readValueBuffer, readVersion } from './hot-fields.js';
+import { KeyView } from './key-view.js';
 import type { MsgpackReader } from './msgpack-reader.js';
 import type { MutableVersion, Version } from './version.js';
 
 /** The same message type, to be written to. */
 type Scratch<M> = { -readonly [K in keyof M]: M[K] extends Version ? MutableVersion : M[K] };
 
+/** Until somebody asks for it as a string the key stays in the frame. */
+type Keyed<M> = Omit<Scratch<M>, 'key' | 'keyView'> & { readonly key: string; readonly keyView: KeyView };
+
+/** One getter for all: two of one name would make dictionaries of the objects. */
+const keyProperty = {
+  enumerable: true,
+  get(this: { readonly keyView: KeyView }): string {
+    return this.keyView.text;
+  },
+};
+
+function keyed<M extends object>(message: M): M & { readonly key: string; readonly keyView: KeyView } {
+  Object.defineProperty(message, 'keyView', { value: new KeyView() });
+  return Object.defineProperty(message, 'key', keyProperty) as M & { key: string; keyView: KeyView };
+}
+
 const noVersion = (): MutableVersion => ({ hlc: 0, clientId: 0, seq: 0, epoch: 0 });
 
 /** Reads hot messages into one scratch object per type. */
 export class HotDecoder {
-  private readonly write: Scratch<WriteMessage> = {
+  private readonly write: Keyed<WriteMessage> = keyed({
     type: MessageType.write,
     rid: 0,
     epoch: 0,
     kind: WriteKind.plain,
     version: noVersion(),
-    key: '',
-    value: null,
+    value: null as Uint8Array | null,
     expiresAtMs: 0,
-    applied: null,
-  };
+    applied: null as AppliedList | null,
+  });
   private readonly ack: Scratch<AckMessage> = { type: MessageType.ack, rid: 0 };
   private readonly stale: Scratch<StaleMessage> = {
     type: MessageType.stale,
@@ -68,7 +84,11 @@ export class HotDecoder {
     reason: FencedReason.oldEpoch,
   };
   private readonly validate: Scratch<ValidateMessage> = { type: MessageType.validate, rid: 0 };
-  private readonly get: Scratch<GetMessage> = { type: MessageType.get, rid: 0, versionOnly: false, key: '' };
+  private readonly get: Keyed<GetMessage> = keyed({
+    type: MessageType.get,
+    rid: 0,
+    versionOnly: false,
+  });
   private readonly value: Scratch<ValueMessage> = {
     type: MessageType.value,
     rid: 0,
@@ -123,7 +143,7 @@ export class HotDecoder {
         message.epoch = readUint(reader);
         message.kind = oneOf(reader, WriteKind.replay, 'kind of write') as WriteKind;
         readVersion(reader, message.version);
-        message.key = readKey(reader, wireKeyBytesMax);
+        readKeyView(reader, wireKeyBytesMax, message.keyView);
         message.value = readValue(reader);
         message.expiresAtMs = readUint(reader);
         message.applied = readApplied(reader);
@@ -161,7 +181,7 @@ export class HotDecoder {
         const message = this.get;
         message.rid = readUint(reader);
         message.versionOnly = reader.bool();
-        message.key = readKey(reader, wireKeyBytesMax);
+        readKeyView(reader, wireKeyBytesMax, message.keyView);
         return message;
       }
       case MessageType.value: {

@@ -9,6 +9,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { ProtocolError } from './errors.js';
+import type { KeyView } from './key-view.js';
 import type { MsgpackReader } from './msgpack-reader.js';
 import type { MutableVersion, Version } from './version.js';
 
@@ -169,6 +170,17 @@ export function readKey(reader: MsgpackReader, bytesMax: number): string {
   if (length < 0 || length >= 32 || length > reader.end - pos - 1) return reader.latin1Str(bytesMax);
   reader.pos = pos + 1 + length;
   return buf.toString('latin1', pos + 1, pos + 1 + length);
+}
+
+/** Where the key bytes lie, into `view`. @throws ProtocolError unless a str of up to `bytesMax` bytes follows */
+export function readKeyView(reader: MsgpackReader, bytesMax: number, view: KeyView): void {
+  const { buf, pos } = reader;
+  let length = (buf[pos] ?? 0) - 0xa0;
+  if (length < 0 || length >= 32 || length > reader.end - pos - 1) length = reader.str(bytesMax);
+  else reader.pos = pos + 1 + length;
+  view.bytes = buf;
+  view.at = reader.pos - length;
+  view.length = length;
 }
 
 /**

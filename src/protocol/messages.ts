@@ -10,6 +10,7 @@
  */
 import type { AppliedList } from './applied-list.js';
 import type { ColdMessage } from './cold-messages.js';
+import type { KeyView } from './key-view.js';
 import type { MessageType } from './message-type.js';
 import type { Version } from './version.js';
 
@@ -76,13 +77,19 @@ export interface Entry {
   readonly applied: AppliedList | null;
 }
 
-export interface WriteMessage {
+/** What a message has whose key is looked up with every operation. */
+interface KeyedMessage {
+  readonly key: string;
+  /** The same key in the frame, if the message was decoded from one. Not enumerable: no copy has it. */
+  readonly keyView?: KeyView;
+}
+
+export interface WriteMessage extends KeyedMessage {
   readonly type: typeof MessageType.write;
   readonly rid: number;
   readonly epoch: number;
   readonly kind: WriteKind;
   readonly version: Version;
-  readonly key: string;
   readonly value: Uint8Array | null;
   readonly expiresAtMs: number;
   readonly applied: AppliedList | null;
@@ -118,12 +125,11 @@ export interface ValidateMessage {
   readonly rid: number;
 }
 
-export interface GetMessage {
+export interface GetMessage extends KeyedMessage {
   readonly type: typeof MessageType.get;
   readonly rid: number;
   /** Answer with version and presence only. */
   readonly versionOnly: boolean;
-  readonly key: string;
 }
 
 export interface ValueMessage {

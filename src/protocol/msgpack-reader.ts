@@ -104,6 +104,17 @@ export class MsgpackReader {
    * @param bytesMax - longest accepted
    */
   latin1Str(bytesMax: number): string {
+    const length = this.str(bytesMax);
+    return this.buf.toString('latin1', this.pos - length, this.pos);
+  }
+
+  /**
+   * Steps over a str.
+   *
+   * @param bytesMax - longest accepted
+   * @returns how many bytes it has; they end at `pos`
+   */
+  str(bytesMax: number): number {
     const at = this.pos;
     const token = this.token();
     let length: number;
@@ -111,8 +122,8 @@ export class MsgpackReader {
     else if (token >= 0xd9 && token <= 0xdb) length = this.length(1 << (token - 0xd9));
     else return this.expected('a string', token, at);
     if (length > bytesMax) return this.fail(`a string of ${length} bytes; the limit is ${bytesMax}`, at);
-    const from = this.take(length);
-    return this.buf.toString('latin1', from, from + length);
+    this.take(length);
+    return length;
   }
 
   /** @returns how many items follow; never more than there are bytes left */

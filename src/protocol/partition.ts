@@ -3,6 +3,7 @@
  * UTF-8 form (for ASCII keys that is the key itself). Bijective, hashable by `Map`, and written to the wire as is.
  */
 import { Buffer } from 'node:buffer';
+import type { KeyView } from './key-view.js';
 
 /** Maps key bytes to a non-negative integer; the slot is that modulo the slot count. */
 export type Partitioner = (keyBytes: string) => number;
@@ -11,6 +12,15 @@ export type Partitioner = (keyBytes: string) => number;
 function asciiSum(keyBytes: string): number {
   let sum = 0;
   for (let i = 0; i < keyBytes.length; i++) sum += keyBytes.charCodeAt(i);
+  return sum;
+}
+
+/** What the partitioner says of a key in a frame. */
+export function partitionView(partition: Partitioner, view: KeyView): number {
+  if (partition !== asciiSum) return partition(view.text);
+  const { bytes, at, length } = view;
+  let sum = 0;
+  for (let i = at; i < at + length; i++) sum += bytes[i] ?? 0;
   return sum;
 }
 

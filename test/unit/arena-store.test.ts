@@ -1,9 +1,11 @@
 /** The store of one node against the plainest model of it: a Map of objects. And what it does with its memory. */
+import { Buffer } from 'node:buffer';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { SettleQueue } from '../../src/node/core/settle-queue.js';
 import { Hold, noRecord } from '../../src/node/core/store.js';
 import { ArenaStore } from '../../src/node/storage/arena-store.js';
+import { KeyView } from '../../src/protocol/key-view.js';
 import { versionZero } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
 
@@ -178,6 +180,23 @@ describe('arena store', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('finds the same key in a frame and in a string, of any length', () => {
+    const store = new ArenaStore();
+    for (const key of ['', 'k', 'key', 'four', '\xff\x80'.repeat(10), 'x'.repeat(254), 'y'.repeat(70_000)]) {
+      const view = new KeyView();
+      view.bytes = Buffer.from(`abc${key}def`, 'latin1');
+      view.at = 3;
+      view.length = key.length;
+      expect(store.get(0, view)).to.equal(noRecord);
+      const record = store.getOrInsert(0, view);
+      expect(store.keyOf(record)).to.equal(key);
+      expect(store.get(0, key)).to.equal(record);
+      expect(store.get(0, view)).to.equal(record);
+      expect(store.getOrInsert(0, view)).to.equal(record);
+      expect(store.get(1, view)).to.equal(noRecord);
+    }
   });
 
   it('keeps a copy of a value, whatever becomes of the bytes it was given', () => {

@@ -1,5 +1,12 @@
+import { Buffer } from 'node:buffer';
 import { expect } from 'chai';
-import { betterPartitionerThan, partitionerNamed, partitionerNames } from '../../src/protocol/partition.js';
+import { KeyView } from '../../src/protocol/key-view.js';
+import {
+  betterPartitionerThan,
+  partitionerNamed,
+  partitionerNames,
+  partitionView,
+} from '../../src/protocol/partition.js';
 import type { Partitioner } from '../../src/protocol/partition.js';
 
 function named(name: string): Partitioner {
@@ -43,6 +50,19 @@ describe('partitioners', () => {
     expect(excess(named('ascii-sum'), keys, 256)).to.be.above(5);
     expect(betterPartitionerThan('ascii-sum')).to.equal('xxhash32');
     expect(betterPartitionerThan('fnv1a')).to.equal(null);
+  });
+
+  it('all of them see the same key in a frame as in a string', () => {
+    for (const name of partitionerNames) {
+      for (const key of ['', 'k', 'key:\xff\x80', 'x'.repeat(99)]) {
+        const view = new KeyView();
+        view.bytes = Buffer.from(`ab${key}cd`, 'latin1');
+        view.at = 2;
+        view.length = key.length;
+        expect(view.text).to.equal(key);
+        expect(partitionView(named(name), view), `${name} of ${key}`).to.equal(named(name)(key));
+      }
+    }
   });
 
   it('all of them give the same number for the same key, a whole one, never negative', () => {

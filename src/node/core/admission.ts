@@ -48,7 +48,7 @@ export class Admission {
   refusal(message: WriteMessage): RefusedReason | -1 {
     const settings = this.#membership.map?.settings;
     if (settings === undefined) return -1;
-    if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
+    if ((message.keyView ?? message.key).length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
     if (message.value !== null && message.value.length > settings.valueBytesMax)
       return RefusedReason.valueTooLarge;
     // What is there already is settled with the room that is kept for it.

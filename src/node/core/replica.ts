@@ -138,8 +138,8 @@ export class Replica implements PeerWriteOwner {
 
   /** @returns the record that holds it now; `noRecord`: it was not accepted. */
   #write(link: Link, message: WriteMessage): RecordId {
-    const map = this.#membership.map;
-    const slot = map === null ? 0 : map.slotOf(message.key);
+    const key = message.keyView ?? message.key;
+    const slot = this.#membership.map?.slotOf(key) ?? 0;
     const fault = this.#admission.fault(slot, message);
     if (fault !== -1) {
       this.fence(link, message.rid, fault);
@@ -151,7 +151,7 @@ export class Replica implements PeerWriteOwner {
       return noRecord;
     }
     this.counts.wrote(slot);
-    const record = this.store.getOrInsert(slot, message.key);
+    const record = this.store.getOrInsert(slot, key);
     const order = this.store.compareVersion(message.version, record);
     const isAppliedNew = this.#takeApplied(record, message.applied);
     if (order > 0) this.#overwrite(record, message.version, message.value, message.expiresAtMs);
@@ -218,15 +218,15 @@ export class Replica implements PeerWriteOwner {
 
   /** R1, R2. */
   onGet(link: Link, message: GetMessage): void {
-    const map = this.#membership.map;
-    const slot = map === null ? 0 : map.slotOf(message.key);
+    const key = message.keyView ?? message.key;
+    const slot = this.#membership.map?.slotOf(key) ?? 0;
     const fault = this.serviceFault(slot);
     if (fault !== -1) {
       this.fence(link, message.rid, fault);
       return;
     }
     this.counts.read(slot);
-    const record = this.store.get(slot, message.key);
+    const record = this.store.get(slot, key);
     if (record === noRecord || this.store.isValid(record)) {
       this.#answerGet(link, message.rid, message.versionOnly, record);
       return;

@@ -7,6 +7,7 @@
  * says whether the record is still there.
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
+import type { KeyView } from '../../protocol/key-view.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
 
 /** Number of a record. */
@@ -43,9 +44,9 @@ export interface KeyStore {
   invalidIn(slot: number): number;
 
   /** @returns the record of the key, or `noRecord` */
-  get(slot: number, key: string): RecordId;
+  get(slot: number, key: string | KeyView): RecordId;
   /** The record of the key; if there is none, a new one of version zero: INVALID, without value. */
-  getOrInsert(slot: number, key: string): RecordId;
+  getOrInsert(slot: number, key: string | KeyView): RecordId;
   remove(record: RecordId): void;
   /** Removes all records of the slot. They are gone at once; their memory is freed by `reclaim`. */
   clearSlot(slot: number): void;

@@ -5,6 +5,7 @@
  * A slot that is cleared is gone at once: its index is set aside, and its records are freed bit by bit.
  */
 import { randomInt } from 'node:crypto';
+import type { KeyView } from '../../protocol/key-view.js';
 import type { Version } from '../../protocol/version.js';
 import { noRecord } from '../core/store.js';
 import type { KeyStore, RecordId, RecordWalk } from '../core/store.js';
@@ -76,12 +77,12 @@ export class ArenaStore extends Records implements KeyStore {
     return this.#bySlot[slot]?.invalid ?? 0;
   }
 
-  get(slot: number, key: string): RecordId {
+  get(slot: number, key: string | KeyView): RecordId {
     const index = this.#bySlot[slot];
     return index === undefined ? noRecord : this.#find(index, this.#key.read(key));
   }
 
-  getOrInsert(slot: number, key: string): RecordId {
+  getOrInsert(slot: number, key: string | KeyView): RecordId {
     const hash = this.#key.read(key);
     const index = this.#bySlot[slot] ?? this.#addIndex(slot);
     const found = this.#find(index, hash);

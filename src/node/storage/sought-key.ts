@@ -6,6 +6,8 @@
  * choose keys that collide. A byte a step: with whole words the seed would not help, since a difference in the upper
  * bit of a word goes through a multiplication unchanged and can be undone by the next.
  */
+import type { KeyView } from '../../protocol/key-view.js';
+
 export class SoughtKey {
   length = 0;
   #bytes = new Uint8Array(256);
@@ -17,7 +19,8 @@ export class SoughtKey {
   }
 
   /** Reads key bytes: a string of char codes below 256. @returns the hash */
-  read(key: string): number {
+  read(key: string | KeyView): number {
+    if (typeof key !== 'string') return this.#readView(key);
     const { length } = key;
     if (length > this.#bytes.length) this.#grow(length);
     const bytes = this.#bytes;
@@ -32,6 +35,16 @@ export class SoughtKey {
     }
     this.length = length;
     return finish(hash);
+  }
+
+  /** The same of a key in a frame. */
+  #readView({ bytes: from, at, length }: KeyView): number {
+    if (length > this.#bytes.length) this.#grow(length);
+    const bytes = this.#bytes;
+    if (length > 0) this.#words[(length - 1) >>> 2] = 0;
+    for (let i = 0; i < length; i++) bytes[i] = from[at + i] ?? 0;
+    this.length = length;
+    return this.hashOf(from, at, length);
   }
 
   #grow(length: number): void {
