@@ -2,7 +2,8 @@
  * When buffered bytes leave. One write per connection and loop turn: everything sent while the loop works through
  * its incoming data goes out together in its check phase (`setImmediate`), one system call instead of one per
  * message. One immediate serves all connections of the process. Flushing in a microtask or `nextTick` instead was
- * measured slower the more is in flight, since it runs between the reads of one turn.
+ * measured slower the more is in flight, since it runs between the reads of one turn. Only what a chunk of requests
+ * brings forth in answers on its own connection leaves when that chunk is worked off: no more will come for it.
  *
  * Lazy bytes wait for other bytes to go with, since a frame by itself costs a system call here and wakes a process
  * there. A timer of the process looks after them: if nothing lazy was taken along since it looked last, the process
@@ -46,14 +47,18 @@ function flushDue(): void {
   due = spare;
   for (const flushable of list) {
     flushable.flushDue = false;
-    if (flushable.lazySince !== 0) {
-      flushable.lazySince = 0;
-      wereTakenAlong = true;
-    }
-    flushable.flush();
+    flushNow(flushable);
   }
   list.length = 0;
   spare = list;
+}
+
+export function flushNow(flushable: Flushable): void {
+  if (flushable.lazySince !== 0) {
+    flushable.lazySince = 0;
+    wereTakenAlong = true;
+  }
+  flushable.flush();
 }
 
 /** Flushes within a few milliseconds, if nothing else does before. */
