@@ -25,7 +25,7 @@ import { isRun } from '../protocol/hot-codec.js';
 import { MessageType } from '../protocol/messages.js';
 import type { ErrorMessage, HelloMessage, Link, Message, WelcomeMessage } from '../protocol/messages.js';
 import type { CloseCode, CloseReason } from './close-reason.js';
-import { flushLater, flushSoon } from './flusher.js';
+import { flushLater, flushNow, flushSoon } from './flusher.js';
 import type { Greeter, Handlers } from './handlers.js';
 import { Incoming } from './incoming.js';
 import type { Receiver } from './incoming.js';
@@ -53,6 +53,8 @@ const heartbeatRid = 0;
 /** Characters of an ERROR's text, so that it fits into the first frame of a connection in any script. */
 const errorCharsMax = 300;
 
+const noBytes = Buffer.alloc(0);
+
 let lastId = 0;
 
 export class Connection implements Link, Sink, Receiver, Watched {
@@ -76,6 +78,9 @@ export class Connection implements Link, Sink, Receiver, Watched {
   private silentMs = 0;
   private pinged = false;
   private wasCongested = false;
+  /** In the middle of a chunk of requests, at whose end the answers leave. */
+  private inChunk = false;
+  private answered = false;
 
   /** Takes the socket over, its 'data' included where that is how it is read. */
   constructor({ socket, remote, handlers, greeter, options, hello }: ConnectionSetup) {
@@ -142,7 +147,8 @@ export class Connection implements Link, Sink, Receiver, Watched {
   send(message: Message): void {
     if (this.state !== 'open') return;
     this.out.append(message);
-    flushSoon(this.out);
+    if (this.inChunk) this.answered = true;
+    else flushSoon(this.out);
   }
 
   /** @throws TypeError if a field of the message is out of its bounds */
@@ -201,12 +207,17 @@ export class Connection implements Link, Sink, Receiver, Watched {
   receive(chunk: Buffer): void {
     if (this.reason !== undefined) return;
     this.alive = true;
+    this.inChunk = this.accepted;
     try {
       if (this.state === 'open') this.handlers.onBatchStart?.(this);
       this.incoming.receive(chunk);
     } catch (error) {
       this.failed(error);
     }
+    this.inChunk = false;
+    if (!this.answered) return;
+    this.answered = false;
+    flushNow(this.out);
   }
 
   onGreeting(message: Message): number {
@@ -250,9 +261,14 @@ export class Connection implements Link, Sink, Receiver, Watched {
     if (this.accepted && this.congested) this.holdRequests();
   }
 
+  /** Asking to be called back costs as much as the rest of Node's part in a write, and is hardly ever needed. */
   write(bytes: Buffer, written: (error?: Error | null) => void): boolean {
-    this.socket.write(bytes, written);
-    return this.socket.writableLength === 0;
+    const { socket } = this;
+    socket.write(bytes);
+    if (socket.writableLength === 0) return true;
+    // Nothing, behind all that waits there: called back when that has been written.
+    socket.write(noBytes, written);
+    return false;
   }
 
   onWritten(bufferedBefore: number, progress: boolean): void {

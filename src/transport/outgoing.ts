@@ -3,11 +3,12 @@
  * socket as it is when the connection is flushed.
  *
  * Invariants:
- *  - A chunk given to the socket is not touched until its write has called back, and then returns to the pool.
+ *  - A chunk returns to the pool when the system has taken its bytes: nearly always at once, else when the write has
+ *    called back. Until then it is not touched.
  *  - While a write is under way nothing more is given to the socket: what comes meanwhile fills chunks here. So a
  *    peer that does not read costs the bytes that wait for it, at most twice over, not a chunk per flush.
- *  - Of what waits, at most `burstBytes` are given to the socket at a time. So the end of a write says that the peer
- *    takes bytes, even in the middle of a message that a slow line needs many seconds for.
+ *  - Of what the system does not take at once, at most `burstBytes` are given to the socket at a time. So the end of a
+ *    write says that the peer takes bytes, even in the middle of a message that a slow line needs many seconds for.
  *  - A connection with nothing to send holds no chunk.
  *
  * The chunks of the first `slabChunks` lie side by side in one slab, so that a frame for several connections can be
@@ -55,12 +56,12 @@ const noChunk: Chunk = { buf: Buffer.alloc(0), offset: -1 };
 /** Where bytes go, and who is told about it. */
 export interface Sink {
   /**
-   * Writes; `written` is called once, later, when the bytes are out of our hands.
-   * @returns whether the system took them at once
+   * @returns true: the system has taken the bytes; false: `written` is called once, later, when they are out of our
+   *   hands
    */
   write(bytes: Buffer, written: (error?: Error | null) => void): boolean;
   /**
-   * A write was finished; `bufferedBefore` bytes waited until then. `progress`: the system had not taken them at
+   * Writes were finished; `bufferedBefore` bytes waited until then. `progress`: the system had not taken them all at
    * once, so that the peer's must have made room.
    */
   onWritten(bufferedBefore: number, progress: boolean): void;
@@ -77,7 +78,7 @@ interface Filled {
   given: number;
 }
 
-/** What the socket has; `chunk` is free when it has written this. */
+/** What waits in the socket; `chunk` is free when it has written this. */
 interface Piece {
   readonly bytes: number;
   readonly chunk: Chunk | undefined;
@@ -86,6 +87,7 @@ interface Piece {
 export class Outgoing implements Flushable {
   flushDue = false;
   lazyDue = false;
+  lazySince = 0;
   /** Calls of `Sink.write` so far. */
   writes = 0;
   /** Bytes given to `Sink.write` so far. */
@@ -105,11 +107,9 @@ export class Outgoing implements Flushable {
   /** Chunks that were filled since the last flush. */
   private readonly waiting: Filled[] = [];
   private waitingBytes = 0;
-  /** What the socket has, oldest first. */
+  /** What the system has not taken at once, oldest first. */
   private readonly inFlight: Piece[] = [];
   private inFlightBytes = 0;
-  /** Some of it waits in this process for the system to take it. */
-  private blocked = false;
   private flushAfterwards = false;
   private discarded = false;
   /** Of writes that were under way when this was discarded. */
@@ -230,26 +230,38 @@ export class Outgoing implements Flushable {
     writer.pos = 0;
   }
 
+  /** @param bytesMax - most bytes to leave waiting in the socket */
   private writeUpTo(bytesMax: number): void {
+    const bufferedBefore = this.bufferedBytes;
     let room = bytesMax;
+    let taken = false;
     while (room > 0) {
-      if (this.waiting.length === 0) this.setAside();
+      if (this.waiting.length === 0) {
+        if (this.writer.pos === 0) break;
+        this.setAside();
+      }
       const [filled] = this.waiting;
-      if (filled === undefined) return;
-      const { buf, bytes, chunk, given } = filled;
+      if (filled === undefined) break;
+      const { buf, bytes, given } = filled;
       const end = Math.min(bytes, given + room);
-      const piece = { bytes: end - given, chunk: end === bytes ? chunk : undefined };
+      const chunk = end === bytes ? filled.chunk : undefined;
       if (end === bytes) this.waiting.shift();
       else filled.given = end;
-      room -= piece.bytes;
-      this.waitingBytes -= piece.bytes;
-      this.inFlightBytes += piece.bytes;
-      this.inFlight.push(piece);
+      const count = end - given;
+      this.waitingBytes -= count;
       this.writes++;
-      this.bytesWritten += piece.bytes;
-      if (!this.sink.write(buf.subarray(given, end), this.written)) this.blocked = true;
+      this.bytesWritten += count;
+      if (this.sink.write(buf.subarray(given, end), this.written)) {
+        if (chunk !== undefined) releaseChunk(chunk);
+        taken = true;
+      } else {
+        room -= count;
+        this.inFlightBytes += count;
+        this.inFlight.push({ bytes: count, chunk });
+      }
     }
-    this.flushAfterwards = true;
+    this.flushAfterwards = room <= 0;
+    if (taken) this.sink.onWritten(bufferedBefore, false);
   }
 
   /** Writes call back in their order, until the socket is destroyed. After an error it closes by itself. */
@@ -265,15 +277,10 @@ export class Outgoing implements Flushable {
     if (piece.chunk !== undefined) releaseChunk(piece.chunk);
     if (error) return;
     const done = this.inFlight.length === 0;
-    const progress = done && this.blocked;
-    if (done) {
-      this.blocked = false;
-      if (this.flushAfterwards) {
-        this.flushAfterwards = false;
-        this.flush();
-      }
-    }
-    this.sink.onWritten(bufferedBefore, progress);
+    this.sink.onWritten(bufferedBefore, done);
+    if (!done || !this.flushAfterwards) return;
+    this.flushAfterwards = false;
+    this.flush();
   };
 }
 

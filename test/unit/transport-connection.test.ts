@@ -58,6 +58,26 @@ describe('connection', () => {
     expect(server.batches).to.equal(batchesBefore + 1);
   });
 
+  it('answers to the requests of one chunk are one write, at the end of the chunk', async () => {
+    const writes: number[] = [];
+    const server = new Recorder((connection, message) => {
+      const rid = 'rid' in message ? message.rid : -1;
+      if (rid === 1) {
+        const before = connection.socketWrites;
+        setImmediate(() => writes.push(connection.socketWrites - before));
+      }
+      connection.send(valueOf(rid, 10));
+    });
+    const { port } = await peers.listen(server);
+    const client = new Recorder();
+    const connection = await peers.dial(port, client);
+    const batchesBefore = client.batches;
+    for (let rid = 1; rid <= 100; rid++) connection.send(getOf(rid));
+    await until(() => client.messages.length === 100);
+    expect(writes).to.deep.equal([1]);
+    expect(client.batches).to.equal(batchesBefore + 1);
+  });
+
   it('a message object may be reused after send', async () => {
     const server = new Recorder();
     const { port } = await peers.listen(server);
