@@ -107,8 +107,7 @@ const kept: readonly {
     bias: 'disasters',
     disks: true,
     found:
-      'M6, D2: a learner that served on with its part, all others being lost, never labelled it: by the next ' +
-      'power failure what it had acknowledged since was lost, too',
+      'M6, D2: a learner that served on with its part never labelled it: the next power failure took that, too',
   },
 ];
 

@@ -238,6 +238,7 @@ export const mutants: readonly Mutant[] = [
       'return { hlc: current.hlc, clientId: current.clientId, seq: current.seq + 1, epoch };',
       'return { hlc: Math.max(current.hlc + 1, this.#lease.clockUs()), clientId: 7, seq: 0, epoch };',
     ),
+    firstSeed: 60,
     quick: true,
   },
   {
@@ -266,6 +267,7 @@ export const mutants: readonly Mutant[] = [
       'const fault = serviceFault === -1 && isPrimary === null ?',
     ),
     bias: 'siblings',
+    firstSeed: 25,
     quick: true,
   },
   {
@@ -409,6 +411,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'M3',
     edits: one(`${manager}/registry.js`, 'this.#options.ports.watch(id, pid);', 'void pid;'),
     bias: 'managerAway',
+    firstSeed: 45,
     quick: true,
   },
   {
@@ -426,6 +429,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'RMW5',
     edits: one(`${node}/replica.js`, '(order === 0 && this.#hasLaterList(record, message))', 'false'),
     bias: 'siblings',
+    firstSeed: 40,
     quick: true,
   },
   {
