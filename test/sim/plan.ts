@@ -181,6 +181,8 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       respawnMsMax: prng.int(50, 400),
       respawnForgiveMs: 200,
       stepsAtOnceMax: 2,
+      stepEveryMs: 0,
+      clientsWaitMs: 0,
     },
   };
 }

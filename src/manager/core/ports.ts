@@ -35,6 +35,10 @@ export interface ManagerTimings {
   readonly respawnForgiveMs: number;
   /** How many slots an administrator's task moves at once. */
   readonly stepsAtOnceMax: number;
+  /** At least this long between two maps, or a map and a fence, for which nobody waits. */
+  readonly stepEveryMs: number;
+  /** How long clients may be told later than nodes of such a map, at most. */
+  readonly clientsWaitMs: number;
 }
 
 export const managerTimings: ManagerTimings = {
@@ -46,4 +50,6 @@ export const managerTimings: ManagerTimings = {
   respawnMsMax: 10_000,
   respawnForgiveMs: 10_000,
   stepsAtOnceMax: 16,
+  stepEveryMs: 200,
+  clientsWaitMs: 40,
 };

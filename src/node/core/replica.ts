@@ -421,8 +421,10 @@ export class Replica implements PeerWriteOwner {
     const record = this.store.getOrInsert(slot, entry.key);
     this.#takeApplied(record, entry.applied);
     const order = this.store.compareVersion(entry.version, record);
-    if (order > 0) this.#overwrite(record, entry.version, entry.value, entry.expiresAtMs);
-    if (order >= 0 && entry.valid) this.store.setValid(record);
+    const { version, value, expiresAtMs, valid } = entry;
+    if (order > 0) this.store.write(record, version, value, expiresAtMs, this.#ports.nowMs());
+    if (order >= 0 && valid) this.store.setValid(record);
+    else if (order > 0) this.#settleQueue.push(record, this.#ports.nowMs());
     this.#journal.save(slot, record);
   }
 
