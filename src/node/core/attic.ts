@@ -36,6 +36,10 @@ export class Attic {
   readonly #labels = new Map<number, number>();
   /** Slots of the attic that have any record. */
   readonly #slots = new Set<number>();
+  /** Slots of which the disk holds what the attic does: nothing was written to them since it was read. */
+  readonly #untouched = new Set<number>();
+  /** Slots filled over what the disk holds of them; it may be more than is in service. */
+  readonly #overlaid = new Set<number>();
 
   constructor(store: KeyStore, journal: Journal, membership: Membership) {
     this.#store = store;
@@ -59,6 +63,7 @@ export class Attic {
     if (applied !== null) store.setApplied(record, applied);
     store.setValid(record);
     this.#slots.add(slot);
+    this.#untouched.add(slot);
   }
 
   /** While the node starts, once all records are there. */
@@ -82,8 +87,23 @@ export class Attic {
   onRoleChanged({ slot, after, joinedAnew }: RoleChange): void {
     const { map, nodeId } = this.#membership;
     if (after !== Role.none && !joinedAnew) return;
+    const isUntouched = this.#untouched.delete(slot);
+    this.#overlaid.delete(slot);
     if (after === Role.full) this.#serve(slot, map?.joinedAt(slot, nodeId) ?? 0);
+    else if (after === Role.learner && isUntouched) this.#overlay(slot);
     else this.#unlabel(slot);
+  }
+
+  /** D2: what the disk holds of the slot stays, without label: most of it will turn out to be right. */
+  #overlay(slot: number): void {
+    this.#overlaid.add(slot);
+    this.#labels.delete(slot);
+    this.#journal.unlabel(slot);
+  }
+
+  /** The disk holds what the attic does of the slot, but for what was saved or removed since it joined. */
+  isOverlaid(slot: number): boolean {
+    return this.#overlaid.has(slot);
   }
 
   #serve(slot: number, joinedAt: number): void {
@@ -100,6 +120,7 @@ export class Attic {
   /** The slot is held whole from here on. */
   label(slot: number, joinedAt: number): void {
     this.#labels.set(slot, joinedAt);
+    this.#overlaid.delete(slot);
     this.#journal.label(slot, joinedAt);
   }
 
@@ -110,6 +131,7 @@ export class Attic {
 
   /** What the attic had of the slot has served. */
   drop(slot: number): void {
+    this.#untouched.delete(slot);
     if (this.#slots.delete(slot)) this.#store.clearSlot(atticSlot(slot));
   }
 

@@ -17,7 +17,7 @@ const lateMs = 20;
 const calmAfterMs = 50;
 /** Entries of the own disk that are looked at in one tick. */
 const looksBeside = 512;
-const looksCalm = 8192;
+const looksCalm = 2048;
 
 export class CopyPace {
   #perTick = 1;
@@ -38,7 +38,7 @@ export class CopyPace {
     const perTick = isLate ? this.#perTick / 2 : this.#perTick + perTickMore;
     this.#perTick = Math.min(perTickMax, Math.max(perTickMin, perTick));
     this.#left = Math.min(Math.max(0, this.#left), 1) + this.#perTick;
-    this.#looksLeft = this.#isCalm ? looksCalm : looksBeside;
+    this.#looksLeft = this.#isCalm && !isLate ? looksCalm : looksBeside;
   }
 
   /** Whether one more batch may be asked for. */

@@ -29,8 +29,8 @@ export class Hints {
   #place = 0;
   /** Buckets that differ. */
   wanted: Uint8Array = new Uint8Array(0);
-  /** Of the entries known in them: the replica does not hold them. */
-  #missing: Uint8Array = new Uint8Array(0);
+  /** Of the entries known in them: the replica does not hold them. null: it was not asked. */
+  #missing: Uint8Array | null = null;
   #walk: RecordWalk;
   #walked = 0;
 
@@ -69,7 +69,12 @@ export class Hints {
     return entriesMax;
   }
 
-  /** All are read: whether the hints are worth going on with. */
+  /** All are read: whether the replica holds the very same. */
+  get isSame(): boolean {
+    return countBits(this.wanted) === 0;
+  }
+
+  /** The same: whether the hints are worth going on with. */
   get isWorthIt(): boolean {
     return countBits(this.wanted) <= this.buckets * differingShareMax;
   }
@@ -81,8 +86,8 @@ export class Hints {
     return known.toBytes();
   }
 
-  /** @param missing a bit for each of `known` */
-  begin(missing: Uint8Array): void {
+  /** @param missing a bit for each of `known`; null: nothing of the attic is confirmed */
+  begin(missing: Uint8Array | null): void {
     this.#missing = missing;
     this.#walk = this.#store.walk(this.#slot);
     this.#place = 0;
@@ -91,16 +96,18 @@ export class Hints {
 
   /**
    * Takes a bounded number of entries over: those of equal buckets, and those of others that are not missing. In the
-   * order of `known`, for the attic does not change.
+   * order of `known`, for the attic does not change. All others are told to `drop`.
    * @returns how many it has looked at; fewer than `entriesMax`: those were the last ones
    */
-  confirm(entriesMax: number, merge: (entry: Entry) => void): number {
+  confirm(entriesMax: number, merge: (entry: Entry) => void, drop: (key: string) => void): number {
     const store = this.#store;
     for (let count = 0; count < entriesMax; count++) {
       const record = this.#walk.next();
       if (record === noRecord) return count;
-      const bucket = this.#sights[this.#place++]?.bucket ?? 0;
-      if (hasBit(this.wanted, bucket) && hasBit(this.#missing, this.#walked++)) continue;
+      if (!this.#isNextConfirmed()) {
+        drop(store.keyOf(record));
+        continue;
+      }
       const version = { ...versionZero };
       store.copyVersion(record, version);
       merge({
@@ -113,6 +120,12 @@ export class Hints {
       });
     }
     return entriesMax;
+  }
+
+  #isNextConfirmed(): boolean {
+    if (this.#missing === null) return false;
+    const bucket = this.#sights[this.#place++]?.bucket ?? 0;
+    return !hasBit(this.wanted, bucket) || !hasBit(this.#missing, this.#walked++);
   }
 }
 

@@ -26,10 +26,12 @@ import type { Membership, RoleChange } from './membership.js';
 import { Role } from './membership.js';
 import type { NodePorts } from './ports.js';
 import type { Replica } from './replica.js';
+import { noRecord } from './store.js';
 
 const batchTimeoutMs = 1000;
 const retryMsMin = 5;
 const retryMsMax = 200;
+const unreachableMs = 20;
 /** How often a finished copy is told again until the map shows it. */
 const tellAgainMs = 200;
 const noBytes = new Uint8Array(0);
@@ -154,7 +156,8 @@ export class Learner {
     const reachable = replicas.filter((id) => this.#ports.peer(id) !== undefined);
     const source = reachable[(copy.slot + copy.failures) % Math.max(1, reachable.length)];
     if (source === undefined) {
-      this.#failed(copy);
+      // Being dialled: nobody is asked in vain.
+      copy.retryAtMs = this.#ports.nowMs() + unreachableMs;
       return;
     }
     copy.source = source;
@@ -210,8 +213,12 @@ export class Learner {
   /** D2: what the attic has beyond `missing` is what the source has. */
   onDifferenceEnd({ rid, missing }: DifferenceEndMessage): void {
     const copy = this.#answered(rid);
-    if (copy === undefined || copy.hints === null) return;
-    copy.hints.begin(missing);
+    if (copy !== undefined) this.#confirmBut(copy, missing);
+  }
+
+  /** All that the attic has beyond `missing` is right; null: nothing is. */
+  #confirmBut(copy: SlotCopy, missing: Uint8Array | null): void {
+    copy.hints?.begin(missing);
     copy.stage = 'confirm';
     this.#look(copy);
   }
@@ -227,17 +234,27 @@ export class Learner {
   #compare(copy: SlotCopy, room: number): number {
     const looked = copy.hints?.read(room) ?? 0;
     if (looked === room) return looked;
-    copy.stage = copy.hints?.isWorthIt === true ? 'difference' : 'whole';
-    this.#ask(copy, true);
+    if (copy.hints?.isSame === true) {
+      this.#confirmBut(copy, noBytes);
+    } else {
+      copy.stage = copy.hints?.isWorthIt === true ? 'difference' : 'whole';
+      this.#ask(copy, true);
+    }
     return looked;
   }
 
   #confirm(copy: SlotCopy, room: number): number {
+    const { slot } = copy;
+    const { store } = this.#replica;
+    const isOverlaid = this.#attic.isOverlaid(slot);
     const merge = (entry: Entry): void => {
-      this.#replica.merge(copy.slot, entry);
+      this.#replica.merge(slot, entry, isOverlaid);
       this.#tally.confirmed();
     };
-    const looked = copy.hints?.confirm(room, merge) ?? 0;
+    const drop = (key: string): void => {
+      if (isOverlaid && store.get(slot, key) === noRecord) this.#journal.remove(slot, key);
+    };
+    const looked = copy.hints?.confirm(room, merge, drop) ?? 0;
     if (looked < room) this.#finish(copy);
     return looked;
   }
@@ -257,8 +274,14 @@ export class Learner {
     copy.begun = true;
     for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
     this.#budget.spend(this.#tally.copied(message.entries));
-    if (message.done) this.#finish(copy);
+    if (message.done) this.#copied(copy);
     else this.#startCopies(this.#ports.nowMs());
+  }
+
+  /** The whole slot has come. What the disk has beyond it goes first (D2). */
+  #copied(copy: SlotCopy): void {
+    if (copy.hints !== null && this.#attic.isOverlaid(copy.slot)) this.#confirmBut(copy, null);
+    else this.#finish(copy);
   }
 
   #finish(copy: SlotCopy): void {
