@@ -71,6 +71,17 @@ export const diskMutants: readonly Mutant[] = [
     quick: true,
   },
   {
+    name: 'what was not confirmed stays on the disk',
+    rule: 'D2',
+    edits: one(
+      `${node}/learner.js`,
+      'if (isOverlaid && store.get(slot, key) === noRecord)',
+      'if (store.get(slot, key) !== noRecord)',
+    ),
+    disks: true,
+    bias: 'tombstones',
+  },
+  {
     name: 'what the sweeper dropped stays on the disk',
     rule: 'D2',
     edits: one(

@@ -123,6 +123,10 @@ export class SimJournal implements Journal {
     this.#note(({ labels }) => labels.set(slot, joinedAt));
   }
 
+  unlabel(slot: number): void {
+    this.#note(({ labels }) => labels.delete(slot));
+  }
+
   clear(slot: number): void {
     this.#note((image) => {
       image.clear(slot);

@@ -192,6 +192,8 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       respawnForgiveMs: 200,
       stepsAtOnceMax: 2,
       taskWaitMsMax: 600_000,
+      stepEveryMs: 0,
+      clientsWaitMs: 0,
     },
   };
 }

@@ -54,6 +54,21 @@ describe('the journal of a node on its disk', () => {
     expect([...again.content.keys()].sort()).to.deep.equal(['1 b', '1 c']);
   });
 
+  it('D2: a slot that loses its label keeps its records, and what is removed later is gone', async () => {
+    const directory = disks.directory();
+    const disk = await disks.open(directory);
+    disk.write(2, 'kept', 'v');
+    disk.write(2, 'removed', 'v');
+    disk.journal.label(2, 7);
+    disk.journal.unlabel(2);
+    disk.journal.unlabel(3);
+    disk.remove(2, 'removed');
+    await disk.journal.close();
+    const again = await disks.open(directory);
+    expect(again.held.slots).to.deep.equal([]);
+    expect([...again.content.keys()]).to.deep.equal(['2 kept']);
+  });
+
   it('gives back identity, labels and the highest clock, also of records that are gone', async () => {
     const directory = disks.directory();
     const disk = await disks.open(directory);
@@ -209,6 +224,7 @@ describe('the journal of a node on its disk', () => {
     noJournal.save(1, 1);
     noJournal.remove(1, 'k');
     noJournal.label(1, 1);
+    noJournal.unlabel(1);
     noJournal.clear(1);
     const { isAwaited, isFull, isSpent, noted, saved } = noJournal;
     expect([isAwaited, isFull, isSpent, noted, saved]).to.deep.equal([false, false, false, 0, 0]);

@@ -139,10 +139,10 @@ describe('tasks of the manager', () => {
     const harness = new ManagerHarness();
     harness.join();
     harness.ask({ command: 'rebalance', by: 'slots' });
-    harness.pass(500);
+    harness.pass(1000);
     expect(count(harness.slots, 4)).to.equal(4);
     harness.ask({ command: 'drain', nodeId: 4 });
-    harness.pass(500);
+    harness.pass(2000);
     expect(harness.nodes.map(({ nodeId }) => nodeId)).to.deep.equal([0, 1, 2, 3]);
   });
 
@@ -212,10 +212,10 @@ describe('tasks of the manager', () => {
     const harness = new ManagerHarness({ settings: { slotCount: 60 } });
     harness.ask({ command: 'set-replicas', replicas: 3 });
     expect(harness.core.map?.settings.replicas).to.equal(3);
-    harness.pass(1000);
+    harness.pass(3000);
     expect(new Set(harness.slots.map((slot) => slot.length))).to.deep.equal(new Set([3]));
     harness.ask({ command: 'set-replicas', replicas: 1 });
-    harness.pass(1000);
+    harness.pass(3000);
     expect(new Set(harness.slots.map((slot) => slot.length))).to.deep.equal(new Set([1]));
     expect(progressOf(harness)).to.equal('set-replicas done 60/60');
   });

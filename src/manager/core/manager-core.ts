@@ -15,7 +15,7 @@ import type { CopyDoneMessage, HeartbeatMessage, Link, Message } from '../../pro
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus } from '../../protocol/status.js';
 import { Administration } from './administration.js';
-import type { FencePlan } from './fencing.js';
+import type { Departure, FencePlan } from './fencing.js';
 import { Leases } from './leases.js';
 import { newMember } from './members.js';
 import { describeChange, describeLoss, Planner } from './planner.js';
@@ -26,6 +26,7 @@ import { Recovery } from './recovery.js';
 import { answerQuery } from './queries.js';
 import { Registry } from './registry.js';
 import { Respawner } from './respawner.js';
+import { isStep, Rollout } from './rollout.js';
 import { Roster } from './roster.js';
 import type { KnownNode, ManagerState } from './state.js';
 import { isServing, isWhole, statusOf } from './status.js';
@@ -75,10 +76,13 @@ export class ManagerCore {
   readonly #links = new Set<Link>();
   readonly #publisher: Publisher;
   readonly #registry: Registry;
+  readonly #rollout: Rollout;
   #rid = 0;
   #reconciledAtMs = -Infinity;
   /** Deaths are gathered until then. */
   #reconcileAtMs = Infinity;
+  /** A step waits until the last map has had its time. */
+  #isStepDue = false;
   #stopping = false;
 
   constructor(options: ManagerCoreOptions) {
@@ -103,6 +107,7 @@ export class ManagerCore {
         this.#reconcile();
       },
     });
+    this.#rollout = new Rollout(this.#roster, timings, () => options.ports.nowMs());
     this.#leases = new Leases(options.ports, this.#roster, this.settings.leaseMs);
     this.#recovery = new Recovery({
       durability: this.settings.durability,
@@ -232,6 +237,7 @@ export class ManagerCore {
 
   onLinkClosed(link: Link): void {
     this.#links.delete(link);
+    this.#rollout.onLinkClosed(link);
     this.#registry.onLinkClosed(link);
     for (const member of this.#roster.members.values()) {
       if (member.link !== link) continue;
@@ -271,6 +277,7 @@ export class ManagerCore {
         this.#administration.onMessage(link, message);
         return;
       default:
+        if (message.type === MessageType.getMap && this.#rollout.willTell(link, message)) return;
         answerQuery(link, message, this.map, () => this.status());
     }
   }
@@ -300,6 +307,7 @@ export class ManagerCore {
     }
     if (map === null) return;
     if (!this.#leases.onHeartbeat(member, link, message, map.epoch, this.#publisher.isBusy)) return;
+    this.#rollout.goOn();
     if (message.epoch < map.epoch) link.send({ type: MessageType.map, rid: 0, map: map.toData() });
     if (this.#publisher.plan !== null) this.#sendFence(this.#publisher.plan, member.id);
     this.#administration.tasks.onHeartbeat(member, link, map);
@@ -340,24 +348,37 @@ export class ManagerCore {
     if (this.#publisher.isBusy || this.#stopping) return;
     if (this.#ports.nowMs() < this.#reconcileAtMs && this.#reconcileAtMs !== Infinity) return;
     this.#reconcileAtMs = Infinity;
-    const { map, mustPublish } = this.#publisher;
+    const { map } = this.#publisher;
     this.#reconciledAtMs = this.#ports.nowMs();
+    this.#isStepDue = false;
     if (map !== null) this.#administration.tasks.advance(map);
     const next = map === null ? this.#planner.first(this.clusterId) : this.#planner.next(map);
-    if (next !== null) this.#publisher.publish(next);
-    else if (map !== null && mustPublish) this.#publisher.publish(this.#planner.after(map, map.epoch + 1));
-    else if (map !== null) this.#moveOn(map);
+    if (map !== null && (next === null || isStep(map, next))) this.#takeStep(map, next);
+    else if (next !== null) this.#publisher.publish(next);
+  }
+
+  /** Nobody is lost. Fenced slots wait for nothing; all else is done at leisure, and never breaks a fence off. */
+  #takeStep(map: ClusterMap, next: ClusterMap | null): void {
+    const { plan, mustPublish } = this.#publisher;
+    if (plan?.isComplete === true)
+      this.#publisher.publish(this.#planner.after(next ?? map, plan.epoch, this.#stillLeaving(map, plan)));
+    else if (mustPublish) this.#publisher.publish(next ?? this.#planner.after(map, map.epoch + 1));
+    else if (plan !== null) return;
+    else if (!this.#rollout.allowsStep) this.#isStepDue = true;
+    else if (next !== null) this.#publisher.publish(next);
+    else this.#beginRemoval(map);
+  }
+
+  /** Nobody, if some of those that were fenced are needed again: the map lifts all fences. */
+  #stillLeaving(map: ClusterMap, { departures }: FencePlan): readonly Departure[] {
+    const now = new Set(this.#planner.departures(map).map(({ slot, nodeId }) => `${slot} ${nodeId}`));
+    return departures.every(({ slot, nodeId }) => now.has(`${slot} ${nodeId}`)) ? departures : [];
   }
 
   /** Removals that need a fence first (M4): one plan at a time. */
-  #moveOn(map: ClusterMap): void {
-    const { plan } = this.#publisher;
-    if (plan === null) {
-      const departures = this.#planner.departures(map);
-      if (departures.length > 0) this.#publisher.beginRemoval(map, departures);
-    } else if (plan.isComplete) {
-      this.#publisher.publish(this.#planner.after(map, plan.epoch, plan.departures));
-    }
+  #beginRemoval(map: ClusterMap): void {
+    const departures = this.#planner.departures(map);
+    if (departures.length > 0) this.#publisher.beginRemoval(map, departures);
   }
 
   #persist(state: Pick<ManagerState, 'serial' | 'map' | 'fencing'>): void {
@@ -388,8 +409,7 @@ export class ManagerCore {
     this.#roster.keepCopied((slot, id) => map.slot(slot).learners.includes(id));
     this.#administration.onPublished(map);
     this.#registry.onPublished(map);
-    const message = { type: MessageType.map, rid: 0, map: map.toData() };
-    for (const link of this.#links) link.send(message);
+    this.#rollout.announce(map, previous, this.#links);
     this.#ports.log(...describeChange(previous, map));
     this.#reconcile();
   }
@@ -398,12 +418,13 @@ export class ManagerCore {
     if (this.#stopping) return;
     this.#respawner.tick();
     this.#registry.tick();
+    this.#rollout.goOn();
     if (this.map === null) return;
     const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();
     this.#administration.desk.tick(this.map);
     const nowMs = this.#ports.nowMs();
     const isDue = nowMs >= this.#reconcileAtMs || nowMs - this.#reconciledAtMs >= reconcileEveryMs;
-    if (hasLapsed || isDue) this.#reconcile();
+    if (hasLapsed || isDue || (this.#isStepDue && this.#rollout.allowsStep)) this.#reconcile();
   }
 }

@@ -37,6 +37,10 @@ export interface ManagerTimings {
   readonly stepsAtOnceMax: number;
   /** How long a task waits for one node to come up, or back. */
   readonly taskWaitMsMax: number;
+  /** At least this long between two maps, or a map and a fence, for which nobody waits. */
+  readonly stepEveryMs: number;
+  /** How long clients may be told later than nodes of such a map, at most. */
+  readonly clientsWaitMs: number;
 }
 
 export const managerTimings: ManagerTimings = {
@@ -49,4 +53,6 @@ export const managerTimings: ManagerTimings = {
   respawnForgiveMs: 10_000,
   stepsAtOnceMax: 16,
   taskWaitMsMax: 600_000,
+  stepEveryMs: 200,
+  clientsWaitMs: 40,
 };

@@ -16,6 +16,7 @@ import type { Version } from '../../protocol/version.js';
 import type { Journal } from './journal.js';
 import { Role } from './membership.js';
 import type { Membership, RoleChange } from './membership.js';
+import { noRecord } from './store.js';
 import type { KeyStore } from './store.js';
 
 /** No cluster has as many slots. */
@@ -36,6 +37,10 @@ export class Attic {
   readonly #labels = new Map<number, number>();
   /** Slots of the attic that have any record. */
   readonly #slots = new Set<number>();
+  /** Slots of which the disk holds what the attic does: nothing was written to them since it was read. */
+  readonly #untouched = new Set<number>();
+  /** Slots filled over what the disk holds of them; it may be more than is in service. */
+  readonly #overlaid = new Set<number>();
 
   constructor(store: KeyStore, journal: Journal, membership: Membership) {
     this.#store = store;
@@ -59,6 +64,7 @@ export class Attic {
     if (applied !== null) store.setApplied(record, applied);
     store.setValid(record);
     this.#slots.add(slot);
+    this.#untouched.add(slot);
   }
 
   /** While the node starts, once all records are there. */
@@ -82,19 +88,44 @@ export class Attic {
   onRoleChanged({ slot, after, joinedAnew }: RoleChange): void {
     const { map, nodeId } = this.#membership;
     const joinedAt = map?.joinedAt(slot, nodeId) ?? 0;
-    if (after === Role.full) {
-      if (joinedAnew) this.#serve(slot, joinedAt);
-      else this.#servePart(slot, joinedAt);
-    } else if (after === Role.none || joinedAnew) {
-      this.#unlabel(slot);
+    if (after !== Role.none && !joinedAnew) {
+      if (after === Role.full) this.#servePart(slot, joinedAt);
+      return;
     }
+    const isUntouched = this.#untouched.delete(slot);
+    this.#overlaid.delete(slot);
+    if (after === Role.full) this.#serve(slot, joinedAt);
+    else if (after === Role.learner && isUntouched) this.#overlay(slot);
+    else this.#unlabel(slot);
   }
 
   /** A learner becomes full. Without a label its copy was cut short: all others are lost, and its part is the slot. */
   #servePart(slot: number, joinedAt: number): void {
     if (this.#labels.get(slot) === joinedAt) return;
+    if (this.#overlaid.has(slot)) this.#removeBeyondPart(slot);
     this.drop(slot);
     this.label(slot, joinedAt);
+  }
+
+  /** D2: of what the disk held before it joined, what is not in service goes before the label is written. */
+  #removeBeyondPart(slot: number): void {
+    const walk = this.#store.walk(atticSlot(slot));
+    for (let record = walk.next(); record !== noRecord; record = walk.next()) {
+      const key = this.#store.keyOf(record);
+      if (this.#store.get(slot, key) === noRecord) this.#journal.remove(slot, key);
+    }
+  }
+
+  /** D2: what the disk holds of the slot stays, without label: most of it will turn out to be right. */
+  #overlay(slot: number): void {
+    this.#overlaid.add(slot);
+    this.#labels.delete(slot);
+    this.#journal.unlabel(slot);
+  }
+
+  /** The disk holds what the attic does of the slot, but for what was saved or removed since it joined. */
+  isOverlaid(slot: number): boolean {
+    return this.#overlaid.has(slot);
   }
 
   #serve(slot: number, joinedAt: number): void {
@@ -111,6 +142,7 @@ export class Attic {
   /** The slot is held whole from here on. */
   label(slot: number, joinedAt: number): void {
     this.#labels.set(slot, joinedAt);
+    this.#overlaid.delete(slot);
     this.#journal.label(slot, joinedAt);
   }
 
@@ -121,6 +153,7 @@ export class Attic {
 
   /** What the attic had of the slot has served. */
   drop(slot: number): void {
+    this.#untouched.delete(slot);
     if (this.#slots.delete(slot)) this.#store.clearSlot(atticSlot(slot));
   }
 

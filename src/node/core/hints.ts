@@ -11,77 +11,103 @@ import type { KeyStore, RecordWalk } from './store.js';
 
 /** Where more than this share of the buckets differs, copying the whole slot costs no more. */
 const differingShareMax = 0.5;
-/** Entries taken over in one call. */
-const confirmedPerCall = 1024;
+/** What was read of an entry of the attic, in the order of the walk, which does not change. */
+interface Sight {
+  readonly bucket: number;
+  readonly high: number;
+  readonly low: number;
+}
 
 export class Hints {
   readonly #store: KeyStore;
   readonly #slot: number;
   readonly #entry = new EntryDigest();
   #buckets = new BucketDigests(1);
+  #theirs: Uint8Array = new Uint8Array(0);
+  /** Entries read, or, later, taken over. */
+  #sights: Sight[] = [];
+  #place = 0;
   /** Buckets that differ. */
   wanted: Uint8Array = new Uint8Array(0);
-  /** Of the entries known in them: the replica does not hold them. */
-  #missing: Uint8Array = new Uint8Array(0);
-  #walk: RecordWalk | null = null;
+  /** Of the entries known in them: the replica does not hold them. null: it was not asked. */
+  #missing: Uint8Array | null = null;
+  #walk: RecordWalk;
   #walked = 0;
 
   constructor(store: KeyStore, slot: number) {
     this.#store = store;
     this.#slot = atticSlot(slot);
+    this.#walk = store.walk(this.#slot);
   }
 
   get buckets(): number {
     return this.#buckets.buckets;
   }
 
-  /** @returns whether the hints are worth going on with */
-  compare(buckets: number, theirs: Uint8Array): boolean {
+  /** The replica's digests. What the attic has is now to be read. */
+  compareWith(buckets: number, theirs: Uint8Array): void {
     this.#buckets = new BucketDigests(buckets);
-    this.#forEach(() => {
-      this.#buckets.add(this.#entry);
-    });
-    this.wanted = this.#buckets.differing(theirs);
-    return countBits(this.wanted) <= buckets * differingShareMax;
+    this.#theirs = theirs;
+    this.#sights = [];
+    this.#walk = this.#store.walk(this.#slot);
+  }
+
+  /** Reads so many entries of the attic. @returns how many it has read; fewer: those were the last ones */
+  read(entriesMax: number): number {
+    const buckets = this.#buckets;
+    for (let count = 0; count < entriesMax; count++) {
+      const record = this.#walk.next();
+      if (record === noRecord) {
+        this.wanted = buckets.differing(this.#theirs);
+        return count;
+      }
+      this.#entry.read(this.#store, record);
+      buckets.add(this.#entry);
+      const { high, low } = this.#entry;
+      this.#sights.push({ bucket: buckets.bucketOf(this.#entry), high, low });
+    }
+    return entriesMax;
+  }
+
+  /** All are read: whether the replica holds the very same. */
+  get isSame(): boolean {
+    return countBits(this.wanted) === 0;
+  }
+
+  /** The same: whether the hints are worth going on with. */
+  get isWorthIt(): boolean {
+    return countBits(this.wanted) <= this.buckets * differingShareMax;
   }
 
   /** Digests of the entries in buckets that differ. */
   known(): Uint8Array {
     const known = new EntryDigests();
-    this.#forEach(() => {
-      if (hasBit(this.wanted, this.#buckets.bucketOf(this.#entry))) known.add(this.#entry);
-    });
+    for (const sight of this.#sights) if (hasBit(this.wanted, sight.bucket)) known.add(sight);
     return known.toBytes();
   }
 
-  #forEach(visit: () => void): void {
-    const walk = this.#store.walk(this.#slot);
-    for (let record = walk.next(); record !== noRecord; record = walk.next()) {
-      this.#entry.read(this.#store, record);
-      visit();
-    }
-  }
-
-  /** @param missing a bit for each of `known` */
-  begin(missing: Uint8Array): void {
+  /** @param missing a bit for each of `known`; null: nothing of the attic is confirmed */
+  begin(missing: Uint8Array | null): void {
     this.#missing = missing;
     this.#walk = this.#store.walk(this.#slot);
+    this.#place = 0;
     this.#walked = 0;
   }
 
   /**
    * Takes a bounded number of entries over: those of equal buckets, and those of others that are not missing. In the
-   * order of `known`, for the attic does not change.
-   * @returns whether that were the last ones
+   * order of `known`, for the attic does not change. All others are told to `drop`.
+   * @returns how many it has looked at; fewer than `entriesMax`: those were the last ones
    */
-  confirm(merge: (entry: Entry) => void): boolean {
+  confirm(entriesMax: number, merge: (entry: Entry) => void, drop: (key: string) => void): number {
     const store = this.#store;
-    for (let count = 0; count < confirmedPerCall; count++) {
-      const record = this.#walk?.next() ?? noRecord;
-      if (record === noRecord) return true;
-      this.#entry.read(store, record);
-      if (hasBit(this.wanted, this.#buckets.bucketOf(this.#entry)) && hasBit(this.#missing, this.#walked++))
+    for (let count = 0; count < entriesMax; count++) {
+      const record = this.#walk.next();
+      if (record === noRecord) return count;
+      if (!this.#isNextConfirmed()) {
+        drop(store.keyOf(record));
         continue;
+      }
       const version = { ...versionZero };
       store.copyVersion(record, version);
       merge({
@@ -93,7 +119,13 @@ export class Hints {
         applied: store.appliedOf(record),
       });
     }
-    return false;
+    return entriesMax;
+  }
+
+  #isNextConfirmed(): boolean {
+    if (this.#missing === null) return false;
+    const bucket = this.#sights[this.#place++]?.bucket ?? 0;
+    return !hasBit(this.wanted, bucket) || !hasBit(this.#missing, this.#walked++);
   }
 }
 

@@ -20,6 +20,8 @@ export interface Journal {
   remove(slot: number, key: string): void;
   /** From here on the slot is held whole, as a full replica that joined at that epoch. */
   label(slot: number, joinedAt: number): void;
+  /** The slot is not held whole any more; its records stay, as hints. */
+  unlabel(slot: number): void;
   /** The slot is not held any more: drops label and records. */
   clear(slot: number): void;
 }
@@ -34,6 +36,7 @@ export const noJournal: Journal = {
   save: () => undefined,
   remove: () => undefined,
   label: () => undefined,
+  unlabel: () => undefined,
   clear: () => undefined,
 };
 

@@ -1,8 +1,8 @@
 /**
  * A learner fills itself (PROTOCOL M5, M6). For each slot it is a learner of, it asks a full replica for one bounded
  * batch after the other, merges what comes with the WRITEs that arrive meanwhile (higher version wins, VALID and
- * INVALID are kept), and tells the manager when it has everything. A few slots at once, one batch each in flight, so
- * that copying never crowds out reads and writes, and no more of them than the cluster's limit allows. Any trouble
+ * INVALID are kept), and tells the manager when it has everything. Many slots at once, one batch each in flight, but few
+ * while others ask for something (copy-pace.ts), and no more of them than the cluster's limit allows. Any trouble
  * starts that slot's copy again at the next replica.
  *
  * A learner that found some of the slot on its disk copies the difference only (D2): it compares digests of buckets, asks
@@ -13,10 +13,12 @@ import type {
   DifferenceEndMessage,
   DigestsMessage,
   EntriesMessage,
+  Entry,
   Message,
 } from '../../protocol/messages.js';
 import type { Attic } from './attic.js';
 import { CopyBudget } from './copy-budget.js';
+import { CopyPace } from './copy-pace.js';
 import { FillTally } from './fill-tally.js';
 import { Hints } from './hints.js';
 import type { Journal } from './journal.js';
@@ -24,17 +26,18 @@ import type { Membership, RoleChange } from './membership.js';
 import { Role } from './membership.js';
 import type { NodePorts } from './ports.js';
 import type { Replica } from './replica.js';
+import { noRecord } from './store.js';
 
-const parallelSlots = 8;
 const batchTimeoutMs = 1000;
 const retryMsMin = 5;
 const retryMsMax = 200;
+const unreachableMs = 20;
 /** How often a finished copy is told again until the map shows it. */
 const tellAgainMs = 200;
 const noBytes = new Uint8Array(0);
 
-/** What is asked for next, or, with `confirm`, taken from the attic. */
-type Stage = 'whole' | 'digests' | 'difference' | 'confirm';
+/** What is asked for next, or, with `compare` and `confirm`, read of or taken from the attic. */
+type Stage = 'whole' | 'digests' | 'compare' | 'difference' | 'confirm';
 
 interface SlotCopy {
   readonly slot: number;
@@ -66,6 +69,7 @@ export class Learner {
   readonly #copies = new Map<number, SlotCopy>();
   readonly #byRid = new Map<number, SlotCopy>();
   readonly #budget = new CopyBudget();
+  readonly #pace = new CopyPace();
   #toldAtMs = -Infinity;
   #untold = false;
   /** Copies that are not done. */
@@ -125,15 +129,17 @@ export class Learner {
   tick(): void {
     const nowMs = this.#ports.nowMs();
     for (const copy of this.#byRid.values()) if (nowMs - copy.sentMs > batchTimeoutMs) this.#failed(copy);
-    for (const copy of this.#copies.values()) if (copy.stage === 'confirm' && !copy.done) this.#confirm(copy);
+    this.#pace.tick(nowMs, this.#replica.counts.total);
+    for (const copy of this.#copies.values()) this.#look(copy);
     this.#startCopies(nowMs);
     if (this.#untold || nowMs - this.#toldAtMs >= tellAgainMs) this.#tell(nowMs);
   }
 
   #startCopies(nowMs: number): void {
     for (const copy of this.#copies.values()) {
-      if (copy.done || copy.stage === 'confirm' || copy.rid !== 0 || copy.retryAtMs > nowMs) continue;
+      if (copy.done || isLooking(copy) || copy.rid !== 0 || copy.retryAtMs > nowMs) continue;
       if (!this.#mayAsk(nowMs)) return;
+      this.#pace.asked();
       if (copy.begun) this.#ask(copy, false);
       else this.#start(copy);
     }
@@ -142,7 +148,7 @@ export class Learner {
   #mayAsk(nowMs: number): boolean {
     const underWay = this.#byRid.size;
     const limit = this.#membership.map?.settings.copyBytesPerSecondMax ?? 0;
-    return underWay < parallelSlots && this.#budget.allows(underWay, limit, nowMs);
+    return this.#pace.allows(underWay) && this.#budget.allows(underWay, limit, nowMs);
   }
 
   #start(copy: SlotCopy): void {
@@ -150,7 +156,8 @@ export class Learner {
     const reachable = replicas.filter((id) => this.#ports.peer(id) !== undefined);
     const source = reachable[(copy.slot + copy.failures) % Math.max(1, reachable.length)];
     if (source === undefined) {
-      this.#failed(copy);
+      // Being dialled: nobody is asked in vain.
+      copy.retryAtMs = this.#ports.nowMs() + unreachableMs;
       return;
     }
     copy.source = source;
@@ -198,27 +205,58 @@ export class Learner {
       this.#ask(copy, false);
       return;
     }
-    const isWorthIt = copy.hints?.compare(buckets, digests) === true;
-    copy.stage = isWorthIt ? 'difference' : 'whole';
-    this.#ask(copy, true);
+    copy.hints?.compareWith(buckets, digests);
+    copy.stage = 'compare';
+    this.#look(copy);
   }
 
   /** D2: what the attic has beyond `missing` is what the source has. */
   onDifferenceEnd({ rid, missing }: DifferenceEndMessage): void {
     const copy = this.#answered(rid);
-    if (copy === undefined || copy.hints === null) return;
-    copy.hints.begin(missing);
-    copy.stage = 'confirm';
-    this.#confirm(copy);
+    if (copy !== undefined) this.#confirmBut(copy, missing);
   }
 
-  #confirm(copy: SlotCopy): void {
+  /** All that the attic has beyond `missing` is right; null: nothing is. */
+  #confirmBut(copy: SlotCopy, missing: Uint8Array | null): void {
+    copy.hints?.begin(missing);
+    copy.stage = 'confirm';
+    this.#look(copy);
+  }
+
+  /** Goes on with what is to be read of the attic, or taken from it: as much as this tick leaves room for. */
+  #look(copy: SlotCopy): void {
+    const room = this.#pace.looks;
+    if (!isLooking(copy) || copy.done || room <= 0) return;
+    const looked = copy.stage === 'compare' ? this.#compare(copy, room) : this.#confirm(copy, room);
+    this.#pace.looked(looked);
+  }
+
+  #compare(copy: SlotCopy, room: number): number {
+    const looked = copy.hints?.read(room) ?? 0;
+    if (looked === room) return looked;
+    if (copy.hints?.isSame === true) {
+      this.#confirmBut(copy, noBytes);
+    } else {
+      copy.stage = copy.hints?.isWorthIt === true ? 'difference' : 'whole';
+      this.#ask(copy, true);
+    }
+    return looked;
+  }
+
+  #confirm(copy: SlotCopy, room: number): number {
     const { slot } = copy;
-    const isOver = copy.hints?.confirm((entry) => {
-      this.#replica.merge(slot, entry);
+    const { store } = this.#replica;
+    const isOverlaid = this.#attic.isOverlaid(slot);
+    const merge = (entry: Entry): void => {
+      this.#replica.merge(slot, entry, isOverlaid);
       this.#tally.confirmed();
-    });
-    if (isOver !== false) this.#finish(copy);
+    };
+    const drop = (key: string): void => {
+      if (isOverlaid && store.get(slot, key) === noRecord) this.#journal.remove(slot, key);
+    };
+    const looked = copy.hints?.confirm(room, merge, drop) ?? 0;
+    if (looked < room) this.#finish(copy);
+    return looked;
   }
 
   #failed(copy: SlotCopy): void {
@@ -236,8 +274,14 @@ export class Learner {
     copy.begun = true;
     for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
     this.#budget.spend(this.#tally.copied(message.entries));
-    if (message.done) this.#finish(copy);
+    if (message.done) this.#copied(copy);
     else this.#startCopies(this.#ports.nowMs());
+  }
+
+  /** The whole slot has come. What the disk has beyond it goes first (D2). */
+  #copied(copy: SlotCopy): void {
+    if (copy.hints !== null && this.#attic.isOverlaid(copy.slot)) this.#confirmBut(copy, null);
+    else this.#finish(copy);
   }
 
   #finish(copy: SlotCopy): void {
@@ -279,4 +323,8 @@ export class Learner {
     const { nodeId, incarnation } = this.#membership;
     manager.send({ type: MessageType.copyDone, nodeId, incarnation, slots });
   }
+}
+
+function isLooking({ stage }: SlotCopy): boolean {
+  return stage === 'compare' || stage === 'confirm';
 }

@@ -416,14 +416,17 @@ export class Replica implements PeerWriteOwner {
     this.store.clearSlot(slot);
   }
 
-  /** M5: one key of a copy. Keeps the higher version, and its state. */
-  merge(slot: number, entry: Entry): void {
+  /** M5: one key of a copy. Keeps the higher version, and its state. @param isSaved it came from the own disk */
+  merge(slot: number, entry: Entry, isSaved = false): void {
+    const keysBefore = this.store.keysIn(slot);
     const record = this.store.getOrInsert(slot, entry.key);
     this.#takeApplied(record, entry.applied);
     const order = this.store.compareVersion(entry.version, record);
-    if (order > 0) this.#overwrite(record, entry.version, entry.value, entry.expiresAtMs);
-    if (order >= 0 && entry.valid) this.store.setValid(record);
-    this.#journal.save(slot, record);
+    const { version, value, expiresAtMs, valid } = entry;
+    if (order > 0) this.store.write(record, version, value, expiresAtMs, this.#ports.nowMs());
+    if (order >= 0 && valid) this.store.setValid(record);
+    else if (order > 0) this.#settleQueue.push(record, this.#ports.nowMs());
+    if (!isSaved || this.store.keysIn(slot) === keysBefore) this.#journal.save(slot, record);
   }
 
   tick(): void {

@@ -32,7 +32,17 @@ export class EntryDigest {
   readonly #version: MutableVersion = { ...versionZero };
 
   read(store: KeyStore, record: RecordId): void {
+    this.readKey(store, record);
+    this.readRest(store, record);
+  }
+
+  /** Enough to tell the bucket. */
+  readKey(store: KeyStore, record: RecordId): void {
     this.#readKey(store.keyOf(record));
+  }
+
+  /** Of the record whose key was read last. */
+  readRest(store: KeyStore, record: RecordId): void {
     store.copyVersion(record, this.#version);
     this.#addNumber(this.#version.hlc);
     this.#addNumber(this.#version.clientId);
@@ -120,7 +130,7 @@ function wordsToBytes(words: Uint32Array): Uint8Array {
 export class EntryDigests {
   readonly #words: number[] = [];
 
-  add({ high, low }: EntryDigest): void {
+  add({ high, low }: Pick<EntryDigest, 'high' | 'low'>): void {
     this.#words.push(high, low);
   }
 

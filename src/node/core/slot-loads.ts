@@ -12,16 +12,20 @@ import type { KeyStore } from './store.js';
 
 const reportEveryMs = 1000;
 
-/** On the path of every read and write: an increment each, and nothing more. */
+/** On the path of every read and write: two increments each, and nothing more. */
 export class SlotCounts {
   #reads = new Uint32Array(0);
   #writes = new Uint32Array(0);
+  /** Reads and writes of all slots, never reset. */
+  total = 0;
 
   read(slot: number): void {
+    this.total++;
     this.#reads[slot] = (this.#reads[slot] ?? 0) + 1;
   }
 
   wrote(slot: number): void {
+    this.total++;
     this.#writes[slot] = (this.#writes[slot] ?? 0) + 1;
   }
 

@@ -223,6 +223,11 @@ export class DiskJournal implements Journal {
     this.#setSlot(slot, { generation: this.#generation(slot), joinedAt });
   }
 
+  unlabel(slot: number): void {
+    const { generation, joinedAt } = this.#slots.get(slot) ?? { generation: 0, joinedAt: -1 };
+    if (joinedAt !== -1) this.#setSlot(slot, { generation, joinedAt: -1 });
+  }
+
   /** At once, however much there is: records of earlier generations do not count, and are removed bit by bit. */
   clear(slot: number): void {
     const isUsed = this.#used.delete(slot);

@@ -1,0 +1,61 @@
+/**
+ * How fast a learner fills itself beside what else it has to do. While nobody asks for anything it asks for many batches
+ * at once and the next one as each comes. While requests come in it asks for a few with every tick: its share of
+ * the processor, and of those that it copies from, belongs to them, for every write of the slots waits for the learner, too. A
+ * tick that is late says that the processor is scarce: then it asks for fewer.
+ */
+
+/** Batches on their way at once. */
+const underWayMax = 32;
+/** Batches asked for in one tick beside requests: less with a late one by half, a little more with one in time. */
+const perTickMin = 0.25;
+const perTickMax = 4;
+const perTickMore = 0.05;
+/** Ticks are ten milliseconds apart, unless something holds them up. */
+const lateMs = 20;
+/** Nobody has asked for anything for this long. */
+const calmAfterMs = 50;
+/** Entries of the own disk that are looked at in one tick. */
+const looksBeside = 512;
+const looksCalm = 2048;
+
+export class CopyPace {
+  #perTick = 1;
+  #left = 1;
+  #looksLeft = looksBeside;
+  #tickedAtMs = -Infinity;
+  #requests = 0;
+  #askedAtMs = -Infinity;
+  #isCalm = false;
+
+  /** @param requests how many have come since the node started, or since any moment */
+  tick(nowMs: number, requests: number): void {
+    const isLate = nowMs - this.#tickedAtMs > lateMs;
+    this.#tickedAtMs = nowMs;
+    if (requests !== this.#requests) this.#askedAtMs = nowMs;
+    this.#requests = requests;
+    this.#isCalm = nowMs - this.#askedAtMs > calmAfterMs;
+    const perTick = isLate ? this.#perTick / 2 : this.#perTick + perTickMore;
+    this.#perTick = Math.min(perTickMax, Math.max(perTickMin, perTick));
+    this.#left = Math.min(Math.max(0, this.#left), 1) + this.#perTick;
+    this.#looksLeft = this.#isCalm && !isLate ? looksCalm : looksBeside;
+  }
+
+  /** Whether one more batch may be asked for. */
+  allows(underWay: number): boolean {
+    return this.#isCalm ? underWay < underWayMax : this.#left >= 1;
+  }
+
+  asked(): void {
+    this.#left--;
+  }
+
+  /** How many entries of the own disk may be looked at before the next tick. */
+  get looks(): number {
+    return this.#looksLeft;
+  }
+
+  looked(entries: number): void {
+    this.#looksLeft -= entries;
+  }
+}

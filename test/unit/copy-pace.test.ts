@@ -1,0 +1,56 @@
+import { expect } from 'chai';
+import { CopyPace } from '../../src/node/core/copy-pace.js';
+
+const tickMs = 10;
+
+/** Batches asked for in so many ticks, if each is answered within a tick. */
+function asked(
+  pace: CopyPace,
+  ticks: number,
+  everyMs: number,
+  isAsked: boolean,
+  from = { ms: 0, requests: 0 },
+): number {
+  let batches = 0;
+  for (let tick = 0; tick < ticks; tick++) {
+    from.ms += everyMs;
+    if (isAsked) from.requests++;
+    pace.tick(from.ms, from.requests);
+    for (let underWay = 0; pace.allows(underWay); underWay++) {
+      pace.asked();
+      batches++;
+    }
+  }
+  return batches;
+}
+
+describe('M5: how fast a learner copies beside what else it has to do', () => {
+  it('while nobody asks for anything many batches are under way', () => {
+    const pace = new CopyPace();
+    asked(pace, 10, tickMs, false);
+    expect(asked(pace, 1, tickMs, false, { ms: 1000, requests: 0 })).to.equal(32);
+    expect(pace.allows(32)).to.equal(false);
+  });
+
+  it('while requests come in it asks for four batches a tick at most', () => {
+    const clock = { ms: 0, requests: 0 };
+    const pace = new CopyPace();
+    asked(pace, 200, tickMs, true, clock);
+    expect(asked(pace, 100, tickMs, true, clock)).to.be.within(390, 410);
+  });
+
+  it('while ticks come late, too, it asks for one batch in four of them, and not for none', () => {
+    const clock = { ms: 0, requests: 0 };
+    const pace = new CopyPace();
+    asked(pace, 20, 50, true, clock);
+    expect(asked(pace, 100, 50, true, clock)).to.be.within(24, 26);
+  });
+
+  it('is at full speed again soon after the last request', () => {
+    const clock = { ms: 0, requests: 0 };
+    const pace = new CopyPace();
+    asked(pace, 100, tickMs, true, clock);
+    asked(pace, 10, tickMs, false, clock);
+    expect(asked(pace, 1, tickMs, false, clock)).to.equal(32);
+  });
+});
