@@ -53,7 +53,11 @@ export const diskMutants: readonly Mutant[] = [
   {
     name: 'a part that serves on gets no label',
     rule: 'M6 D2',
-    edits: one(`${node}/attic.js`, 'else\n                this.#servePart(slot, joinedAt);', ''),
+    edits: one(
+      `${node}/attic.js`,
+      'if (after === Role.full)\n                this.#servePart(slot, joinedAt);',
+      '',
+    ),
     disks: true,
     bias: 'disasters',
     firstSeed: 240,

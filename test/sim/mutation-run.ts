@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { diskMutants } from './disk-mutants.js';
 import { mutants as ruleMutants } from './mutants.js';
 import type { Edit, Mutant } from './mutants.js';
+import { membershipMutants } from './membership-mutants.js';
 import { taskMutants } from './task-mutants.js';
 import { variants } from './variants.js';
 
@@ -19,7 +20,12 @@ const build = join(here, '..', '..');
 const project = join(build, '..');
 
 /** All that must be found. */
-export const mutants: readonly Mutant[] = [...ruleMutants, ...diskMutants, ...taskMutants];
+export const mutants: readonly Mutant[] = [
+  ...ruleMutants,
+  ...membershipMutants,
+  ...diskMutants,
+  ...taskMutants,
+];
 
 /** Schedules for a change that must go unnoticed. */
 const variantSchedulesMax = 3000;

@@ -24,6 +24,7 @@ import type { AppliedList } from '../../src/protocol/applied-list.js';
 import { copyVersion, formatVersion, versionZero } from '../../src/protocol/version.js';
 import type { MutableVersion } from '../../src/protocol/version.js';
 import { noRecord } from '../../src/node/core/store.js';
+import type { RecordId } from '../../src/node/core/store.js';
 import { Role } from '../../src/node/core/membership.js';
 import type { Situation } from './coverage.js';
 import type { End } from './network.js';
@@ -66,6 +67,8 @@ export class NodeWatch {
   #drove = false;
   #epoch = 0;
 
+  #listsChanged = false;
+
   constructor(node: NodeProcess) {
     this.#node = node;
     const { world } = node;
@@ -83,6 +86,17 @@ export class NodeWatch {
       seq: 0,
       epoch: 0,
     }));
+    this.#noticeLists();
+  }
+
+  /** Looking at all lists after every event took a quarter of the simulator's time. */
+  #noticeLists(): void {
+    const { store } = this.#node;
+    const setApplied = store.setApplied.bind(store);
+    store.setApplied = (record, applied) => {
+      setApplied(record, applied);
+      this.#listsChanged = true;
+    };
   }
 
   fromManager(message: Message): void {
@@ -273,12 +287,17 @@ export class NodeWatch {
     const { world, core, name } = this.#node;
     const { membership } = core;
     if (membership.epoch < this.#epoch) world.fail(`M7: ${name} falls back from epoch ${this.#epoch}`);
-    if (membership.epoch > this.#epoch) this.#checkRights();
+    if (membership.epoch > this.#epoch) {
+      this.#checkRights();
+      // A slot may have been brought back from the attic.
+      this.#listsChanged = true;
+    }
     this.#epoch = membership.epoch;
     for (const shadow of this.#shadows) {
       this.#checkKey(shadow);
       this.#checkDisk(shadow);
     }
+    this.#listsChanged = false;
   }
 
   /** M3, M4, M8: wherever it may serve from now on. */
@@ -295,6 +314,8 @@ export class NodeWatch {
     const { world, core, store, journal, name } = this.#node;
     if (journal === null || journal.saved !== journal.noted || core.membership.role(slot) === Role.none)
       return;
+    // What it held before lies there until the copy is done.
+    if (core.attic.isOverlaid(slot)) return;
     const saved = journal.savedRecord(slot, key);
     const record = store.get(slot, key);
     if (saved === undefined && record === noRecord) return;
@@ -324,10 +345,7 @@ export class NodeWatch {
       shadow.held = false;
       return;
     }
-    const applied = store.appliedOf(record);
-    if (applied !== null && compareApplied(applied, shadow.applied) !== 0)
-      world.observer.noteList(key, applied);
-    shadow.applied = applied;
+    if (this.#listsChanged) this.#checkList(shadow, record);
     const valid = store.isValid(record);
     const order = shadow.held ? -store.compareVersion(shadow, record) : 1;
     const full = role === Role.full;
@@ -348,6 +366,14 @@ export class NodeWatch {
     shadow.tombstone = !store.hasValue(record);
     copyVersion(version, shadow);
     if (order > 0) world.observer.noteVersion(key, version, store.valueOf(record));
+  }
+
+  #checkList(shadow: Shadow, record: RecordId): void {
+    const { world, store } = this.#node;
+    const applied = store.appliedOf(record);
+    if (applied !== null && compareApplied(applied, shadow.applied) !== 0)
+      world.observer.noteList(shadow.key, applied);
+    shadow.applied = applied;
   }
 
   /** W10. */

@@ -182,7 +182,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       mapWantedEveryMs: prng.int(5, 20),
       reportEveryMs: prng.int(20, 100),
     },
-    managerTimings: {
+    managerTimings: withPace({
       probeMsMax: prng.int(20, 200),
       reportCountsMs: 300,
       isolationMs: 1000,
@@ -192,9 +192,17 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       respawnForgiveMs: 200,
       stepsAtOnceMax: 2,
       taskWaitMsMax: 600_000,
-      stepEveryMs: 0,
-      clientsWaitMs: 0,
-    },
+    }),
+  };
+}
+
+/** Half of the managers let steps of slots wait; by what is drawn already, so that seeds mean what they meant. */
+function withPace(timings: Omit<ManagerTimings, 'stepEveryMs' | 'clientsWaitMs'>): ManagerTimings {
+  const { respawnMsMax } = timings;
+  return {
+    ...timings,
+    stepEveryMs: respawnMsMax % 2 === 0 ? 40 : 0,
+    clientsWaitMs: respawnMsMax % 4 === 0 ? 20 : 0,
   };
 }
 

@@ -13,7 +13,7 @@ describe('tasks that do not go on', () => {
     const harness = new ManagerHarness({ settings: { slotCount: 120 } });
     harness.node(2).isSlow = true;
     harness.ask({ command: 'drain', nodeId: 0, mbPerSecond: 6 });
-    harness.pass(100);
+    harness.pass(600);
     const [, done = 0] = /running (\d+)/.exec(progressOf(harness)) ?? [];
     expect(Number(done)).to.be.above(0);
     expect(harness.ask({ command: 'cancel' })).to.include({ ok: true });

@@ -74,9 +74,9 @@ export class Hints {
     return countBits(this.wanted) === 0;
   }
 
-  /** The same: whether the hints are worth going on with. */
+  /** The same: whether the hints are worth going on with. Of one bucket they always are: it is one question either way. */
   get isWorthIt(): boolean {
-    return countBits(this.wanted) <= this.buckets * differingShareMax;
+    return countBits(this.wanted) <= Math.max(1, this.buckets * differingShareMax);
   }
 
   /** Digests of the entries in buckets that differ. */

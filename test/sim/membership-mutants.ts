@@ -1,0 +1,162 @@
+/** Seeded bugs in the rules for membership (PROTOCOL M1-M8); see mutants.ts. */
+import type { Edit, Mutant } from './mutants.js';
+
+const node = 'src/node/core';
+const manager = 'src/manager/core';
+
+function one(file: string, find: string, replace: string): readonly Edit[] {
+  return [{ file, find, replace }];
+}
+
+export const membershipMutants: readonly Mutant[] = [
+  {
+    name: 'removal without a fence',
+    rule: 'M4',
+    edits: one(
+      `${manager}/manager-core.js`,
+      'this.#publisher.beginRemoval(map, departures);',
+      'this.#publisher.publish(this.#planner.after(map, map.epoch + 1, departures));',
+    ),
+    bias: 'moves',
+  },
+  {
+    name: 'fence acknowledged, not obeyed',
+    rule: 'M4',
+    edits: one(`${node}/membership.js`, 'this.#leavingAt[slot] = epoch;', 'this.#leavingAt[slot] = 0;'),
+    bias: 'moves',
+  },
+  {
+    name: 'lease ends early at the manager',
+    rule: 'M3',
+    edits: one(`${manager}/members.js`, '(1 + clockDriftRatio)', '0.5'),
+    bias: 'leases',
+  },
+  {
+    name: 'lease counted from the receipt of the answer',
+    rule: 'M1',
+    edits: one(
+      `${node}/lease.js`,
+      'const untilMs = sentMs + message.leaseMs;',
+      'const untilMs = nowMs + message.leaseMs;',
+    ),
+    bias: 'leases',
+  },
+  {
+    name: 'exit of another process evicts the node',
+    rule: 'M3 noInc',
+    edits: one(`${manager}/registry.js`, 'if (member?.pid === pid) {', 'if (member !== undefined) {'),
+    bias: 'managerAway',
+  },
+  {
+    name: 'newcomer with a taken id evicts its holder',
+    rule: 'M3 noInc',
+    edits: one(
+      `${manager}/registry.js`,
+      'if (member !== undefined && !isSameProcess(member, message) && !hasDiskOf(message)) {',
+      'if (member === null) {',
+    ),
+    bias: 'managerAway',
+  },
+  {
+    name: 'incarnation ignored in the own role',
+    rule: 'M6',
+    edits: one(
+      `${node}/membership.js`,
+      'map.node(this.nodeId)?.incarnation === this.incarnation',
+      'map.node(this.nodeId) !== undefined',
+    ),
+    bias: 'moves',
+  },
+  {
+    // Keeping it only when the node missed the map in between does harm only if a tombstone is dropped within that
+    // time; ten thousand schedules did not reach that.
+    name: 'old copy kept when joining anew',
+    rule: 'M6',
+    edits: one(
+      `${node}/replica.js`,
+      'if (change.after === Role.none || (change.after === Role.learner && change.joinedAnew))',
+      'if (change.slot < 0)',
+    ),
+    bias: 'tombstones',
+  },
+  {
+    name: 'copy from a replica at an older epoch',
+    rule: 'M5',
+    edits: one(
+      `${node}/walks.js`,
+      'if (message.joinedAt > this.#membership.epoch) {',
+      'if (message.joinedAt < 0) {',
+    ),
+    bias: 'moves',
+  },
+  {
+    name: 'INVALID copied as VALID',
+    rule: 'M5',
+    edits: one(`${node}/walks.js`, 'const valid = store.isValid(record);', 'const valid = true;'),
+    bias: 'copies',
+    quick: true,
+  },
+  {
+    name: 'lease counted before its map is adopted',
+    rule: 'M1',
+    edits: one(`${node}/lease.js`, 'if (message.epoch <= this.#membership.epoch)', 'if (message.epoch >= 0)'),
+    bias: 'leases',
+  },
+  {
+    name: 'restarted manager assumes no leases',
+    rule: 'M1',
+    edits: one(
+      `${manager}/manager-core.js`,
+      'member.admitted = true;\n            this.#leases.assume(member);',
+      'member.admitted = true;',
+    ),
+    bias: 'managerAway',
+  },
+  {
+    name: 'promises asked of full replicas only',
+    rule: 'M8',
+    edits: one(
+      `${node}/promises.js`,
+      'for (const member of map.members(slot)) {',
+      'for (const member of map.slot(slot).replicas) {',
+    ),
+    bias: 'managerAway',
+  },
+  {
+    name: 'promise not honoured',
+    rule: 'M8',
+    edits: one(`${node}/lease.js`, 'return this.promises.areGiven;', 'return false;'),
+    bias: 'managerAway',
+  },
+  {
+    name: 'promises given back and still relied on',
+    rule: 'M8',
+    edits: one(`${node}/promises.js`, 'giveBack() {\n        this.#held.clear();', 'giveBack() {'),
+    bias: 'managerAway',
+  },
+  {
+    name: 'only own forks watched',
+    rule: 'M3',
+    edits: one(`${manager}/registry.js`, 'this.#options.ports.watch(id, pid);', 'void pid;'),
+    bias: 'managerAway',
+    firstSeed: 45,
+    quick: true,
+  },
+  {
+    name: 'number of a removed record given away while it is held',
+    rule: 'M6',
+    edits: [
+      {
+        file: 'src/node/storage/record-table.js',
+        find: 'if ((flags & (Flag.present | holdBits)) !== 0)',
+        replace: 'if ((flags & Flag.present) !== 0)',
+      },
+      {
+        file: `${node}/settle-queue.js`,
+        find: 'store.exists(record) && !store.isValid(record);',
+        replace: '!store.isValid(record);',
+      },
+    ],
+    bias: 'moves',
+  },
+];
