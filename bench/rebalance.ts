@@ -12,6 +12,7 @@ import type { RunResult } from './driver.js';
 import { fill } from './fill.js';
 import { Peers } from './peer.js';
 import type { ClientPeer } from './peer.js';
+import { median } from './stats.js';
 import { valueBytes } from './workload.js';
 
 const nodes = 7;
@@ -19,8 +20,10 @@ const replicas = 3;
 const keyCount = 200_000;
 const quickKeyCount = 2_000;
 const joinMsMax = 60_000;
-const pollMs = 20;
+const pollMs = 200;
 const megabyte = 1e6;
+/** p99 of a load beside the moves to the quiet p99. */
+const p99RatioMax = 2;
 const load = { inFlight: 64, putRatio: 0.5, pattern: 'uniform' } as const;
 
 /** Clients that cannot ask for it yet have no such method. */
@@ -94,8 +97,15 @@ async function measure(
     rowAtMost('beside it, get p99', 'us', besideP99Get),
     rowAtMost('quiet, put p99', 'us', quietP99),
     rowAtMost('beside it, put p99', 'us', besideP99),
+    rowAtMost('get p99: ratio', '', ratios(besideP99Get, quietP99Get), p99RatioMax),
+    rowAtMost('put p99: ratio', '', ratios(besideP99, quietP99), p99RatioMax),
   ];
   return { title, rows, notes: notesOf([quiet, beside], valueBytes) };
+}
+
+/** Each to the median of the others: they were not measured side by side. */
+function ratios(beside: readonly number[], quiet: readonly number[]): number[] {
+  return beside.map((us) => us / median(quiet));
 }
 
 async function move(store: GTStoreClient): Promise<Moved | { readonly error: string }> {

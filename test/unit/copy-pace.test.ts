@@ -10,12 +10,13 @@ function asked(
   everyMs: number,
   isAsked: boolean,
   from = { ms: 0, requests: 0 },
+  isInNeed = false,
 ): number {
   let batches = 0;
   for (let tick = 0; tick < ticks; tick++) {
     from.ms += everyMs;
     if (isAsked) from.requests++;
-    pace.tick(from.ms, from.requests);
+    pace.tick(from.ms, from.requests, isInNeed);
     for (let underWay = 0; pace.allows(underWay); underWay++) {
       pace.asked();
       batches++;
@@ -32,11 +33,14 @@ describe('M5: how fast a learner copies beside what else it has to do', () => {
     expect(pace.allows(32)).to.equal(false);
   });
 
-  it('while requests come in it asks for four batches a tick at most', () => {
-    const clock = { ms: 0, requests: 0 };
-    const pace = new CopyPace();
-    asked(pace, 200, tickMs, true, clock);
-    expect(asked(pace, 100, tickMs, true, clock)).to.be.within(390, 410);
+  it('while requests come in it asks for one batch a tick at most, for four where a replica is missing', () => {
+    for (const isInNeed of [false, true]) {
+      const clock = { ms: 0, requests: 0 };
+      const pace = new CopyPace();
+      asked(pace, 200, tickMs, true, clock, isInNeed);
+      const perTick = isInNeed ? 4 : 1;
+      expect(asked(pace, 100, tickMs, true, clock, isInNeed)).to.be.within(98 * perTick, 102 * perTick);
+    }
   });
 
   it('while ticks come late, too, it asks for one batch in four of them, and not for none', () => {

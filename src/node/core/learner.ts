@@ -129,10 +129,19 @@ export class Learner {
   tick(): void {
     const nowMs = this.#ports.nowMs();
     for (const copy of this.#byRid.values()) if (nowMs - copy.sentMs > batchTimeoutMs) this.#failed(copy);
-    this.#pace.tick(nowMs, this.#replica.counts.total);
+    this.#pace.tick(nowMs, this.#replica.counts.total, this.#isInNeed());
     for (const copy of this.#copies.values()) this.#look(copy);
     this.#startCopies(nowMs);
     if (this.#untold || nowMs - this.#toldAtMs >= tellAgainMs) this.#tell(nowMs);
+  }
+
+  /** A slot that is not filled yet lacks a replica; when slots move, none does. */
+  #isInNeed(): boolean {
+    const { map } = this.#membership;
+    if (map === null || this.#unfilled === 0) return false;
+    for (const { slot, done } of this.#copies.values())
+      if (!done && (map.slots[slot]?.replicas.length ?? 0) < map.settings.replicas) return true;
+    return false;
   }
 
   #startCopies(nowMs: number): void {
