@@ -106,10 +106,11 @@ export class NodeServer {
     return { host: this.#listener.host, port: this.#listener.port };
   }
 
-  /** Behind another address, the one it listens on may lead to nobody: then the system chooses. */
+  /** Behind another address, the one it listens on may lead to nobody: then the system chooses, except within this host. */
   get #dialFrom(): { localAddress?: string } {
     const { host, advertise } = this.#options;
-    return advertise === undefined ? { localAddress: host } : {};
+    const isHere = advertise === undefined || (isLoopback(host) && isLoopback(advertise.host));
+    return isHere ? { localAddress: host } : {};
   }
 
   async start(): Promise<void> {
@@ -326,4 +327,8 @@ export class NodeServer {
     await this.#disk?.close();
     this.#resolveEnded(reason);
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === '::1' || host === 'localhost' || host.startsWith('127.');
 }

@@ -41,15 +41,20 @@ export function useCluster(options: ClusterOptions): Fixture {
     this.timeout(startMsMax);
     cluster = await startCluster(options);
   });
-  afterEach(async function () {
+  const closeClients = async (): Promise<void> => {
     for (const client of clients) await client.finalize();
     clients.clear();
+  };
+  afterEach(async function () {
+    await closeClients();
     if (this.currentTest?.state !== 'failed' || cluster === undefined) return;
     const lines = cluster.logs.trimEnd().split('\n').slice(-logLinesShown);
     console.error(`--- the cluster's last words\n${lines.join('\n')}\n---`);
   });
   after(async function () {
     this.timeout(startMsMax);
+    // A later hook of the file may have opened one more.
+    await closeClients();
     await cluster?.stop();
   });
 
