@@ -220,6 +220,6 @@ export interface Link {
   readonly id: number;
   /** Sends with the next flush of this connection, at the end of the current loop turn. No effect once closed. */
   send(message: Message): void;
-  /** Sends without causing a flush: goes with whatever is sent next, or after 1 to 4 ms (W9). */
+  /** Sends without causing a flush: goes with whatever is sent next, or after a millisecond (W9). */
   sendLazily(message: Message): void;
 }

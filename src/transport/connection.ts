@@ -25,7 +25,7 @@ import { isRun } from '../protocol/hot-codec.js';
 import { MessageType } from '../protocol/messages.js';
 import type { ErrorMessage, HelloMessage, Link, Message, WelcomeMessage } from '../protocol/messages.js';
 import type { CloseCode, CloseReason } from './close-reason.js';
-import { flushLater, flushNow, flushSoon } from './flusher.js';
+import { flushLater, flushSoon } from './flusher.js';
 import type { Greeter, Handlers } from './handlers.js';
 import { Incoming } from './incoming.js';
 import type { Receiver } from './incoming.js';
@@ -217,7 +217,7 @@ export class Connection implements Link, Sink, Receiver, Watched {
     this.inChunk = false;
     if (!this.answered) return;
     this.answered = false;
-    flushNow(this.out);
+    this.out.flush();
   }
 
   onGreeting(message: Message): number {

@@ -5,9 +5,8 @@
  * measured slower the more is in flight, since it runs between the reads of one turn. Only what a chunk of requests
  * brings forth in answers on its own connection leaves when that chunk is worked off: no more will come for it.
  *
- * Lazy bytes wait for other bytes to go with, since a frame by itself costs a system call here and wakes a process
- * there. A timer of the process looks after them: if nothing lazy was taken along since it looked last, the process
- * has gone quiet, and all of it leaves; else it waits on, some milliseconds at most.
+ * Lazy bytes wait for other bytes to go with, and for about a millisecond at most: one timer for the process, which
+ * is not stopped when they have gone, since it fires once at most and then finds nothing to do.
  */
 
 export interface Flushable {
@@ -15,24 +14,16 @@ export interface Flushable {
   flushDue: boolean;
   /** On the list of the lazy timer. Set and cleared here only. */
   lazyDue: boolean;
-  /** The tick of the lazy timer at which its oldest lazy bytes came, 0: it has none. Set and cleared here only. */
-  lazySince: number;
   /** Writes what is buffered, if anything. */
   flush(): void;
 }
 
-/** After the first lazy bytes of a process that sent none before. */
-const firstTickMs = 1;
-const tickMs = 2;
-const waitTicksMax = 2;
+const lazyMs = 1;
 
 let due: Flushable[] = [];
 let spare: Flushable[] = [];
 const lazy: Flushable[] = [];
-let tick = 1;
-let isTicking = false;
-/** Lazy bytes went with others since the last tick. */
-let wereTakenAlong = false;
+let lazyTimer: NodeJS.Timeout | undefined;
 
 /** Flushes at the end of the current loop turn. */
 export function flushSoon(flushable: Flushable): void {
@@ -47,50 +38,25 @@ function flushDue(): void {
   due = spare;
   for (const flushable of list) {
     flushable.flushDue = false;
-    flushNow(flushable);
+    flushable.flush();
   }
   list.length = 0;
   spare = list;
 }
 
-export function flushNow(flushable: Flushable): void {
-  if (flushable.lazySince !== 0) {
-    flushable.lazySince = 0;
-    wereTakenAlong = true;
-  }
-  flushable.flush();
-}
-
-/** Flushes within a few milliseconds, if nothing else does before. */
+/** Flushes within about a millisecond, if nothing else does before. */
 export function flushLater(flushable: Flushable): void {
-  if (flushable.lazySince === 0) flushable.lazySince = tick;
   if (flushable.lazyDue) return;
   flushable.lazyDue = true;
-  lazy.push(flushable);
-  if (!isTicking) tickAfter(firstTickMs);
+  if (lazy.push(flushable) > 1) return;
+  if (lazyTimer === undefined) lazyTimer = setTimeout(flushLazy, lazyMs).unref();
+  else lazyTimer.refresh();
 }
 
-function tickAfter(ms: number): void {
-  isTicking = true;
-  setTimeout(onTick, ms).unref();
-}
-
-function onTick(): void {
-  tick++;
-  const leaving = wereTakenAlong ? tick - waitTicksMax : tick;
-  let waiting = 0;
+function flushLazy(): void {
   for (const flushable of lazy) {
-    if (flushable.lazySince > leaving) {
-      lazy[waiting++] = flushable;
-      continue;
-    }
     flushable.lazyDue = false;
-    if (flushable.lazySince === 0) continue;
-    flushable.lazySince = 0;
-    flushSoon(flushable);
+    flushable.flush();
   }
-  lazy.length = waiting;
-  isTicking = false;
-  if (wereTakenAlong) tickAfter(tickMs);
-  wereTakenAlong = false;
+  lazy.length = 0;
 }

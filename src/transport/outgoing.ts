@@ -87,7 +87,6 @@ interface Piece {
 export class Outgoing implements Flushable {
   flushDue = false;
   lazyDue = false;
-  lazySince = 0;
   /** Calls of `Sink.write` so far. */
   writes = 0;
   /** Bytes given to `Sink.write` so far. */
