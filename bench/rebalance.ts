@@ -5,6 +5,7 @@ import type { AdminRequest, AdminResult } from '../src/protocol/admin.js';
 import { startCluster } from '../src/testing/index.js';
 import type { TestCluster } from '../src/testing/index.js';
 import { until } from '../src/testing/processes.js';
+import { copyBare } from './bare-copy.js';
 import { rowAtLeast, rowAtMost } from './benchmark.js';
 import type { BenchOptions, Benchmark, Section } from './benchmark.js';
 import { byTurns, notesOf } from './comparison.js';
@@ -89,10 +90,14 @@ async function measure(
   const besideP99 = beside.map(({ puts }) => puts.p99Us);
   const quietP99Get = quiet.map(({ gets }) => gets.p99Us);
   const besideP99Get = beside.map(({ gets }) => gets.p99Us);
+  const speed = result.bytes / megabyte / result.seconds;
+  const bareSpeed = result.bytes / megabyte / (await copyBare(result.bytes));
   const rows = [
     rowAtLeast('moves', '', [result.moves]),
     rowAtMost('until balanced', 's', [result.seconds]),
-    rowAtLeast('moved', 'MB/s', [result.bytes / megabyte / result.seconds]),
+    rowAtLeast('moved', 'MB/s', [speed]),
+    rowAtLeast('bare socket', 'MB/s', [bareSpeed]),
+    rowAtLeast('moved to bare socket', '', [speed / bareSpeed]),
     rowAtMost('quiet, get p99', 'us', quietP99Get),
     rowAtMost('beside it, get p99', 'us', besideP99Get),
     rowAtMost('quiet, put p99', 'us', quietP99),
