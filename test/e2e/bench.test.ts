@@ -224,7 +224,7 @@ describe('gtstore bench', function () {
   it('a node that is killed meanwhile costs time, not operations', async () => {
     const command = launch(
       gtstore,
-      ['bench', '--seconds', '3', '--warm-up', '0', '--json', '--in-flight', '8', '--keys', '1000'],
+      ['bench', '--seconds', '3', '--warm-up', '0', '--json', '--in-flight', '8', '--keys', '10000'],
       {
         env: { GTSTORE_URL: cluster.url },
       },
