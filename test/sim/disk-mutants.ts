@@ -1,12 +1,6 @@
 /** Seeded bugs in the rules for disks (PROTOCOL D1-D4, M6); see mutants.ts. */
-import type { Edit, Mutant } from './mutants.js';
-
-const node = 'src/node/core';
-const manager = 'src/manager/core';
-
-function one(file: string, find: string, replace: string): readonly Edit[] {
-  return [{ file, find, replace }];
-}
+import { manager, node, one } from './mutant.js';
+import type { Mutant } from './mutant.js';
 
 export const diskMutants: readonly Mutant[] = [
   {

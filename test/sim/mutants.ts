@@ -8,35 +8,8 @@
  *   epoch is lower than ours, and one of a later epoch is met with FENCED, not STALE; the check is a second line;
  * - a plain write that clears the applied list (RMW5): a retry then ends as unknown, never as applied twice.
  */
-import type { Bias } from './plan.js';
-
-export interface Edit {
-  /** Compiled file, relative to the folder that holds src/ and test/. */
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
-
-export interface Mutant {
-  readonly name: string;
-  readonly rule: string;
-  readonly edits: readonly Edit[];
-  /** Leans the schedules towards the situation; none: as they come. */
-  readonly bias?: Bias;
-  /** Where to begin, for a bug that shows in one of some 100,000 schedules; default: at seed 1. */
-  readonly firstSeed?: number;
-  /** Nodes with disks; default: without. */
-  readonly disks?: boolean;
-  /** Found within a second or two: part of `npm test`. */
-  readonly quick?: boolean;
-}
-
-const node = 'src/node/core';
-const client = 'src/client/core';
-
-function one(file: string, find: string, replace: string): readonly Edit[] {
-  return [{ file, find, replace }];
-}
+import { client, node, one } from './mutant.js';
+import type { Mutant } from './mutant.js';
 
 export const mutants: readonly Mutant[] = [
   {

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diskMutants } from './disk-mutants.js';
 import { mutants as ruleMutants } from './mutants.js';
-import type { Edit, Mutant } from './mutants.js';
+import type { Edit, Mutant } from './mutant.js';
 import { membershipMutants } from './membership-mutants.js';
 import { taskMutants } from './task-mutants.js';
 import { variants } from './variants.js';

@@ -1,18 +1,13 @@
 /** Seeded bugs in what administrators' tasks do (PROTOCOL M9), as those of mutants.ts. */
-import type { Edit, Mutant } from './mutants.js';
-
-const manager = 'src/manager/core';
-
-function one(file: string, find: string, replace: string): readonly Edit[] {
-  return [{ file: `${manager}/${file}`, find, replace }];
-}
+import { manager, one } from './mutant.js';
+import type { Mutant } from './mutant.js';
 
 export const taskMutants: readonly Mutant[] = [
   {
     name: 'replica moved away without a fence',
     rule: 'M4 M9',
     edits: one(
-      'manager-core.js',
+      `${manager}/manager-core.js`,
       'this.#publisher.beginRemoval(map, departures);',
       'this.#publisher.publish(this.#planner.after(map, map.epoch + 1, departures));',
     ),
@@ -22,7 +17,7 @@ export const taskMutants: readonly Mutant[] = [
     name: 'replica leaves before the new one is full',
     rule: 'M9',
     edits: one(
-      'placement.js',
+      `${manager}/placement.js`,
       'if (desired.length === 0 || !desired.every((id) => slot.replicas.includes(id)))',
       'if (desired.length === 0)',
     ),
@@ -33,7 +28,7 @@ export const taskMutants: readonly Mutant[] = [
     name: 'learner counted as a replica',
     rule: 'M9',
     edits: one(
-      'placement.js',
+      `${manager}/placement.js`,
       'if (desired.length === 0 || !desired.every((id) => slot.replicas.includes(id)))',
       'if (desired.length === 0 || !desired.every((id) => [...slot.replicas, ...slot.learners].includes(id)))',
     ),
@@ -44,7 +39,7 @@ export const taskMutants: readonly Mutant[] = [
     name: 'drained node admitted again',
     rule: 'M9',
     edits: one(
-      'administration.js',
+      `${manager}/administration.js`,
       'return this.#options.knownNodes.get(nodeId)?.drained === true;',
       'return nodeId < -1;',
     ),
@@ -54,32 +49,36 @@ export const taskMutants: readonly Mutant[] = [
   {
     name: 'node being drained takes the places of others',
     rule: 'M9',
-    edits: one('intent.js', 'nodeId === this.leavingId ||', ''),
+    edits: one(`${manager}/intent.js`, 'nodeId === this.leavingId ||', ''),
     bias: 'tasks',
   },
   {
     name: 'task forgotten at a restart of the manager',
     rule: 'M9',
-    edits: one('tasks.js', 'this.#set(task ?? null);', 'this.#set(targets === task ? task : null);'),
+    edits: one(
+      `${manager}/tasks.js`,
+      'this.#set(task ?? null);',
+      'this.#set(targets === task ? task : null);',
+    ),
     bias: 'tasks',
     quick: true,
   },
   {
     name: 'targets forgotten at a restart of the manager',
     rule: 'M9',
-    edits: one('tasks.js', 'this.#options.intent.targets = targets ?? [];', ''),
+    edits: one(`${manager}/tasks.js`, 'this.#options.intent.targets = targets ?? [];', ''),
     bias: 'tasks',
   },
   {
     name: 'administrator answered before the task is saved',
     rule: 'M9',
-    edits: one('admin.js', 'if (serial <= this.#savedSerial)', 'if (serial > 0)'),
+    edits: one(`${manager}/admin.js`, 'if (serial <= this.#savedSerial)', 'if (serial > 0)'),
     bias: 'tasks',
   },
   {
     name: 'node restarted while it holds slots',
     rule: 'M4 M9',
-    edits: one('tasks.js', 'if (this.#isEmpty(map, id))', 'if (map.epoch > 0)'),
+    edits: one(`${manager}/tasks.js`, 'if (this.#isEmpty(map, id))', 'if (map.epoch > 0)'),
     bias: 'tasks',
     quick: true,
   },

@@ -1,11 +1,5 @@
-import type { Edit, Mutant } from './mutants.js';
-
-const node = 'src/node/core';
-const client = 'src/client/core';
-
-function one(file: string, find: string, replace: string): readonly Edit[] {
-  return [{ file, find, replace }];
-}
+import { client, node, one } from './mutant.js';
+import type { Mutant } from './mutant.js';
 
 /**
  * Changes that break no rule, for situations that a schedule is too small to reach otherwise. Nothing may be found.
