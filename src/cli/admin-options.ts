@@ -3,7 +3,7 @@ import type { Argv } from 'yargs';
 import type { GTStoreClient } from '../client/index.js';
 import type { AdminRequest, AdminResult } from '../protocol/admin.js';
 import { UsageError, codeOf } from './exit.js';
-import { jsonOption, managerOption } from './options.js';
+import { jsonOption, managerOption, wholeNumber } from './options.js';
 
 export interface AdminOptions {
   manager: string;
@@ -27,6 +27,20 @@ export function adminOptions<T>(command: Argv<T>): Argv<T & AdminOptions> {
       default: true,
       describe: 'Follow it until it is done; --no-wait: return at once',
     });
+}
+
+/** The node that a command is about. */
+export const nodeOperand = {
+  type: 'number',
+  demandOption: true,
+  describe: 'Its id, from gtstore status',
+} as const;
+
+const nodeIdMax = 2 ** 31;
+
+/** @throws UsageError unless it can be a node's id */
+export function nodeIdOf(node: number): number {
+  return wholeNumber('NODE', node, 0, nodeIdMax);
 }
 
 /** Of the commands that move slots. */

@@ -1,7 +1,6 @@
 /** `gtstore start-node`: starts a node again that has died in a cluster that does not do so by itself. */
 import type { CommandModule } from 'yargs';
-import { type AdminOptions, adminOptions, order } from './admin-options.js';
-import { wholeNumber } from './options.js';
+import { type AdminOptions, adminOptions, nodeIdOf, nodeOperand, order } from './admin-options.js';
 import { isStopped } from './run-task.js';
 import { StopRequest } from './stop-request.js';
 import { areUp, named } from './until-up.js';
@@ -11,21 +10,15 @@ interface StartNodeOptions extends AdminOptions {
   node: number;
 }
 
-const nodeIdMax = 2 ** 31;
-
 export const startNodeCommand: CommandModule<object, StartNodeOptions> = {
   command: 'start-node <node>',
   describe: 'Start NODE again, with its disk if it has one, where dead nodes stay down (--no-respawn)',
   builder: (command) =>
     adminOptions(command)
-      .positional('node', {
-        type: 'number',
-        demandOption: true,
-        describe: 'Its number, as in gtstore status',
-      })
+      .positional('node', nodeOperand)
       .example('$0 start-node 3', 'it gets its slots back, filled by what has changed'),
   handler: async ({ manager, json, wait, node }) => {
-    const nodeId = wholeNumber('NODE', node, 0, nodeIdMax);
+    const nodeId = nodeIdOf(node);
     const stop = new StopRequest();
     await withClient(manager, async (store) => {
       if (await isStopped(stop, 'nothing was begun')) return;
