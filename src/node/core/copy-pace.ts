@@ -9,11 +9,11 @@
 const underWayMax = 32;
 /** Batches asked for in one tick beside requests: less with a late one by half, a little more with one in time. */
 const perTickMin = 0.25;
+const perTickMore = 0.05;
 /** A move can wait: with one batch, p99 of a load beside it is less than twice the quiet one; with four it was three times. */
 const perTickMaxOfMoves = 1;
 /** A slot that lacks a replica cannot. */
 const perTickMaxInNeed = 4;
-const perTickMore = 0.05;
 /** Ticks are ten milliseconds apart, unless something holds them up. */
 const lateMs = 20;
 /** Nobody has asked for anything for this long. */
