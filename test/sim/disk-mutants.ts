@@ -72,9 +72,9 @@ export const diskMutants: readonly Mutant[] = [
     name: 'what was not confirmed stays on the disk',
     rule: 'D2',
     edits: one(
-      `${node}/learner.js`,
-      'if (isOverlaid && store.get(slot, key) === noRecord)',
-      'if (store.get(slot, key) !== noRecord)',
+      `${node}/attic.js`,
+      'if (this.#store.get(slot, key) === noRecord)',
+      'if (this.#store.get(slot, key) !== noRecord)',
     ),
     disks: true,
     bias: 'tombstones',

@@ -111,9 +111,13 @@ export class Attic {
   #removeBeyondPart(slot: number): void {
     const walk = this.#store.walk(atticSlot(slot));
     for (let record = walk.next(); record !== noRecord; record = walk.next()) {
-      const key = this.#store.keyOf(record);
-      if (this.#store.get(slot, key) === noRecord) this.#journal.remove(slot, key);
+      this.removeUnserved(slot, this.#store.keyOf(record));
     }
+  }
+
+  /** D2: a key that the disk held before, of a slot that is filled over it. What is in service is on the disk anew. */
+  removeUnserved(slot: number, key: string): void {
+    if (this.#store.get(slot, key) === noRecord) this.#journal.remove(slot, key);
   }
 
   /** D2: what the disk holds of the slot stays, without label: most of it will turn out to be right. */

@@ -26,7 +26,6 @@ import type { Membership, RoleChange } from './membership.js';
 import { Role } from './membership.js';
 import type { NodePorts } from './ports.js';
 import type { Replica } from './replica.js';
-import { noRecord } from './store.js';
 
 const batchTimeoutMs = 1000;
 const retryMsMin = 5;
@@ -254,14 +253,13 @@ export class Learner {
 
   #confirm(copy: SlotCopy, room: number): number {
     const { slot } = copy;
-    const { store } = this.#replica;
     const isOverlaid = this.#attic.isOverlaid(slot);
     const merge = (entry: Entry): void => {
       this.#replica.merge(slot, entry, isOverlaid);
       this.#tally.confirmed();
     };
     const drop = (key: string): void => {
-      if (isOverlaid && store.get(slot, key) === noRecord) this.#journal.remove(slot, key);
+      if (isOverlaid) this.#attic.removeUnserved(slot, key);
     };
     const looked = copy.hints?.confirm(room, merge, drop) ?? 0;
     if (looked < room) this.#finish(copy);
