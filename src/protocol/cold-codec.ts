@@ -7,7 +7,7 @@
  * Invariants:
  *  - What is decoded is a fresh plain object within the bounds of the table: no wrong type, no number out of range,
  *    no missing or surplus element. Fields are told apart by place: no property name comes from the peer.
- *  - A cluster map is sound in itself (see `checkMap`): cores need not look again.
+ *  - A cluster map is sound in itself (map-check.ts): cores need not look again.
  *  - HELLO and WELCOME of another protocol version are read as far as that version, so that the peer can be told
  *    what is wrong. Their first field, and the whole of ERROR, therefore stay as they are in all versions.
  */
@@ -33,6 +33,7 @@ import {
 import type { FieldsOf } from './cold-fields.js';
 import { ProtocolError } from './errors.js';
 import { wireKeyBytesMax } from './hot-codec.js';
+import { checkMap } from './map-check.js';
 import { MessageType, PeerRole, protocolVersion } from './messages.js';
 import type { ColdMessage, DiskContent, HelloMessage, SlotLoad, WelcomeMessage } from './messages.js';
 import { scanMsgpack } from './msgpack-scan.js';
@@ -105,6 +106,7 @@ const slotLoad = recordOf<SlotLoad>({
   writes: anyUint,
 });
 const node = recordOf<MemberNode>({ id: nodeId, incarnation, host, port });
+const nodes = listOf(node, wireLimits.nodesMax);
 const slotAssignment = recordOf<SlotAssignment>({
   changedAt: epoch,
   replicas: nodeIds,
@@ -116,7 +118,7 @@ const map = recordOf<ClusterMapData>(
     clusterId: name,
     epoch,
     settings,
-    nodes: listOf(node, wireLimits.nodesMax),
+    nodes,
     slots: listOf(slotAssignment, wireLimits.slotsMax),
   },
   checkMap,
@@ -138,6 +140,13 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
   [MessageType.error]: { code: name, text: text(wireLimits.textBytesMax) },
   [MessageType.getMap]: { rid, newerThan: epoch },
   [MessageType.map]: { rid, map: nullable(map) },
+  [MessageType.mapChange]: {
+    base: epoch,
+    epoch,
+    settings,
+    nodes,
+    slots: listOf(pairOf(slot, slotAssignment), wireLimits.slotsMax),
+  },
   [MessageType.heartbeat]: { rid, nodeId, incarnation, epoch, keys: anyUint, bytes: anyUint },
   [MessageType.lease]: { rid, epoch, leaseMs: ms, clockUs: anyUint },
   [MessageType.register]: {
@@ -198,8 +207,8 @@ const bodies = new Map<number, RecordBody<object>>(
 /** Plain msgpack: no records, no extension types; numbers beyond 32 bits as doubles, which hold ours exactly. */
 const msgpackr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
 
-/** The map that was pushed last. Maps are immutable, and each goes to everybody: it is encoded once. */
-let pushedMap: ClusterMapData | null = null;
+/** The map, or change of it, that was pushed last. Messages are immutable, and these go to everybody: encoded once. */
+let pushed: ColdMessage | null = null;
 let pushedPayload: Uint8Array = Buffer.alloc(0);
 
 /** Appends the message as one msgpack array. @throws ProtocolError if a field is out of its bounds */
@@ -211,11 +220,10 @@ export function encodeCold(writer: MsgpackWriter, message: ColdMessage): void {
 }
 
 function payloadOf(message: ColdMessage): Uint8Array {
-  const isPush = message.type === MessageType.map && message.rid === 0 && message.map !== null;
-  if (isPush && message.map === pushedMap) return pushedPayload;
+  if (message === pushed) return pushedPayload;
   const payload = msgpackr.pack([message.type, ...bodyOf(message.type).toWire(message)]);
-  if (isPush) {
-    pushedMap = message.map;
+  if (message.type === MessageType.mapChange || (message.type === MessageType.map && message.rid === 0)) {
+    pushed = message;
     pushedPayload = Buffer.from(payload);
   }
   return payload;
@@ -263,32 +271,4 @@ function foreignGreeting(
     incarnation: 0,
   };
   return type === MessageType.hello ? { type, ...fields } : { type, ...fields, clockUs: 0, frameBytesMax: 0 };
-}
-
-/**
- * Holds the parts of a map against each other: as many slots as the settings say; each node once; members that
- * exist, none twice in a slot, each with its epoch of joining; and nothing newer than the map.
- *
- * @throws ProtocolError naming the first thing that is wrong
- */
-function checkMap(data: ClusterMapData): void {
-  const { slotCount } = data.settings;
-  if (data.slots.length !== slotCount) {
-    throw new ProtocolError(`a map of ${data.slots.length} slots whose settings say ${slotCount}`);
-  }
-  const ids = new Set(data.nodes.map(({ id }) => id));
-  if (ids.size !== data.nodes.length) throw new ProtocolError('a map that has a node twice');
-  data.slots.forEach(({ changedAt, replicas, learners, joinedAt }, index) => {
-    const members = [...replicas, ...learners];
-    if (joinedAt.length !== members.length) {
-      throw new ProtocolError(`slot ${index} has ${members.length} members and ${joinedAt.length} joinedAt`);
-    }
-    if (new Set(members).size !== members.length) throw new ProtocolError(`slot ${index} has a member twice`);
-    const stranger = members.find((id) => !ids.has(id));
-    if (stranger !== undefined)
-      throw new ProtocolError(`slot ${index} names node ${stranger}, not in the map`);
-    if (changedAt > data.epoch || joinedAt.some((at) => at > data.epoch)) {
-      throw new ProtocolError(`slot ${index} changed after the map's epoch ${data.epoch}`);
-    }
-  });
 }

@@ -2,6 +2,7 @@
  * Messages that pass now and then: greetings, maps, leases, membership, copies, reports, status. Encoded through the
  * table in cold-codec.ts, their fields in the order in which they stand here.
  */
+import type { MapChange } from './map-change.js';
 import type { ClusterMapData } from './cluster-map.js';
 import type { MessageType } from './message-type.js';
 
@@ -52,6 +53,14 @@ export interface MapMessage {
   readonly type: typeof MessageType.map;
   readonly rid: number;
   readonly map: ClusterMapData | null;
+}
+
+/**
+ * Pushed instead of a MAP to whoever has been sent the map of epoch `base` on the same connection: what has changed since
+ * (map-change.ts).
+ */
+export interface MapChangeMessage extends MapChange {
+  readonly type: typeof MessageType.mapChange;
 }
 
 /** Node to manager: asks for a lease (M1). */
@@ -329,6 +338,7 @@ export type ColdMessage =
   | ErrorMessage
   | GetMapMessage
   | MapMessage
+  | MapChangeMessage
   | HeartbeatMessage
   | LeaseMessage
   | RegisterMessage

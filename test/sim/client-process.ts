@@ -135,6 +135,7 @@ export class ClientProcess extends SimProcess {
   }
 
   #mapAdopted(map: ClusterMap): void {
+    this.world.observer.mapAdopted(this.name, map);
     for (const [id, server] of this.#servers) {
       const member = map.node(id);
       if (member?.port === server.member.port && member.incarnation === server.member.incarnation) continue;

@@ -4,6 +4,38 @@ import type { Mutant } from './mutant.js';
 
 export const membershipMutants: readonly Mutant[] = [
   {
+    name: 'a change of the map leaves out who only joins',
+    rule: 'M7',
+    edits: one(
+      'src/protocol/map-change.js',
+      'if (assignment !== base.slots[slot])',
+      'if (assignment.replicas !== base.slots[slot]?.replicas)',
+    ),
+    quick: true,
+  },
+  {
+    name: 'a change is sent to whoever was told of any map',
+    rule: 'M7',
+    edits: [
+      {
+        file: `${manager}/rollout.js`,
+        find: 'this.#told.get(link) === change.base',
+        replace: 'this.#told.has(link)',
+      },
+      {
+        file: `${node}/node-core.js`,
+        find: 'if (newest?.epoch === change.base)',
+        replace: 'if (newest !== null && change.epoch > newest.epoch)',
+      },
+      {
+        file: 'src/protocol/map-change.js',
+        find: 'if (change.base !== base.epoch || epoch <= base.epoch)',
+        replace: 'if (epoch <= base.epoch)',
+      },
+    ],
+    quick: true,
+  },
+  {
     name: 'removal without a fence',
     rule: 'M4',
     edits: one(

@@ -188,7 +188,7 @@ export class NodeProcess extends SimProcess {
   }
 
   #mapAdopted(map: ClusterMap): void {
-    this.world.observer.mapAdopted(this, map);
+    this.world.observer.mapAdopted(this.name, map);
     for (const [id, peer] of this.#peers) {
       const member = map.node(id);
       if (member?.port === peer.member.port && member.incarnation === peer.member.incarnation) continue;

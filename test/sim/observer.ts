@@ -39,6 +39,8 @@ export class Observer {
   readonly #sentAs = new Map<number, string>();
   /** Lists of conditional writes, by key and head. */
   readonly #lists = new Map<string, AppliedList>();
+  /** By epoch, as JSON. */
+  readonly #maps = new Map<number, string>();
   readonly #losses = new Map<number, Loss[]>();
   /** By slot: its latest full replicas with their epochs of joining. */
   readonly #lastHolders = new Map<number, Holder[]>();
@@ -106,7 +108,13 @@ export class Observer {
     if (message.type === MessageType.fenceAck) coverage.note('fenceAcked');
   }
 
-  mapAdopted(_node: NodeProcess, map: ClusterMap): void {
+  /** M7: by a node or a client. There is one map of each epoch. */
+  mapAdopted(who: string, map: ClusterMap): void {
+    const text = JSON.stringify(map.toData());
+    const known = this.#maps.get(map.epoch);
+    if (known !== undefined && known !== text)
+      this.#world.fail(`M7: ${who} adopts ${text}, others ${known} of the same epoch`);
+    this.#maps.set(map.epoch, text);
     this.mapPublished(map);
   }
 

@@ -195,6 +195,15 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
   error: of(T.error, { code: text, text }),
   getMap: of(T.getMap, { rid: uint, newerThan: uint }),
   map: of(T.map, { rid: uint, map: fc.option(map) }),
+  mapChange: map.chain(({ epoch, settings, nodes, slots }) =>
+    of(T.mapChange, {
+      base: fc.nat({ max: epoch }),
+      epoch: fc.constant(epoch),
+      settings: fc.constant(settings),
+      nodes: fc.constant(nodes),
+      slots: fc.constant(slots.map((slot, index) => [index, slot] as const)),
+    }),
+  ),
   heartbeat: of(T.heartbeat, {
     rid: uint,
     nodeId: id,
@@ -265,7 +274,7 @@ export function elementsOf(message: Message): unknown[] {
   return Object.entries(message).flatMap(([name, field]: [string, unknown]) => {
     if (name === 'version' || name === 'expected') return numbersOf(field as Version);
     if (name === 'key' || name === 'prefix') return [fromKeyBytes(field as string)];
-    if (name === 'disk' || name === 'loads') return [valuesOf(field)];
+    if (['disk', 'loads', 'settings', 'nodes', 'slots'].includes(name)) return [valuesOf(field)];
     if (name === 'map' && field !== null) return [valuesOf(field)];
     return [field];
   });

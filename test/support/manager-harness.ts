@@ -4,6 +4,7 @@
  */
 import type { AdminRequest, AdminResult } from '../../src/protocol/admin.js';
 import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
+import { changed } from '../../src/protocol/map-change.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { Link, Message } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
@@ -81,6 +82,9 @@ class FakeNode implements Link {
         return;
       case MessageType.map:
         if (message.map !== null) this.#adopt(message.map);
+        return;
+      case MessageType.mapChange:
+        if (this.map !== null && this.map.epoch < message.epoch) this.#adopt(changed(this.map, message));
         return;
       case MessageType.fence:
         this.#harness.deliver(this, { type: MessageType.fenceAck, rid: message.rid, epoch: message.epoch });

@@ -14,10 +14,13 @@ const timings = { stepEveryMs: 100, clientsWaitMs: 30 };
 
 class EpochsLink implements Link {
   readonly id = 1;
+  /** Of whole maps. */
   readonly epochs: number[] = [];
+  readonly changes: [base: number, epoch: number][] = [];
 
   send(message: Message): void {
     if (message.type === MessageType.map && message.map !== null) this.epochs.push(message.map.epoch);
+    if (message.type === MessageType.mapChange) this.changes.push([message.base, message.epoch]);
   }
 
   sendLazily(message: Message): void {
@@ -104,6 +107,23 @@ describe('M7: how maps come out', () => {
     const scene = new Scene();
     scene.announce(mapOf(5, [1], [], nodes.slice(0, 1)), mapOf(4, [1, 2]));
     expect([scene.client, ...scene.links].map(({ epochs }) => epochs)).to.deep.equal([[5], [5], [5]]);
+  });
+
+  it('who was told of a map on the same connection is told only what has changed since', () => {
+    const scene = new Scene();
+    const [first, second] = scene.links;
+    scene.announce(mapOf(5, [1], [2]), mapOf(4, [1]));
+    scene.rollout.onLinkClosed(scene.client);
+    scene.announce(mapOf(6, [1, 2]), mapOf(5, [1], [2]));
+    scene.nowMs = 30;
+    scene.rollout.goOn();
+    expect([first?.epochs, first?.changes]).to.deep.equal([[5], [[5, 6]]]);
+    expect([scene.client.epochs, scene.client.changes]).to.deep.equal([[6], []]);
+    if (second !== undefined) scene.rollout.onBehind(second);
+    expect(second?.changes, 'it is on its way to a node that is behind').to.deep.equal([[5, 6]]);
+    const newcomer = new EpochsLink();
+    scene.rollout.onBehind(newcomer);
+    expect(newcomer.epochs).to.deep.equal([6]);
   });
 
   it('the next step waits until the last map has had its time and every node has it, within bounds', () => {

@@ -12,8 +12,15 @@
 import { ClusterMap } from '../../protocol/cluster-map.js';
 import type { ClusterMapData } from '../../protocol/cluster-map.js';
 import { ProtocolError } from '../../protocol/errors.js';
+import { changed } from '../../protocol/map-change.js';
 import { ConditionStatus, MessageType, RefusedReason } from '../../protocol/messages.js';
-import type { ConditionResultMessage, Message, StaleMessage, ValueMessage } from '../../protocol/messages.js';
+import type {
+  ConditionResultMessage,
+  MapChangeMessage,
+  Message,
+  StaleMessage,
+  ValueMessage,
+} from '../../protocol/messages.js';
 import { copyVersion } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
 import { type Operation, OperationKind, OperationState, Outcome } from './operation.js';
@@ -206,6 +213,8 @@ export class ClientCore {
   onManagerMessage(message: Message): void {
     if (message.type === MessageType.map) {
       if (message.map !== null) this.onMap(message.map);
+    } else if (message.type === MessageType.mapChange) {
+      this.#onMapChange(message);
     } else if (message.type === MessageType.reportAck) {
       if (message.epoch > (this.#map?.epoch ?? 0)) this.wantMap();
     } else if (message.type !== MessageType.queryResult && message.type !== MessageType.statusResult) {
@@ -256,7 +265,7 @@ export class ClientCore {
     operation.awaited &= ~(1 << index);
     if (operation.awaited !== 0) return;
     if (operation.isRefused)
-      this.#complete(operation, this.#mayBeStored(operation) ? Outcome.unknown : Outcome.refused);
+      this.#complete(operation, operation.mayBeStored ? Outcome.unknown : Outcome.refused);
     else this.#decidePut(operation);
   }
 
@@ -358,24 +367,18 @@ export class ClientCore {
     this.#table.forEach((operation) => {
       // Things have changed: what it waited for so far says nothing of how long it has to wait now.
       operation.pauses = 0;
-      if (operation.state === OperationState.waiting) this.#attempt(operation);
-      else this.#followMap(operation, map, previous);
+      if (operation.state !== OperationState.waiting) {
+        if (!operation.waitsInVain(map, previous)) return;
+        this.#unanswered(operation);
+      }
+      this.#attempt(operation);
     });
   }
 
-  /**
-   * An operation that waits for a node which is no longer a member of its slot, or is one in another life, waits in
-   * vain: the connection it was asked on is dropped.
-   */
-  #followMap(operation: Operation, map: ClusterMap, previous: ClusterMap | null): void {
-    const members = map.members(operation.slot);
-    const waitsInVain = operation.members.some((id, i) => {
-      if ((operation.awaited & (1 << i)) === 0) return false;
-      return !members.includes(id) || map.node(id)?.incarnation !== previous?.node(id)?.incarnation;
-    });
-    if (!waitsInVain) return;
-    this.#unanswered(operation);
-    this.#attempt(operation);
+  #onMapChange(change: MapChangeMessage): void {
+    const map = this.#map;
+    if (map?.epoch === change.base) this.onMap(changed(map, change));
+    else if (change.epoch > (map?.epoch ?? 0)) this.wantMap();
   }
 
   wantMap(): void {
@@ -389,11 +392,6 @@ export class ClientCore {
 
   // --- ending ------------------------------------------------------------------------------------------------------
 
-  #mayBeStored(operation: Operation): boolean {
-    if (operation.kind === OperationKind.get) return false;
-    return operation.maybeStored || operation.fullAcked || operation.learnerAcked || operation.awaited !== 0;
-  }
-
   #complete(operation: Operation, outcome: Outcome): void {
     operation.outcome = outcome;
     operation.rid = 0;
@@ -406,13 +404,13 @@ export class ClientCore {
 
   /** The caller gives up, or its deadline has passed. */
   giveUp(operation: Operation): void {
-    this.#complete(operation, this.#mayBeStored(operation) ? Outcome.unknown : Outcome.timedOut);
+    this.#complete(operation, operation.mayBeStored ? Outcome.unknown : Outcome.timedOut);
   }
 
   /** Ends every operation under way. */
   close(): void {
     this.#table.forEach((operation) => {
-      this.#complete(operation, this.#mayBeStored(operation) ? Outcome.unknown : Outcome.closed);
+      this.#complete(operation, operation.mayBeStored ? Outcome.unknown : Outcome.closed);
     });
   }
 

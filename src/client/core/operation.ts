@@ -2,6 +2,7 @@
  * One operation of a client, from call to outcome. Objects are pooled and reused: after `completed` returns, neither
  * the operation nor the bytes it points to may be touched.
  */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
 import type { RefusedReason } from '../../protocol/messages.js';
 import type { MutableVersion } from '../../protocol/version.js';
 
@@ -89,6 +90,24 @@ export class Operation {
 
   constructor(index: number) {
     this.index = index;
+  }
+
+  /**
+   * It waits for a node that is no longer a member of its slot, or is one in another life: the connection it was asked on
+   * is dropped.
+   */
+  waitsInVain(map: ClusterMap, previous: ClusterMap | null): boolean {
+    const members = map.members(this.slot);
+    return this.members.some((id, i) => {
+      if ((this.awaited & (1 << i)) === 0) return false;
+      return !members.includes(id) || map.node(id)?.incarnation !== previous?.node(id)?.incarnation;
+    });
+  }
+
+  /** What a caller who gives up must not call a failure. */
+  get mayBeStored(): boolean {
+    if (this.kind === OperationKind.get) return false;
+    return this.maybeStored || this.fullAcked || this.learnerAcked || this.awaited !== 0;
   }
 
   /** Forgets everything of the previous use. */

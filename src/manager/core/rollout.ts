@@ -7,8 +7,9 @@
  * They also keep a distance from one another, so that what is done meanwhile goes into one map instead of many.
  */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
+import { changeOf } from '../../protocol/map-change.js';
 import { MessageType } from '../../protocol/messages.js';
-import type { GetMapMessage, Link, Message } from '../../protocol/messages.js';
+import type { GetMapMessage, Link, MapChangeMessage, Message } from '../../protocol/messages.js';
 import type { ManagerTimings } from './ports.js';
 import type { Roster } from './roster.js';
 
@@ -21,9 +22,13 @@ export class Rollout {
   readonly #nowMs: () => number;
   #publishedAtMs = -Infinity;
   #epoch = 0;
+  #whole: Message | null = null;
+  /** What the newest map changed; null: it is the first. */
+  #change: MapChangeMessage | null = null;
   /** Sent to the nodes only, so far. */
-  #message: Message | null = null;
   readonly #waiting = new Set<Link>();
+  /** Epoch of the newest map pushed to each. A connection loses nothing: only a change is sent next. */
+  readonly #told = new WeakMap<Link, number>();
 
   constructor(
     roster: Roster,
@@ -52,13 +57,26 @@ export class Rollout {
     this.#publishedAtMs = this.#nowMs();
     this.#epoch = map.epoch;
     this.#waiting.clear();
-    const message = { type: MessageType.map, rid: 0, map: map.toData() };
-    this.#message = previous !== null && losesNobody(previous, map) ? message : null;
+    this.#whole = { type: MessageType.map, rid: 0, map: map.toData() };
+    this.#change = previous && { type: MessageType.mapChange, ...changeOf(previous, map) };
+    const isLeisurely = previous !== null && losesNobody(previous, map);
     const members = new Set([...this.#roster.members.values()].map(({ link }) => link));
     for (const link of links) {
-      if (this.#message !== null && !members.has(link)) this.#waiting.add(link);
-      else link.send(message);
+      if (isLeisurely && !members.has(link)) this.#waiting.add(link);
+      else this.#tell(link);
     }
+  }
+
+  #tell(link: Link): void {
+    const change = this.#change;
+    const message = change !== null && this.#told.get(link) === change.base ? change : this.#whole;
+    this.#told.set(link, this.#epoch);
+    if (message !== null) link.send(message);
+  }
+
+  /** A node has not adopted the newest map. If it was told of it, the map is on its way or the node defers it (M8). */
+  onBehind(link: Link): void {
+    if (this.#told.get(link) !== this.#epoch) this.#tell(link);
   }
 
   /** Whether the asker is one of those that will be told in a moment. */
@@ -72,11 +90,9 @@ export class Rollout {
 
   /** Call when a node has been heard, and every few milliseconds. */
   goOn(): void {
-    const message = this.#message;
-    if (message === null) return;
+    if (this.#waiting.size === 0) return;
     if (this.#nowMs() - this.#publishedAtMs < this.#timings.clientsWaitMs && !this.#isAdopted()) return;
-    this.#message = null;
-    for (const link of this.#waiting) link.send(message);
+    for (const link of this.#waiting) this.#tell(link);
     this.#waiting.clear();
   }
 }

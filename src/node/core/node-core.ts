@@ -12,10 +12,12 @@
 import { ClusterMap } from '../../protocol/cluster-map.js';
 import type { ClusterMapData } from '../../protocol/cluster-map.js';
 import { ProtocolError } from '../../protocol/errors.js';
+import { changed } from '../../protocol/map-change.js';
 import { MessageType } from '../../protocol/messages.js';
 import type {
   FenceMessage,
   Link,
+  MapChangeMessage,
   Message,
   RegisteredMessage,
   RemovedMessage,
@@ -194,6 +196,9 @@ export class NodeCore implements ReplicaOwner {
       case MessageType.map:
         if (message.map !== null) this.#onMap(message.map);
         return;
+      case MessageType.mapChange:
+        this.#onMapChange(message);
+        return;
       case MessageType.registered:
         this.#onRegistered(message);
         return;
@@ -315,6 +320,12 @@ export class NodeCore implements ReplicaOwner {
     if (this.#deferred !== null) this.lease.promises.giveBack();
   }
 
+  #onMapChange(change: MapChangeMessage): void {
+    const newest = this.#deferred ?? this.membership.map;
+    if (newest?.epoch === change.base) this.#onMap(changed(newest, change));
+    else if (change.epoch > (newest?.epoch ?? 0)) this.#askForMap(this.#ports.manager());
+  }
+
   #adoptDeferred(): void {
     if (this.#deferred !== null && !this.lease.mustDefer()) this.#adopt(this.#deferred);
   }
@@ -356,7 +367,11 @@ export class NodeCore implements ReplicaOwner {
     const link = (fromNode === undefined ? undefined : this.#ports.peer(fromNode)) ?? this.#ports.manager();
     if (link === undefined) return;
     this.#mapWantedAtMs = nowMs;
-    link.send({ type: MessageType.getMap, rid: ++this.#rid, newerThan: this.membership.epoch });
+    this.#askForMap(link);
+  }
+
+  #askForMap(link: Link | undefined): void {
+    link?.send({ type: MessageType.getMap, rid: ++this.#rid, newerThan: this.membership.epoch });
   }
 
   /** M4: stop serving these slots, then say so. */
