@@ -1,4 +1,4 @@
-/** A node is added to seven and slots are moved to it: how fast, and what a load beside it feels. */
+/** A node is added to seven, slots are moved to it, and then it is drained: how fast, and what a load beside it feels. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GTStoreClient } from '../src/client/index.js';
 import type { AdminRequest, AdminResult } from '../src/protocol/admin.js';
@@ -34,10 +34,10 @@ interface Administrator {
 
 export const rebalance: Benchmark = {
   name: 'rebalance',
-  purpose: 'from 7 nodes to 8: MB/s, and p99 of a load beside it against the quiet p99',
+  purpose: 'from 7 nodes to 8 and back: MB/s, and p99 of a load beside it against the quiet p99',
   async run(options) {
     const count = options.keys ?? (options.isQuick ? quickKeyCount : keyCount);
-    const title = `Rebalance: ${nodes} to ${nodes + 1} nodes, K = ${replicas}, ${count.toLocaleString('en')} keys`;
+    const title = `Moves: ${nodes} nodes to ${nodes + 1} and back, K = ${replicas}, ${count.toLocaleString('en')} keys`;
     await using cluster = await startCluster({ nodes, replicas });
     await using store = new GTStoreClient({ manager: cluster.url });
     await store.init();
@@ -49,9 +49,22 @@ export const rebalance: Benchmark = {
     await using peers = new Peers();
     const client = await peers.startStoreClient(cluster);
     const quiet = await byTurns([{ name: 'quiet', client }], load, options);
-    return [await measure(title, store, client, quiet.flat(), options)];
+    const sections: Section[] = [];
+    for (const change of changes) {
+      options.progress(`rebalance: ${change.name}`);
+      sections.push(
+        await measure(`${title}: ${change.name}`, change.request, store, client, quiet.flat(), options),
+      );
+    }
+    return sections;
   },
 };
+
+/** In this order: the node that was added gets its share and is emptied again. */
+const changes: readonly { readonly name: string; readonly request: AdminRequest }[] = [
+  { name: 'rebalance', request: { command: 'rebalance', by: 'slots' } },
+  { name: 'drain', request: { command: 'drain', nodeId: nodes } },
+];
 
 async function ask(store: GTStoreClient & Administrator, request: AdminRequest): Promise<AdminResult> {
   return (await store.admin?.(request)) ?? { ok: false, error: 'this client cannot ask for it' };
@@ -70,15 +83,15 @@ interface Moved {
 
 async function measure(
   title: string,
+  request: AdminRequest,
   store: GTStoreClient,
   client: ClientPeer,
   quiet: readonly RunResult[],
   options: BenchOptions,
 ): Promise<Section> {
-  options.progress('rebalance: moving');
   const beside: RunResult[] = [];
   let isMoving = true;
-  const moving = move(store).finally(() => {
+  const moving = move(store, request).finally(() => {
     isMoving = false;
   });
   // Until the last slot has moved; `moving` rejects below if it does not.
@@ -94,7 +107,7 @@ async function measure(
   const bareSpeed = result.bytes / megabyte / (await copyBare(result.bytes));
   const rows = [
     rowAtLeast('moves', '', [result.moves]),
-    rowAtMost('until balanced', 's', [result.seconds]),
+    rowAtMost('took', 's', [result.seconds]),
     rowAtLeast('moved', 'MB/s', [speed]),
     rowAtLeast('bare socket', 'MB/s', [bareSpeed]),
     rowAtLeast('moved to bare socket', '', [speed / bareSpeed]),
@@ -113,9 +126,12 @@ function ratios(beside: readonly number[], quiet: readonly number[]): number[] {
   return beside.map((us) => us / median(quiet));
 }
 
-async function move(store: GTStoreClient): Promise<Moved | { readonly error: string }> {
+async function move(
+  store: GTStoreClient,
+  request: AdminRequest,
+): Promise<Moved | { readonly error: string }> {
   const startedAtMs = performance.now();
-  const begun = await ask(store, { command: 'rebalance', by: 'slots' });
+  const begun = await ask(store, request);
   if (!begun.ok) return begun;
   for (;;) {
     const progress = await ask(store, { command: 'progress' });
