@@ -119,10 +119,11 @@ describe('M7: how maps come out', () => {
     scene.rollout.goOn();
     expect([first?.epochs, first?.changes]).to.deep.equal([[5], [[5, 6]]]);
     expect([scene.client.epochs, scene.client.changes]).to.deep.equal([[6], []]);
-    if (second !== undefined) scene.rollout.onBehind(second);
+    const newest = mapOf(6, [1, 2]);
+    if (second !== undefined) scene.rollout.onBehind(second, newest);
     expect(second?.changes, 'it is on its way to a node that is behind').to.deep.equal([[5, 6]]);
     const newcomer = new EpochsLink();
-    scene.rollout.onBehind(newcomer);
+    scene.rollout.onBehind(newcomer, newest);
     expect(newcomer.epochs).to.deep.equal([6]);
   });
 

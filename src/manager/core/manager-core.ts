@@ -308,7 +308,7 @@ export class ManagerCore {
     if (map === null) return;
     if (!this.#leases.onHeartbeat(member, link, message, map.epoch, this.#publisher.isBusy)) return;
     this.#rollout.goOn();
-    if (message.epoch < map.epoch) this.#rollout.onBehind(link);
+    if (message.epoch < map.epoch) this.#rollout.onBehind(link, map);
     if (this.#publisher.plan !== null) this.#sendFence(this.#publisher.plan, member.id);
     this.#administration.tasks.onHeartbeat(member, link, map);
   }

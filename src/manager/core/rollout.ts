@@ -57,7 +57,7 @@ export class Rollout {
     this.#publishedAtMs = this.#nowMs();
     this.#epoch = map.epoch;
     this.#waiting.clear();
-    this.#whole = { type: MessageType.map, rid: 0, map: map.toData() };
+    this.#whole = wholeOf(map);
     this.#change = previous && { type: MessageType.mapChange, ...changeOf(previous, map) };
     const isLeisurely = previous !== null && losesNobody(previous, map);
     const members = new Set([...this.#roster.members.values()].map(({ link }) => link));
@@ -75,8 +75,10 @@ export class Rollout {
   }
 
   /** A node has not adopted the newest map. If it was told of it, the map is on its way or the node defers it (M8). */
-  onBehind(link: Link): void {
-    if (this.#told.get(link) !== this.#epoch) this.#tell(link);
+  onBehind(link: Link, map: ClusterMap): void {
+    if (this.#told.get(link) === map.epoch) return;
+    this.#told.set(link, map.epoch);
+    link.send(wholeOf(map));
   }
 
   /** Whether the asker is one of those that will be told in a moment. */
@@ -95,6 +97,10 @@ export class Rollout {
     for (const link of this.#waiting) this.#tell(link);
     this.#waiting.clear();
   }
+}
+
+function wholeOf(map: ClusterMap): Message {
+  return { type: MessageType.map, rid: 0, map: map.toData() };
 }
 
 /** The same members, and no slot is without a replica that was lost: whoever left a slot was fenced before (M4). */
