@@ -51,17 +51,20 @@ export const rebalance: Benchmark = {
     const quiet = await byTurns([{ name: 'quiet', client }], load, options);
     const sections: Section[] = [];
     for (const change of changes) {
-      options.progress(`rebalance: ${change.name}`);
-      sections.push(
-        await measure(`${title}: ${change.name}`, change.request, store, client, quiet.flat(), options),
-      );
+      const section = await measure(change, store, client, quiet.flat(), options);
+      sections.push({ ...section, title: `${title}: ${change.name}` });
     }
     return sections;
   },
 };
 
+interface Change {
+  readonly name: string;
+  readonly request: AdminRequest;
+}
+
 /** In this order: the node that was added gets its share and is emptied again. */
-const changes: readonly { readonly name: string; readonly request: AdminRequest }[] = [
+const changes: readonly Change[] = [
   { name: 'rebalance', request: { command: 'rebalance', by: 'slots' } },
   { name: 'drain', request: { command: 'drain', nodeId: nodes } },
 ];
@@ -82,13 +85,13 @@ interface Moved {
 }
 
 async function measure(
-  title: string,
-  request: AdminRequest,
+  { name, request }: Change,
   store: GTStoreClient,
   client: ClientPeer,
   quiet: readonly RunResult[],
   options: BenchOptions,
-): Promise<Section> {
+): Promise<Omit<Section, 'title'>> {
+  options.progress(`rebalance: ${name}`);
   const beside: RunResult[] = [];
   let isMoving = true;
   const moving = move(store, request).finally(() => {
@@ -98,7 +101,7 @@ async function measure(
   while (isMoving)
     beside.push(...(await byTurns([{ name: 'beside', client }], load, { ...options, runs: 1 })).flat());
   const result = await moving;
-  if ('error' in result) return { title, rows: [], notes: [`not measured: ${result.error}`] };
+  if ('error' in result) return { rows: [], notes: [`not measured: ${result.error}`] };
   const quietP99 = quiet.map(({ puts }) => puts.p99Us);
   const besideP99 = beside.map(({ puts }) => puts.p99Us);
   const quietP99Get = quiet.map(({ gets }) => gets.p99Us);
@@ -118,7 +121,7 @@ async function measure(
     rowAtMost('get p99: ratio', '', ratios(besideP99Get, quietP99Get), p99RatioMax),
     rowAtMost('put p99: ratio', '', ratios(besideP99, quietP99), p99RatioMax),
   ];
-  return { title, rows, notes: notesOf([quiet, beside], valueBytes) };
+  return { rows, notes: notesOf([quiet, beside], valueBytes) };
 }
 
 /** Each to the median of the others: they were not measured side by side. */
