@@ -6,7 +6,12 @@
  */
 import { Role } from '../../src/node/core/membership.js';
 import type { AppliedList } from '../../src/protocol/applied-list.js';
-import type { ClusterMap, ClusterMapData, MemberNode } from '../../src/protocol/cluster-map.js';
+import type {
+  ClusterMap,
+  ClusterMapData,
+  MemberNode,
+  SlotAssignment,
+} from '../../src/protocol/cluster-map.js';
 import { MessageType, WriteKind } from '../../src/protocol/messages.js';
 import type { Message, WriteMessage } from '../../src/protocol/messages.js';
 import { formatVersion } from '../../src/protocol/version.js';
@@ -44,8 +49,11 @@ export class Observer {
   readonly #losses = new Map<number, Loss[]>();
   /** By slot: its latest full replicas with their epochs of joining. */
   readonly #lastHolders = new Map<number, Holder[]>();
-  /** By slot that was served when the power failed and has not been since: who held it then (D3). */
-  readonly #holdersAtPowerLoss = new Map<number, Holder[]>();
+  /** By slot that was served when the power failed and has not been since: who held it then, by the map of which epoch (D3). */
+  readonly #holdersAtPowerLoss = new Map<
+    number,
+    { readonly epoch: number; readonly holders: readonly Holder[] }
+  >();
   #published: ClusterMap | null = null;
 
   constructor(world: World) {
@@ -128,13 +136,14 @@ export class Observer {
   }
 
   #noteChanges(previous: ClusterMapData, map: ClusterMap): void {
-    const { coverage, plan } = this.#world;
+    const { coverage, plan, tasks } = this.#world;
+    const hasRestart = tasks.isEnabled && tasks.takeRestart();
     map.slots.forEach((slot, index) => {
       const before = previous.slots[index];
       if (before === undefined) return;
       if (slot.replicas.some((id) => before.learners.includes(id))) coverage.note('promotion');
       if (slot.replicas.length > 0 && before.replicas.length === 0) coverage.note('slotRevived');
-      this.#checkRemoval(previous, map, index);
+      this.#checkRemoval(previous, map, index, hasRestart);
       const isHome = (id: number): boolean => {
         const place = (id - (index % plan.nodeCount) + plan.nodeCount) % plan.nodeCount;
         return id < plan.nodeCount && place < plan.settings.replicas;
@@ -148,7 +157,7 @@ export class Observer {
   }
 
   /** Whoever is taken off a slot while it could stay leaves K full replicas behind, or one less to be restarted. */
-  #checkRemoval(previous: ClusterMapData, map: ClusterMap, index: number): void {
+  #checkRemoval(previous: ClusterMapData, map: ClusterMap, index: number, hasRestart: boolean): void {
     const { coverage, tasks } = this.#world;
     const isBlurred = (['isolation', 'leaseLapsed', 'slotLost'] as const).some((each) =>
       coverage.seen.has(each),
@@ -162,7 +171,7 @@ export class Observer {
       return !replicas.includes(id) && isMember && this.#lives(member);
     });
     if (!isTakenOff) return;
-    const isRestart = tasks.progress?.task === 'restart-rolling' && map.settings.replicas > 1;
+    const isRestart = hasRestart && map.settings.replicas > 1;
     const nodeCount = this.#world.manager.core.status().nodes.length;
     const wanted =
       Math.min(map.settings.replicas, isRestart ? nodeCount : before.length) - (isRestart ? 1 : 0);
@@ -186,11 +195,7 @@ export class Observer {
   identitiesChanged(): void {
     const map = this.#published;
     map?.slots.forEach((slot, index) => {
-      if (slot.replicas.length > 0)
-        this.#lastHolders.set(
-          index,
-          slot.replicas.map((id, i): Holder => [id, slot.joinedAt[i] ?? 0]),
-        );
+      if (slot.replicas.length > 0) this.#noteHolders(index, slot, map.epoch);
       if (slot.replicas.some((id) => this.#lives(map.node(id)))) {
         this.#isServed(index);
         return;
@@ -201,6 +206,15 @@ export class Observer {
       this.#world.coverage.note('slotLost');
       if (this.#world.isTracing) this.#world.trace(`slot ${index} has lost its last full replica`);
     });
+  }
+
+  #noteHolders(slot: number, { replicas, joinedAt }: SlotAssignment, epoch: number): void {
+    this.#lastHolders.set(
+      slot,
+      replicas.map((id, i): Holder => [id, joinedAt[i] ?? 0]),
+    );
+    // The manager has decided who brings it back, though they may have died before they heard of it.
+    if (epoch > (this.#holdersAtPowerLoss.get(slot)?.epoch ?? epoch)) this.#holdersAtPowerLoss.delete(slot);
   }
 
   #isServed(slot: number): void {
@@ -233,16 +247,17 @@ export class Observer {
    * manager hears of their ends. What it had decided by then holds, though nobody has seen it.
    */
   powerLost(lived: ReadonlySet<number>): void {
-    this.#world.disk?.map?.slots.forEach(({ replicas, joinedAt }, slot) => {
+    const map = this.#world.disk?.map;
+    map?.slots.forEach(({ replicas, joinedAt }, slot) => {
       const holders = replicas.map((id, i): Holder => [id, joinedAt[i] ?? 0]);
       const living = holders.filter(([id]) => lived.has(id));
-      if (living.length > 0) this.#holdersAtPowerLoss.set(slot, living);
+      if (living.length > 0) this.#holdersAtPowerLoss.set(slot, { epoch: map.epoch, holders: living });
     });
   }
 
   /** A full replica of its last membership has the slot on its disk. */
   #isOnDisk(slot: number): boolean {
-    const holders = this.#holdersAtPowerLoss.get(slot) ?? this.#lastHolders.get(slot) ?? [];
+    const holders = this.#holdersAtPowerLoss.get(slot)?.holders ?? this.#lastHolders.get(slot) ?? [];
     return holders.some(([id, joinedAt]) => this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt);
   }
 

@@ -43,6 +43,7 @@ export class SimTasks {
   /** By request, answered with success. */
   readonly #drained = new Set<number>();
   readonly #added = new Set<number>();
+  #restartAsked = false;
   readonly #drainsAsked = new Set<number>();
   #lastDrained = -1;
   #cancels = 0;
@@ -86,6 +87,7 @@ export class SimTasks {
     const { manager, coverage } = world;
     if (request === null || !manager.alive) return;
     if (request.command === 'drain') this.#drainsAsked.add(request.nodeId);
+    if (request.command === 'restart-rolling') this.#restartAsked = true;
     // What is not answered may have been taken on all the same.
     if (request.command === 'set-replicas') this.#replicas = null;
     if (request.command === 'cancel') {
@@ -166,6 +168,14 @@ export class SimTasks {
       default:
         coverage.note('rollingRestart');
     }
+  }
+
+  /** Whether all nodes were being restarted at some time since this was called last: a map is decided before it is seen. */
+  takeRestart(): boolean {
+    const isUnderWay = this.progress?.task === 'restart-rolling';
+    const was = this.#restartAsked || isUnderWay;
+    this.#restartAsked = isUnderWay;
+    return was;
   }
 
   get progress(): TaskProgress | null {
