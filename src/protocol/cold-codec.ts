@@ -38,6 +38,7 @@ import { MessageType, PeerRole, protocolVersion } from './messages.js';
 import type { ColdMessage, DiskContent, HelloMessage, SlotLoad, WelcomeMessage } from './messages.js';
 import { scanMsgpack } from './msgpack-scan.js';
 import type { MsgpackWriter } from './msgpack-writer.js';
+import { partitionerNamed } from './partition.js';
 import { durabilities } from './settings.js';
 import type { ClusterSettings } from './settings.js';
 
@@ -92,7 +93,9 @@ const settings = recordOf<ClusterSettings>(
     durability: oneOf(durabilities),
     copyBytesPerSecondMax: anyUint,
   },
-  ({ writeAgeMsMax, tombstoneMs }) => {
+  ({ partitioner, writeAgeMsMax, tombstoneMs }) => {
+    if (partitionerNamed(partitioner) === undefined)
+      throw new ProtocolError(`the cluster uses partitioner '${partitioner}', unknown here; update gtstore`);
     if (tombstoneMs < writeAgeMsMax) {
       throw new ProtocolError(`tombstoneMs ${tombstoneMs} is below writeAgeMsMax ${writeAgeMsMax}`);
     }
@@ -207,9 +210,8 @@ const bodies = new Map<number, RecordBody<object>>(
 /** Plain msgpack: no records, no extension types; numbers beyond 32 bits as doubles, which hold ours exactly. */
 const msgpackr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
 
-/** The map, or change of it, that was pushed last. Messages are immutable, and these go to everybody: encoded once. */
-let pushed: ColdMessage | null = null;
-let pushedPayload: Uint8Array = Buffer.alloc(0);
+/** The map and the change of it that were pushed last. Messages are immutable, and these go to everybody: encoded once. */
+const pushed = new Map<number, { readonly message: ColdMessage; readonly payload: Uint8Array }>();
 
 /** Appends the message as one msgpack array. @throws ProtocolError if a field is out of its bounds */
 export function encodeCold(writer: MsgpackWriter, message: ColdMessage): void {
@@ -220,12 +222,12 @@ export function encodeCold(writer: MsgpackWriter, message: ColdMessage): void {
 }
 
 function payloadOf(message: ColdMessage): Uint8Array {
-  if (message === pushed) return pushedPayload;
-  const payload = msgpackr.pack([message.type, ...bodyOf(message.type).toWire(message)]);
-  if (message.type === MessageType.mapChange || (message.type === MessageType.map && message.rid === 0)) {
-    pushed = message;
-    pushedPayload = Buffer.from(payload);
-  }
+  const { type } = message;
+  const last = pushed.get(type);
+  if (last?.message === message) return last.payload;
+  const payload = msgpackr.pack([type, ...bodyOf(type).toWire(message)]);
+  if (type === MessageType.mapChange || (type === MessageType.map && message.rid === 0))
+    pushed.set(type, { message, payload: Buffer.from(payload) });
   return payload;
 }
 

@@ -136,6 +136,11 @@ describe('codec: what is not a message', () => {
       mapOf({ settings: { ...map.settings, slotCount: 3 } }),
       /2 slots whose settings say 3/,
     ],
+    [
+      'a map with a partitioner that nobody here knows',
+      mapOf({ settings: { ...map.settings, partitioner: 'dice' } }),
+      /partitioner 'dice', unknown here; update gtstore/,
+    ],
     ['a map with a node twice', mapOf({ nodes: [...map.nodes, ...map.nodes] }), /a node twice/],
     [
       'a slot with a joinedAt too many',
