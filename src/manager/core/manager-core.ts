@@ -273,11 +273,13 @@ export class ManagerCore {
       case MessageType.slotLoads:
         this.#administration.desk.onLoads(link, message, this.map);
         return;
+      case MessageType.getMap:
+        this.#rollout.onGetMap(link, message, this.map);
+        return;
       case MessageType.admin:
         this.#administration.onMessage(link, message);
         return;
       default:
-        if (message.type === MessageType.getMap && this.#rollout.willTell(link, message)) return;
         answerQuery(link, message, this.map, () => this.status());
     }
   }
@@ -308,7 +310,6 @@ export class ManagerCore {
     if (map === null) return;
     if (!this.#leases.onHeartbeat(member, link, message, map.epoch, this.#publisher.isBusy)) return;
     this.#rollout.goOn();
-    if (message.epoch < map.epoch) this.#rollout.onBehind(link, map);
     if (this.#publisher.plan !== null) this.#sendFence(this.#publisher.plan, member.id);
     this.#administration.tasks.onHeartbeat(member, link, map);
   }

@@ -1,4 +1,4 @@
-/** What anybody may ask and what changes nothing: the map, where a key lives, the status. */
+/** What anybody may ask and what changes nothing: where a key lives, the status. */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { MessageType } from '../../protocol/messages.js';
@@ -13,11 +13,6 @@ export function answerQuery(
   status: () => ClusterStatus,
 ): void {
   switch (message.type) {
-    case MessageType.getMap: {
-      const data = map !== null && map.epoch > message.newerThan ? map.toData() : null;
-      link.send({ type: MessageType.map, rid: message.rid, map: data });
-      return;
-    }
     case MessageType.query: {
       // Key to K replicas, primary first: if the primary fails, the next one takes over.
       const slot = map?.slotOf(message.key) ?? 0;

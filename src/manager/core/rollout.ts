@@ -9,25 +9,36 @@
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { changeOf } from '../../protocol/map-change.js';
 import { MessageType } from '../../protocol/messages.js';
-import type { GetMapMessage, Link, MapChangeMessage, Message } from '../../protocol/messages.js';
+import type { GetMapMessage, Link, MapChangeMessage, MapMessage } from '../../protocol/messages.js';
 import type { ManagerTimings } from './ports.js';
 import type { Roster } from './roster.js';
 
 /** A node that does not adopt a map holds steps up for so many times their usual distance at most. */
 const distancesMax = 10;
 
+/** The newest map, as it is sent. */
+interface News {
+  readonly epoch: number;
+  readonly whole: MapMessage;
+  /** null: it is the first. */
+  readonly change: MapChangeMessage | null;
+}
+
+function newsOf(map: ClusterMap, previous: ClusterMap | null): News {
+  const whole = { type: MessageType.map, rid: 0, map: map.toData() };
+  const change = previous && { type: MessageType.mapChange, ...changeOf(previous, map) };
+  return { epoch: map.epoch, whole, change };
+}
+
 export class Rollout {
   readonly #roster: Roster;
   readonly #timings: Pick<ManagerTimings, 'stepEveryMs' | 'clientsWaitMs'>;
   readonly #nowMs: () => number;
   #publishedAtMs = -Infinity;
-  #epoch = 0;
-  #whole: Message | null = null;
-  /** What the newest map changed; null: it is the first. */
-  #change: MapChangeMessage | null = null;
+  #news: News | null = null;
   /** Sent to the nodes only, so far. */
   readonly #waiting = new Set<Link>();
-  /** Epoch of the newest map pushed to each. A connection loses nothing: only a change is sent next. */
+  /** Epoch of the newest map sent to each. A connection loses nothing: what it changes is enough next. */
   readonly #told = new WeakMap<Link, number>();
 
   constructor(
@@ -48,42 +59,42 @@ export class Rollout {
   }
 
   #isAdopted(): boolean {
+    const epoch = this.#news?.epoch ?? 0;
     for (const { admitted, adoptedEpoch } of this.#roster.members.values())
-      if (admitted && adoptedEpoch < this.#epoch) return false;
+      if (admitted && adoptedEpoch < epoch) return false;
     return true;
   }
 
   announce(map: ClusterMap, previous: ClusterMap | null, links: ReadonlySet<Link>): void {
     this.#publishedAtMs = this.#nowMs();
-    this.#epoch = map.epoch;
     this.#waiting.clear();
-    this.#whole = wholeOf(map);
-    this.#change = previous && { type: MessageType.mapChange, ...changeOf(previous, map) };
+    const news = newsOf(map, previous);
+    this.#news = news;
     const isLeisurely = previous !== null && losesNobody(previous, map);
     const members = new Set([...this.#roster.members.values()].map(({ link }) => link));
     for (const link of links) {
       if (isLeisurely && !members.has(link)) this.#waiting.add(link);
-      else this.#tell(link);
+      else this.#tell(link, news);
     }
   }
 
-  #tell(link: Link): void {
-    const change = this.#change;
-    const message = change !== null && this.#told.get(link) === change.base ? change : this.#whole;
-    this.#told.set(link, this.#epoch);
-    if (message !== null) link.send(message);
+  #tell(link: Link, { epoch, change, whole }: News): void {
+    const isBaseThere = change !== null && this.#told.get(link) === change.base;
+    this.#told.set(link, epoch);
+    link.send(isBaseThere ? change : whole);
   }
 
-  /** A node has not adopted the newest map. If it was told of it, the map is on its way or the node defers it (M8). */
-  onBehind(link: Link, map: ClusterMap): void {
-    if (this.#told.get(link) === map.epoch) return;
-    this.#told.set(link, map.epoch);
-    link.send(wholeOf(map));
-  }
-
-  /** Whether the asker is one of those that will be told in a moment. */
-  willTell(link: Link, { newerThan }: GetMapMessage): boolean {
-    return this.#waiting.has(link) && newerThan + 1 >= this.#epoch;
+  /** GET_MAP. Whoever will be told in a moment, and has the map before, is not answered. */
+  onGetMap(link: Link, { rid, newerThan }: GetMapMessage, map: ClusterMap | null): void {
+    const epoch = map?.epoch ?? 0;
+    if (this.#waiting.has(link) && newerThan + 1 >= epoch) return;
+    if (map !== null && epoch > newerThan) {
+      this.#waiting.delete(link);
+      this.#told.set(link, epoch);
+      link.send({ type: MessageType.map, rid, map: map.toData() });
+    } else {
+      link.send({ type: MessageType.map, rid, map: null });
+    }
   }
 
   onLinkClosed(link: Link): void {
@@ -92,15 +103,12 @@ export class Rollout {
 
   /** Call when a node has been heard, and every few milliseconds. */
   goOn(): void {
-    if (this.#waiting.size === 0) return;
+    const news = this.#news;
+    if (news === null || this.#waiting.size === 0) return;
     if (this.#nowMs() - this.#publishedAtMs < this.#timings.clientsWaitMs && !this.#isAdopted()) return;
-    for (const link of this.#waiting) this.#tell(link);
+    for (const link of this.#waiting) this.#tell(link, news);
     this.#waiting.clear();
   }
-}
-
-function wholeOf(map: ClusterMap): Message {
-  return { type: MessageType.map, rid: 0, map: map.toData() };
 }
 
 /** The same members, and no slot is without a replica that was lost: whoever left a slot was fenced before (M4). */

@@ -192,6 +192,7 @@ export class NodeCore implements ReplicaOwner {
     switch (message.type) {
       case MessageType.lease:
         this.lease.onLease(message);
+        if (message.epoch > this.#newestEpoch) this.mapWanted();
         return;
       case MessageType.map:
         if (message.map !== null) this.#onMap(message.map);
@@ -308,7 +309,13 @@ export class NodeCore implements ReplicaOwner {
 
   // --- maps ------------------------------------------------------------------------------------------------------
 
+  get #newestEpoch(): number {
+    return this.#deferred?.epoch ?? this.membership.epoch;
+  }
+
   #onMap(data: ClusterMapData): void {
+    // Else an older map than the one that waits could be adopted in its place, in the moment before the next tick.
+    this.#adoptDeferred();
     if (data.epoch <= this.membership.epoch) return;
     if (this.membership.map !== null && data.clusterId !== this.membership.map.clusterId) {
       throw new ProtocolError(`a map of another cluster, ${data.clusterId}`);
@@ -323,7 +330,7 @@ export class NodeCore implements ReplicaOwner {
   #onMapChange(change: MapChangeMessage): void {
     const newest = this.#deferred ?? this.membership.map;
     if (newest?.epoch === change.base) this.#onMap(changed(newest, change));
-    else if (change.epoch > (newest?.epoch ?? 0)) this.#askForMap(this.#ports.manager());
+    else if (change.epoch > this.#newestEpoch) this.mapWanted();
   }
 
   #adoptDeferred(): void {
@@ -367,11 +374,7 @@ export class NodeCore implements ReplicaOwner {
     const link = (fromNode === undefined ? undefined : this.#ports.peer(fromNode)) ?? this.#ports.manager();
     if (link === undefined) return;
     this.#mapWantedAtMs = nowMs;
-    this.#askForMap(link);
-  }
-
-  #askForMap(link: Link | undefined): void {
-    link?.send({ type: MessageType.getMap, rid: ++this.#rid, newerThan: this.membership.epoch });
+    link.send({ type: MessageType.getMap, rid: ++this.#rid, newerThan: this.membership.epoch });
   }
 
   /** M4: stop serving these slots, then say so. */
