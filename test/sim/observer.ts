@@ -49,11 +49,10 @@ export class Observer {
   readonly #losses = new Map<number, Loss[]>();
   /** By slot: its latest full replicas with their epochs of joining. */
   readonly #lastHolders = new Map<number, Holder[]>();
-  /** By slot that was served when the power failed and has not been since: who held it then, by the map of which epoch (D3). */
-  readonly #holdersAtPowerLoss = new Map<
-    number,
-    { readonly epoch: number; readonly holders: readonly Holder[] }
-  >();
+  /** By slot that was served when the power failed and has not been brought back since: who held it then (D3). */
+  readonly #holdersAtPowerLoss = new Map<number, readonly Holder[]>();
+  /** Slots of those that a map since has as awaited. */
+  readonly #awaitedSincePowerLoss = new Set<number>();
   #published: ClusterMap | null = null;
 
   constructor(world: World) {
@@ -195,7 +194,7 @@ export class Observer {
   identitiesChanged(): void {
     const map = this.#published;
     map?.slots.forEach((slot, index) => {
-      if (slot.replicas.length > 0) this.#noteHolders(index, slot, map.epoch);
+      this.#noteHolders(index, slot);
       if (slot.replicas.some((id) => this.#lives(map.node(id)))) {
         this.#isServed(index);
         return;
@@ -208,17 +207,26 @@ export class Observer {
     });
   }
 
-  #noteHolders(slot: number, { replicas, joinedAt }: SlotAssignment, epoch: number): void {
+  #noteHolders(slot: number, { replicas, joinedAt }: SlotAssignment): void {
+    if (replicas.length === 0) {
+      if (this.#holdersAtPowerLoss.has(slot)) this.#awaitedSincePowerLoss.add(slot);
+      return;
+    }
     this.#lastHolders.set(
       slot,
       replicas.map((id, i): Holder => [id, joinedAt[i] ?? 0]),
     );
     // The manager has decided who brings it back, though they may have died before they heard of it.
-    if (epoch > (this.#holdersAtPowerLoss.get(slot)?.epoch ?? epoch)) this.#holdersAtPowerLoss.delete(slot);
+    if (this.#awaitedSincePowerLoss.has(slot)) this.#forgetPowerLoss(slot);
+  }
+
+  #forgetPowerLoss(slot: number): void {
+    this.#holdersAtPowerLoss.delete(slot);
+    this.#awaitedSincePowerLoss.delete(slot);
   }
 
   #isServed(slot: number): void {
-    this.#holdersAtPowerLoss.delete(slot);
+    this.#forgetPowerLoss(slot);
     const loss = this.lossesOf(slot).at(-1);
     if (loss?.servedAt === Infinity && this.#world.plan.hasDisks) loss.servedAt = this.#world.nextStep();
   }
@@ -247,17 +255,18 @@ export class Observer {
    * manager hears of their ends. What it had decided by then holds, though nobody has seen it.
    */
   powerLost(lived: ReadonlySet<number>): void {
-    const map = this.#world.disk?.map;
-    map?.slots.forEach(({ replicas, joinedAt }, slot) => {
+    this.#world.disk?.map?.slots.forEach(({ replicas, joinedAt }, slot) => {
       const holders = replicas.map((id, i): Holder => [id, joinedAt[i] ?? 0]);
       const living = holders.filter(([id]) => lived.has(id));
-      if (living.length > 0) this.#holdersAtPowerLoss.set(slot, { epoch: map.epoch, holders: living });
+      if (living.length === 0) return;
+      this.#holdersAtPowerLoss.set(slot, living);
+      this.#awaitedSincePowerLoss.delete(slot);
     });
   }
 
   /** A full replica of its last membership has the slot on its disk. */
   #isOnDisk(slot: number): boolean {
-    const holders = this.#holdersAtPowerLoss.get(slot)?.holders ?? this.#lastHolders.get(slot) ?? [];
+    const holders = this.#holdersAtPowerLoss.get(slot) ?? this.#lastHolders.get(slot) ?? [];
     return holders.some(([id, joinedAt]) => this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt);
   }
 
