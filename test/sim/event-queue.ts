@@ -5,9 +5,14 @@ interface Event {
   readonly run: () => void;
 }
 
+/** Some hundreds in the worst of schedules. */
+const eventsAtOnceMax = 100_000;
+
 export class EventQueue {
   readonly #heap: Event[] = [];
   #order = 0;
+  /** Events run since the clock moved. */
+  #atOnce = 0;
   nowMs = 0;
 
   get size(): number {
@@ -33,13 +38,18 @@ export class EventQueue {
     heap[i] = event;
   }
 
-  /** Runs the next event. @returns false if there is none, or none up to `untilMs`. */
+  /**
+   * Runs the next event. @returns false if there is none, or none up to `untilMs`
+   * @throws Error if events beget events, and time stands still
+   */
   step(untilMs: number): boolean {
     const heap = this.#heap;
     const first = heap[0];
     if (first === undefined || first.atMs > untilMs) return false;
     const last = heap.pop();
     if (last !== undefined && heap.length > 0) this.#sink(last);
+    this.#atOnce = first.atMs > this.nowMs ? 0 : this.#atOnce + 1;
+    if (this.#atOnce > eventsAtOnceMax) throw new Error('time stands still: events without end');
     this.nowMs = Math.max(this.nowMs, first.atMs);
     first.run();
     return true;
