@@ -1,4 +1,7 @@
-/** A node is added to seven, slots are moved to it, and then it is drained: how fast, and what a load beside it feels. */
+/**
+ * A node is added to seven, slots are moved to it, and then it is drained: how fast, and what a load beside it feels.
+ * Twice: the first time much of the code is compiled meanwhile, in eight processes at once.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GTStoreClient } from '../src/client/index.js';
 import type { AdminRequest, AdminResult } from '../src/protocol/admin.js';
@@ -41,22 +44,35 @@ export const rebalance: Benchmark = {
     await using cluster = await startCluster({ nodes, replicas });
     await using store = new GTStoreClient({ manager: cluster.url });
     await store.init();
-    const added = await ask(store, { command: 'add-nodes', count: 1 });
-    if (!added.ok) return [{ title, rows: [], notes: [`not measured: ${added.error}`] }];
-    await until('the new node is up', joinMsMax, () => isUp(cluster));
+    const first = await addNode(store, cluster);
+    if (typeof first === 'string') return [{ title, rows: [], notes: [`not measured: ${first}`] }];
     options.progress('rebalance: filling');
     await fill(store, count);
     await using peers = new Peers();
     const client = await peers.startStoreClient(cluster);
-    const quiet = await byTurns([{ name: 'quiet', client }], load, options);
     const sections: Section[] = [];
-    for (const change of changes) {
-      const section = await measure(change, store, client, quiet.flat(), options);
-      sections.push({ ...section, title: `${title}: ${change.name}` });
-    }
+    const cycle = async (nodeId: number, when: string): Promise<void> => {
+      let before = await measureQuiet(client, options);
+      for (const change of changesWith(nodeId)) {
+        const beside = await measureBeside(change, store, client, options);
+        // Before and after: the machine may have become slower or faster meanwhile.
+        const after = await measureQuiet(client, options);
+        const shown = await show(beside, [...before, ...after]);
+        sections.push({ title: `${title}: ${change.name}, ${when}`, ...shown });
+        before = after;
+      }
+    };
+    await cycle(first, 'the first time');
+    const second = await addNode(store, cluster);
+    if (typeof second === 'number') await cycle(second, 'again');
+    else sections.push({ title: `${title}: again`, rows: [], notes: [`not measured: ${second}`] });
     return sections;
   },
 };
+
+async function measureQuiet(client: ClientPeer, options: BenchOptions): Promise<RunResult[]> {
+  return (await byTurns([{ name: 'quiet', client }], load, options)).flat();
+}
 
 interface Change {
   readonly name: string;
@@ -64,10 +80,22 @@ interface Change {
 }
 
 /** In this order: the node that was added gets its share and is emptied again. */
-const changes: readonly Change[] = [
-  { name: 'rebalance', request: { command: 'rebalance', by: 'slots' } },
-  { name: 'drain', request: { command: 'drain', nodeId: nodes } },
-];
+function changesWith(nodeId: number): readonly Change[] {
+  return [
+    { name: 'rebalance', request: { command: 'rebalance', by: 'slots' } },
+    { name: 'drain', request: { command: 'drain', nodeId } },
+  ];
+}
+
+/** @returns its id, once it is up; or why there is none */
+async function addNode(store: GTStoreClient & Administrator, cluster: TestCluster): Promise<number | string> {
+  const added = await ask(store, { command: 'add-nodes', count: 1 });
+  if (!added.ok) return added.error;
+  const [nodeId] = 'nodeIds' in added ? added.nodeIds : [];
+  if (nodeId === undefined) return 'no node was added';
+  await until('the new node is up', joinMsMax, () => isUp(cluster));
+  return nodeId;
+}
 
 async function ask(store: GTStoreClient & Administrator, request: AdminRequest): Promise<AdminResult> {
   return (await store.admin?.(request)) ?? { ok: false, error: 'this client cannot ask for it' };
@@ -84,33 +112,43 @@ interface Moved {
   readonly moves: number;
 }
 
-async function measure(
+interface Beside {
+  readonly runs: readonly RunResult[];
+  readonly moved: Moved | { readonly error: string };
+}
+
+async function measureBeside(
   { name, request }: Change,
   store: GTStoreClient,
   client: ClientPeer,
-  quiet: readonly RunResult[],
   options: BenchOptions,
-): Promise<Omit<Section, 'title'>> {
+): Promise<Beside> {
   options.progress(`rebalance: ${name}`);
-  const beside: RunResult[] = [];
+  const runs: RunResult[] = [];
   let isMoving = true;
   const moving = move(store, request).finally(() => {
     isMoving = false;
   });
   // Until the last slot has moved; `moving` rejects below if it does not.
   while (isMoving)
-    beside.push(...(await byTurns([{ name: 'beside', client }], load, { ...options, runs: 1 })).flat());
-  const result = await moving;
-  if ('error' in result) return { rows: [], notes: [`not measured: ${result.error}`] };
+    runs.push(...(await byTurns([{ name: 'beside', client }], load, { ...options, runs: 1 })).flat());
+  return { runs, moved: await moving };
+}
+
+async function show(
+  { runs: beside, moved }: Beside,
+  quiet: readonly RunResult[],
+): Promise<Omit<Section, 'title'>> {
+  if ('error' in moved) return { rows: [], notes: [`not measured: ${moved.error}`] };
   const quietP99 = quiet.map(({ puts }) => puts.p99Us);
   const besideP99 = beside.map(({ puts }) => puts.p99Us);
   const quietP99Get = quiet.map(({ gets }) => gets.p99Us);
   const besideP99Get = beside.map(({ gets }) => gets.p99Us);
-  const speed = result.bytes / megabyte / result.seconds;
-  const bareSpeed = result.bytes / megabyte / (await copyBare(result.bytes));
+  const speed = moved.bytes / megabyte / moved.seconds;
+  const bareSpeed = moved.bytes / megabyte / (await copyBare(moved.bytes));
   const rows = [
-    rowAtLeast('moves', '', [result.moves]),
-    rowAtMost('took', 's', [result.seconds]),
+    rowAtLeast('moves', '', [moved.moves]),
+    rowAtMost('took', 's', [moved.seconds]),
     rowAtLeast('moved', 'MB/s', [speed]),
     rowAtLeast('bare socket', 'MB/s', [bareSpeed]),
     rowAtLeast('moved to bare socket', '', [speed / bareSpeed]),
@@ -124,7 +162,7 @@ async function measure(
   return { rows, notes: notesOf([quiet, beside], valueBytes) };
 }
 
-/** Each to the median of the others: they were not measured side by side. */
+/** Each to the median of the others, which were measured before and after. */
 function ratios(beside: readonly number[], quiet: readonly number[]): number[] {
   return beside.map((us) => us / median(quiet));
 }

@@ -53,6 +53,6 @@ export const managerTimings: ManagerTimings = {
   respawnForgiveMs: 10_000,
   stepsAtOnceMax: 16,
   taskWaitMsMax: 600_000,
-  stepEveryMs: 200,
+  stepEveryMs: 400,
   clientsWaitMs: 40,
 };
