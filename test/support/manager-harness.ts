@@ -10,6 +10,7 @@ import type { Link, Message } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
 import type { ClusterSettings } from '../../src/protocol/settings.js';
 import { ManagerCore } from '../../src/manager/core/manager-core.js';
+import { managerTimings } from '../../src/manager/core/ports.js';
 import type { ManagerState } from '../../src/manager/core/state.js';
 
 export interface HarnessOptions {
@@ -120,6 +121,9 @@ class FakeNode implements Link {
   }
 }
 
+/** Tests count in steps of this length, whatever the manager's own may be. */
+const timings = { ...managerTimings, stepEveryMs: 200 };
+
 export class ManagerHarness {
   core: ManagerCore;
   readonly nodes: FakeNode[] = [];
@@ -175,6 +179,7 @@ export class ManagerHarness {
       respawn,
       address: { host: 'h', port: 1, pid: 1 },
       restored: this.state,
+      timings,
     });
     return core;
   }
