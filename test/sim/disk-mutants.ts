@@ -24,6 +24,7 @@ export const diskMutants: readonly Mutant[] = [
     ),
     disks: true,
     bias: 'puts',
+    quick: true,
   },
   {
     name: 'own copy counted before the disk has it',
@@ -55,6 +56,7 @@ export const diskMutants: readonly Mutant[] = [
     disks: true,
     bias: 'disasters',
     firstSeed: 240,
+    quick: true,
   },
   {
     name: 'disk keeps what a newcomer had',

@@ -225,6 +225,7 @@ export const mutants: readonly Mutant[] = [
       'message.version.hlc < 0',
     ),
     bias: 'oldWrites',
+    quick: true,
   },
   {
     name: 'absent key written below a forgotten tombstone',
@@ -262,6 +263,7 @@ export const mutants: readonly Mutant[] = [
       'this.#answerApplied(condition, appliedAs);',
     ),
     bias: 'siblings',
+    quick: true,
   },
   {
     name: 'a later list kept to oneself',

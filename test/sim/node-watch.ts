@@ -26,6 +26,8 @@ import type { MutableVersion } from '../../src/protocol/version.js';
 import { noRecord } from '../../src/node/core/store.js';
 import type { RecordId } from '../../src/node/core/store.js';
 import { Role } from '../../src/node/core/membership.js';
+import { AnswerWatch } from './answer-watch.js';
+import type { Asked } from './answer-watch.js';
 import type { Situation } from './coverage.js';
 import type { End } from './network.js';
 import type { NodeProcess } from './node-process.js';
@@ -54,7 +56,7 @@ const fencedSituations: Record<FencedReason, Situation> = {
 export class NodeWatch {
   readonly #node: NodeProcess;
   readonly #shadows: Shadow[];
-  readonly #keyOfRid = new Map<string, string>();
+  readonly #answers: AnswerWatch;
   /** The request being handled. */
   #current: {
     readonly end: End;
@@ -71,6 +73,7 @@ export class NodeWatch {
 
   constructor(node: NodeProcess) {
     this.#node = node;
+    this.#answers = new AnswerWatch(node);
     const { world } = node;
     this.#shadows = world.plan.keys.map((key) => ({
       key,
@@ -119,7 +122,7 @@ export class NodeWatch {
       case MessageType.get:
       case MessageType.condition:
       case MessageType.write:
-        this.#keyOfRid.set(`${end.id} ${message.rid}`, message.key);
+        this.#answers.requested(end, message);
         break;
       case MessageType.scan:
       case MessageType.promiseAsk:
@@ -161,27 +164,24 @@ export class NodeWatch {
       return;
     }
     end.unanswered.delete(message.rid);
-    const at = `${end.id} ${message.rid}`;
-    const key = this.#keyOfRid.get(at);
-    this.#keyOfRid.delete(at);
+    const request = this.#answers.take(end, message.rid);
     const isDirect = this.#current?.end === end && this.#current.rid === message.rid;
     switch (message.type) {
       case MessageType.value:
         if (!isDirect) world.coverage.note('parkedRead');
-        if (key !== undefined) this.#reads(key);
+        if (request !== undefined) this.#reads(request.key);
         break;
       case MessageType.stale:
         if (this.#current?.conditional === true) world.coverage.note('conditionalStale');
+        if (request !== undefined) this.#answers.checkSaved(request);
         break;
       case MessageType.ack:
         this.#noteService();
-        if (key !== undefined) this.#acks(key, isDirect ? this.#current?.applied : undefined);
+        if (request !== undefined) this.#acks(request, isDirect ? this.#current?.applied : undefined);
         break;
       case MessageType.conditionResult:
         this.#noteConditionResult(message.status, isDirect);
-        if (message.status === ConditionStatus.applied || message.status === ConditionStatus.notApplied) {
-          if (key !== undefined) this.#serves(world.slotOf(key), `a conditional write of ${key}`);
-        }
+        if (request !== undefined) this.#concludes(request, message.status);
         break;
       case MessageType.fenced:
         world.coverage.note(fencedSituations[message.reason]);
@@ -206,6 +206,13 @@ export class NodeWatch {
     const record = store.get(world.slotOf(key), key);
     const isHeld = record !== noRecord && store.compareVersion(version, record) === 0;
     if (isHeld && !store.isValid(record)) world.fail(`M5: ${name} gives ${key} as VALID, which is INVALID`);
+  }
+
+  #concludes(request: Asked, status: ConditionStatus): void {
+    const isApplied = status === ConditionStatus.applied;
+    if (!isApplied && status !== ConditionStatus.notApplied) return;
+    this.#serves(this.#node.world.slotOf(request.key), `a conditional write of ${request.key}`);
+    if (isApplied) this.#answers.checkApplied(request);
   }
 
   #noteConditionResult(status: ConditionStatus, isDirect: boolean): void {
@@ -233,7 +240,10 @@ export class NodeWatch {
   }
 
   /** D1, D2, RMW5. */
-  #acks(key: string, applied: AppliedList | null | undefined): void {
+  #acks(request: Asked, applied: AppliedList | null | undefined): void {
+    this.#answers.checkAge(request);
+    this.#answers.checkSaved(request);
+    const { key } = request;
     const { world, core, store, name } = this.#node;
     const { membership } = core;
     const slot = world.slotOf(key);

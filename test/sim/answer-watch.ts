@@ -1,0 +1,125 @@
+/**
+ * What a node's answers stand for, looked up where others cannot look:
+ *
+ * - with `always`, whoever says ACK or STALE to a write has that version, or a higher one, on its disk (D1);
+ * - a plain write is not stored once its tombstone may have been dropped (W10);
+ * - a retried conditional write that is told "applied" is in the list of every member (RMW5).
+ */
+import { appliedLengthMax, findApplied } from '../../src/protocol/applied-list.js';
+import { Role } from '../../src/node/core/membership.js';
+import { noRecord } from '../../src/node/core/store.js';
+import { MessageType, WriteKind } from '../../src/protocol/messages.js';
+import type { ConditionMessage, GetMessage, WriteMessage } from '../../src/protocol/messages.js';
+import { cloneVersion, compareVersions, formatVersion, versionZero } from '../../src/protocol/version.js';
+import type { Version } from '../../src/protocol/version.js';
+import type { End } from './network.js';
+import type { NodeProcess } from './node-process.js';
+
+/** A request that has no answer yet. */
+export interface Asked {
+  readonly key: string;
+  /** Epoch at which the node had joined the slot; 0: it had not. */
+  readonly joinedAt: number;
+  /** Of a WRITE; zero: none. */
+  readonly version: Version;
+  /** A plain WRITE from before the age at which tombstones are dropped. */
+  readonly isOutdated: boolean;
+  /** Of a conditional write that was sent again. */
+  readonly retryOf: { readonly clientId: number; readonly number: number } | null;
+}
+
+export class AnswerWatch {
+  readonly #node: NodeProcess;
+  readonly #asked = new Map<string, Asked>();
+
+  constructor(node: NodeProcess) {
+    this.#node = node;
+  }
+
+  requested(end: End, message: GetMessage | ConditionMessage | WriteMessage): void {
+    const { world } = this.#node;
+    const { key, type } = message;
+    const isWrite = type === MessageType.write;
+    const retryOf =
+      type === MessageType.condition && message.retried
+        ? { clientId: message.opClientId, number: message.opNumber }
+        : null;
+    const oldestUs = world.managerClockUs() - world.plan.settings.tombstoneMs * 1000;
+    this.#asked.set(`${end.id} ${message.rid}`, {
+      key,
+      joinedAt: joinedAt(this.#node, world.slotOf(key)),
+      version: isWrite ? cloneVersion(message.version) : versionZero,
+      isOutdated: isWrite && message.kind === WriteKind.plain && message.version.hlc < oldestUs,
+      retryOf,
+    });
+  }
+
+  take(end: End, rid: number): Asked | undefined {
+    const at = `${end.id} ${rid}`;
+    const asked = this.#asked.get(at);
+    this.#asked.delete(at);
+    return asked;
+  }
+
+  /** W10. */
+  checkAge({ key, version, isOutdated }: Asked): void {
+    if (isOutdated)
+      this.#fail(`W10: ${this.#node.name} accepts ${formatVersion(version)} of ${key}, which is too old`);
+  }
+
+  /** D1: of a full replica that has been one since it was asked. */
+  checkSaved({ key, version, joinedAt: joinedAtThen }: Asked): void {
+    const { world, core, journal, name } = this.#node;
+    const slot = world.slotOf(key);
+    const isSame = core.membership.role(slot) === Role.full && joinedAt(this.#node, slot) === joinedAtThen;
+    if (journal === null || !isSame) return;
+    const saved = journal.savedRecord(slot, key);
+    if (saved !== undefined && compareVersions(saved.version, version) >= 0) return;
+    const what = saved === undefined ? 'nothing' : formatVersion(saved.version);
+    this.#fail(`D1: ${name} answers a write of ${key} at ${formatVersion(version)} with ${what} on its disk`);
+  }
+
+  /** RMW5: all other members that are what this node's map says they are. */
+  checkApplied({ key, retryOf }: Asked): void {
+    if (retryOf === null) return;
+    const { world, core } = this.#node;
+    const slot = world.slotOf(key);
+    const { map, nodeId } = core.membership;
+    for (const other of world.nodes) {
+      const id = other.core.membership.nodeId;
+      const isMember =
+        other.alive &&
+        id !== nodeId &&
+        map?.joinedAt(slot, id) !== undefined &&
+        map.joinedAt(slot, id) === joinedAt(other, slot);
+      if (isMember && !knows(other, slot, key, retryOf))
+        this.#fail(
+          `RMW5: ${this.#node.name} says "applied" of a retry on ${key} of which ${other.name} does not know`,
+        );
+    }
+  }
+
+  #fail(text: string): void {
+    this.#node.world.fail(text);
+  }
+}
+
+function joinedAt({ core: { membership } }: NodeProcess, slot: number): number {
+  return membership.role(slot) === Role.none ? 0 : (membership.map?.joinedAt(slot, membership.nodeId) ?? 0);
+}
+
+/** Or it may have forgotten it: what is older than the last few conditional writes, or a tombstone that was dropped. */
+function knows(
+  { store, world }: NodeProcess,
+  slot: number,
+  key: string,
+  { clientId, number }: { readonly clientId: number; readonly number: number },
+): boolean {
+  const record = store.get(slot, key);
+  if (record === noRecord) return world.coverage.seen.has('tombstoneDropped');
+  const applied = store.appliedOf(record);
+  return (
+    findApplied(applied, clientId, number, { ...versionZero }) ||
+    (applied !== null && applied.length === appliedLengthMax)
+  );
+}
