@@ -15,6 +15,9 @@ import type { Version } from '../../src/protocol/version.js';
 import type { End } from './network.js';
 import type { NodeProcess } from './node-process.js';
 
+/** By which a node's clock may have drifted from the manager's in the time that a schedule takes. */
+const driftMsMax = 50;
+
 /** A request that has no answer yet. */
 export interface Asked {
   readonly key: string;
@@ -44,7 +47,7 @@ export class AnswerWatch {
       type === MessageType.condition && message.retried
         ? { clientId: message.opClientId, number: message.opNumber }
         : null;
-    const oldestUs = world.managerClockUs() - world.plan.settings.tombstoneMs * 1000;
+    const oldestUs = world.managerClockUs() - (world.plan.settings.tombstoneMs + driftMsMax) * 1000;
     this.#asked.set(`${end.id} ${message.rid}`, {
       key,
       joinedAt: joinedAt(this.#node, world.slotOf(key)),

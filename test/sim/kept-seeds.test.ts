@@ -109,6 +109,11 @@ const kept: readonly {
     found:
       'M6, D2: a learner that served on with its part never labelled it: the next power failure took that, too',
   },
+  {
+    seed: 9616719,
+    found:
+      'W10: a node that had been stopped set its clock back by a lease that had lain there, and took an old write',
+  },
 ];
 
 describe('schedules that once failed', () => {

@@ -228,6 +228,17 @@ export const mutants: readonly Mutant[] = [
     quick: true,
   },
   {
+    name: 'clock set by an answer that lay there',
+    rule: 'W10',
+    edits: [
+      { file: `${node}/cluster-clock.js`, find: 'errorUs > this.#errorUs + grownUs', replace: 'errorUs < 0' },
+      { file: `${node}/admission.js`, find: 'clock.nowUs() + clock.errorUs', replace: 'clock.nowUs()' },
+    ],
+    bias: 'tombstones',
+    firstSeed: 12_700,
+    quick: true,
+  },
+  {
     name: 'absent key written below a forgotten tombstone',
     rule: 'RMW2 W10',
     edits: one(

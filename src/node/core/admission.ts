@@ -61,8 +61,9 @@ export class Admission {
     return -1;
   }
 
-  /** W10: older plain writes are refused. */
+  /** W10: older plain writes are refused, by the latest that the manager's clock may show. */
   oldestPlainHlc(): number {
-    return this.#lease.clockUs() - (this.#membership.map?.settings.writeAgeMsMax ?? 0) * 1000;
+    const { clock } = this.#lease;
+    return clock.nowUs() + clock.errorUs - (this.#membership.map?.settings.writeAgeMsMax ?? 0) * 1000;
   }
 }

@@ -9,6 +9,7 @@
 import { MessageType } from '../../protocol/messages.js';
 import type { LeaseMessage, Link, PromiseAskMessage, PromiseMessage } from '../../protocol/messages.js';
 import { defaultSettings } from '../../protocol/settings.js';
+import { ClusterClock } from './cluster-clock.js';
 import type { Membership } from './membership.js';
 import type { NodePorts } from './ports.js';
 import { Promises } from './promises.js';
@@ -22,13 +23,13 @@ const askRatio = 0.25;
 
 export class Lease {
   readonly promises: Promises;
+  readonly clock: ClusterClock;
   readonly #ports: NodePorts;
   readonly #membership: Membership;
   readonly #nextRid: () => number;
   #leaseUntilMs = -Infinity;
   /** A grant that waits for its epoch. */
   #pending: { epoch: number; untilMs: number } | null = null;
-  #clockOffsetUs: number | null = null;
   /** Heartbeats not yet answered: rid to send time. */
   readonly #heartbeats = new Map<number, number>();
   #lastHeartbeatMs = -Infinity;
@@ -38,6 +39,7 @@ export class Lease {
     this.#ports = ports;
     this.#membership = membership;
     this.#nextRid = nextRid;
+    this.clock = new ClusterClock(() => ports.nowMs());
     this.promises = new Promises(ports, membership, nextRid);
   }
 
@@ -47,12 +49,12 @@ export class Lease {
 
   /** Whether the manager's clock is known; without it there is no age and no expiry, hence no service. */
   get knowsClock(): boolean {
-    return this.#clockOffsetUs !== null;
+    return this.clock.isKnown;
   }
 
   /** Microseconds of the manager's clock, estimated. */
   clockUs(): number {
-    return Math.floor(this.#ports.nowMs() * 1000 + (this.#clockOffsetUs ?? 0));
+    return this.clock.nowUs();
   }
 
   /** R1, R4, W3: whether this node may serve the slot at this moment. */
@@ -67,7 +69,7 @@ export class Lease {
     if (sentMs === undefined) return;
     for (const rid of this.#heartbeats.keys()) if (rid <= message.rid) this.#heartbeats.delete(rid);
     const nowMs = this.#ports.nowMs();
-    this.#clockOffsetUs = message.clockUs + ((nowMs - sentMs) / 2) * 1000 - nowMs * 1000;
+    this.clock.answered(sentMs, message.clockUs);
     const untilMs = sentMs + message.leaseMs;
     if (message.epoch <= this.#membership.epoch) this.#leaseUntilMs = Math.max(this.#leaseUntilMs, untilMs);
     else this.#pending = { epoch: message.epoch, untilMs };
@@ -102,6 +104,7 @@ export class Lease {
   onSuspended(): void {
     this.#leaseUntilMs = -Infinity;
     this.#pending = null;
+    this.clock.forget();
     this.promises.giveBack();
     this.#heartbeats.clear();
   }

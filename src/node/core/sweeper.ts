@@ -59,7 +59,8 @@ export class Sweeper {
     const { store } = this.#replica;
     if (!store.isValid(record) || store.isHeld(record)) return false;
     if (this.#membership.role(store.slotOf(record)) !== Role.full) return false;
-    const clockUs = this.#lease.clockUs();
+    // The earliest that the manager's clock may show.
+    const clockUs = this.#lease.clock.nowUs() - this.#lease.clock.errorUs;
     if (store.hasValue(record)) {
       const expiresAtMs = store.expiresAtMs(record);
       if (expiresAtMs === 0 || (expiresAtMs + tombstoneMs) * 1000 > clockUs) return false;

@@ -1,0 +1,48 @@
+/**
+ * The manager's clock, which tells the age of writes, tombstones and values (W1, W10), estimated from its answers. An
+ * answer that took a round trip of `r` tells it to within `r / 2` (Cristian, *Probabilistic clock synchronization*, 1989).
+ * A node that was stopped finds answers that lay there all the while: of two estimates the closer one counts.
+ */
+import { clockDriftRatio } from '../../protocol/settings.js';
+
+export class ClusterClock {
+  readonly #nowMs: () => number;
+  #offsetUs: number | null = null;
+  #errorUs = 0;
+  #sampledMs = 0;
+
+  /** @param nowMs milliseconds of this host's monotonic clock */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  get isKnown(): boolean {
+    return this.#offsetUs !== null;
+  }
+
+  /** Microseconds, estimated. */
+  nowUs(): number {
+    return Math.floor(this.#nowMs() * 1000 + (this.#offsetUs ?? 0));
+  }
+
+  /** Microseconds by which the estimate was off at most when it was made. */
+  get errorUs(): number {
+    return this.#errorUs;
+  }
+
+  /** An answer has come that names the manager's clock, to a question sent at `sentMs` of the own one. */
+  answered(sentMs: number, clockUs: number): void {
+    const nowMs = this.#nowMs();
+    const errorUs = ((nowMs - sentMs) / 2) * 1000;
+    const grownUs = (nowMs - this.#sampledMs) * 1000 * clockDriftRatio;
+    if (this.#offsetUs !== null && errorUs > this.#errorUs + grownUs) return;
+    this.#offsetUs = clockUs + errorUs - nowMs * 1000;
+    this.#errorUs = errorUs;
+    this.#sampledMs = nowMs;
+  }
+
+  /** The own clock stood still for a time unknown. */
+  forget(): void {
+    this.#offsetUs = null;
+  }
+}
