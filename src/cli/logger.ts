@@ -2,7 +2,8 @@
  * The log of manager and nodes: one line each on stderr, `2026-11-20T12:00:00.123Z info  manager  epoch 7: ...`.
  * Colours on a terminal only.
  *
- * winston is loaded with the first line: a quarter of a node's start-up time, saved by those that have nothing to say.
+ * winston takes some 40 ms to load, a quarter of a node's start-up time. A node has it loaded before it serves: its first
+ * line may well be about a failure, or about a move of slots, when all of them speak at once and requests would wait.
  */
 import { createRequire } from 'node:module';
 import type winston from 'winston';
@@ -13,10 +14,13 @@ const levelWidth = Math.max(...logLevels.map((level) => level.length));
 const sourceWidth = 'manager'.length;
 const colours: Readonly<Record<LogLevel, string>> = { error: '31', warn: '33', info: '36', debug: '90' };
 
-/** @param source - who speaks: `manager`, `node 3` */
-export function createLogger(source: string, level: LogLevel): Logger {
+/**
+ * @param source - who speaks: `manager`, `node 3`
+ * @param isSeldomUsed - whether to load winston only with the first line
+ */
+export function createLogger(source: string, level: LogLevel, isSeldomUsed = false): Logger {
   const levelsShown = logLevels.slice(0, logLevels.indexOf(level) + 1);
-  let logger: winston.Logger | undefined;
+  let logger = isSeldomUsed ? undefined : winstonLogger(source, level);
   const write = (lineLevel: LogLevel, text: string): void => {
     if (!levelsShown.includes(lineLevel)) return;
     logger ??= winstonLogger(source, level);

@@ -152,7 +152,7 @@ async function start(args: StartArguments): Promise<void> {
   if (args.supervise) {
     const { supervise } = await import('./supervisor.js');
     const { port, dataDir } = options;
-    const log = createLogger('run', args.logLevel);
+    const log = createLogger('run', args.logLevel, true);
     const ownArgs = process.argv.slice(2).filter((arg) => arg !== '--supervise');
     process.exit(await supervise({ stop, args: ownArgs, port, dataDir, log }));
   }
