@@ -70,12 +70,11 @@ export class ClusterMap implements ClusterMapData {
     this.clusterId = data.clusterId;
     this.epoch = data.epoch;
     this.settings = data.settings;
-    this.nodes = data.nodes;
-    this.slots = data.slots;
+    // Arrays of one kind, wherever the map came from: code that has seen one kind only is compiled anew at another.
+    this.nodes = [...data.nodes];
+    this.slots = [...data.slots];
     this.#nodesById = new Map(data.nodes.map((node) => [node.id, node]));
-    this.#membersBySlot = data.slots.map((slot) =>
-      slot.learners.length === 0 ? slot.replicas : [...slot.replicas, ...slot.learners],
-    );
+    this.#membersBySlot = data.slots.map(({ replicas, learners }) => [...replicas, ...learners]);
   }
 
   /** Slot of a key given as key bytes. */

@@ -8,8 +8,11 @@ import { Operation, OperationState } from './operation.js';
 const indexBits = 14;
 /** Most operations one client may have under way. */
 export const operationsMax = 1 << indexBits;
-/** Request ids stay below 2^31: small integers everywhere, and five bytes in msgpack. */
-const turnsMax = 2 ** (31 - indexBits);
+/**
+ * Request ids stay below 2^31: small integers everywhere, and five bytes in msgpack. Shifted, for what `**` gives is a
+ * floating-point number to the engine, and so is all that is reckoned with it.
+ */
+const turnsMax = 1 << (31 - indexBits);
 
 export class OperationTable {
   readonly #operations: Operation[] = [];

@@ -58,7 +58,8 @@ export class Operation {
   pauses = 0;
   epoch = 0;
   sentMs = 0;
-  retryAtMs = 0;
+  /** No whole number: when the first one had to wait, all code that handles operations would be compiled anew. */
+  retryAtMs = -Infinity;
   members: readonly number[] = [];
   fullCount = 0;
   /** One bit per member whose answer is awaited. */

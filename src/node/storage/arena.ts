@@ -19,7 +19,7 @@ const pageWordsMax = 1024 * 1024;
 /** A block is found by `page * pageWordsMax + word` in the page: 2^32 words in all, 16 GiB. */
 const pageShift = Math.log2(pageWordsMax);
 const wordMask = pageWordsMax - 1;
-const pagesMax = 2 ** (32 - pageShift);
+const pagesMax = 1 << (32 - pageShift);
 
 /** Sizes go word by word up to here, and then in 16 steps from one power of two to the next. */
 const fineWordsMax = 64;

@@ -19,7 +19,8 @@ import { Page } from './pages.js';
 
 const recordWords = 8;
 const recordShift = 15;
-const recordsPerPage = 2 ** recordShift;
+// Shifted: what `**` gives is a floating-point number to the engine.
+const recordsPerPage = 1 << recordShift;
 const inPage = recordsPerPage - 1;
 
 const two16 = 0x10000;
