@@ -28,7 +28,7 @@ describe('tasks that do not go on', () => {
     expect(harness.core.settings.copyBytesPerSecondMax).to.equal(0);
     expect(harness.core.isSettled).to.equal(true);
     harness.ask({ command: 'drain', nodeId: 0 });
-    harness.pass(3000);
+    harness.pass(10_000);
     expect(progressOf(harness)).to.match(/^drain done/);
   });
 

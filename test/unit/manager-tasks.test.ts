@@ -118,8 +118,22 @@ describe('tasks of the manager', () => {
       for (const { replicas } of map.slots) expect(replicas.length).to.be.at.least(2);
     };
     harness.ask({ command: 'drain', nodeId: 1 });
-    harness.pass(1000);
+    harness.pass(5000);
     expect(progressOf(harness)).to.match(/^drain done/);
+  });
+
+  it('M9: a task begins with two slots and doubles them from step to step', () => {
+    const harness = new ManagerHarness({ settings: { slotCount: 120 } });
+    const atOnce: number[] = [];
+    harness.onMap = ({ slots }) => {
+      const moving = slots.filter(({ learners }) => learners.length > 0).length;
+      if (moving > 0) atOnce.push(moving);
+    };
+    harness.ask({ command: 'drain', nodeId: 1 });
+    harness.pass(10_000);
+    expect(progressOf(harness)).to.match(/^drain done/);
+    expect(atOnce.slice(0, 4)).to.deep.equal([2, 4, 8, 16]);
+    expect(Math.max(...atOnce)).to.equal(16);
   });
 
   it('M9: a drained node is told to end, is not started again, not admitted again, and its id is not used again', () => {
@@ -139,10 +153,10 @@ describe('tasks of the manager', () => {
     const harness = new ManagerHarness();
     harness.join();
     harness.ask({ command: 'rebalance', by: 'slots' });
-    harness.pass(1000);
+    harness.pass(5000);
     expect(count(harness.slots, 4)).to.equal(4);
     harness.ask({ command: 'drain', nodeId: 4 });
-    harness.pass(2000);
+    harness.pass(5000);
     expect(harness.nodes.map(({ nodeId }) => nodeId)).to.deep.equal([0, 1, 2, 3]);
   });
 
@@ -166,7 +180,7 @@ describe('tasks of the manager', () => {
     expect(harness.core.isSettled, 'ready, though slots are moving').to.equal(true);
     harness.node(2).isSlow = false;
     harness.node(2).copy();
-    harness.pass(1000);
+    harness.pass(10_000);
     expect(progressOf(harness)).to.match(/^drain done/);
   });
 

@@ -5,7 +5,7 @@
  * manager just goes on.
  *
  * Only so many slots move at once: a step begins when an earlier one has reached its target, as far as the nodes that
- * are there allow.
+ * are there allow. A task begins with few and doubles them from step to step: nodes run code for the first time then.
  */
 import type { TaskProgress } from '../../protocol/admin.js';
 import type { ClusterMap } from '../../protocol/cluster-map.js';
@@ -19,6 +19,8 @@ import type { Roster } from './roster.js';
 import type { KnownNode, ManagerState, TaskState } from './state.js';
 import { isWhole } from './status.js';
 import type { TaskPlan } from './task-plans.js';
+
+const stepsAtOnceFirst = 2;
 
 export interface TasksOptions {
   readonly roster: Roster;
@@ -148,7 +150,9 @@ export class Tasks {
     const { intent, isSettled, timings } = this.#options;
     const moving = task.moving.filter(({ slot }) => !isSettled(map, slot));
     const ready = this.#readySteps(task);
-    const begun = ready.slice(0, Math.max(0, timings.stepsAtOnceMax - moving.length));
+    const done = task.total - task.steps.length - moving.length;
+    const atOnce = Math.min(timings.stepsAtOnceMax, stepsAtOnceFirst + done);
+    const begun = ready.slice(0, Math.max(0, atOnce - moving.length));
     if (begun.length > 0) {
       const targets = [...intent.targets];
       for (const { slot, target } of begun) targets[slot] = target;
