@@ -18,6 +18,7 @@ import { SampledClock } from '../transport/sampled-clock.js';
 import { NodeCore } from './core/node-core.js';
 import type { KeyStore } from './core/store.js';
 import { NodeDisk } from './node-disk.js';
+import { rehearse } from './rehearsal.js';
 import { ArenaStore } from './storage/arena-store.js';
 
 /** How often the core looks at its deadlines. */
@@ -55,6 +56,7 @@ export interface NodeOptions {
 
 /** Listens, and begins to join the cluster. @throws ListenError if the address cannot be had. */
 export async function startNode(options: NodeOptions): Promise<NodeServer> {
+  rehearse();
   const server = new NodeServer(options);
   await server.start();
   return server;
