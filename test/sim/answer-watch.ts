@@ -5,7 +5,8 @@
  * - a plain write is not stored once its tombstone may have been dropped (W10);
  * - a retried conditional write that is told "applied" is in the list of every member (RMW5).
  */
-import { appliedLengthMax, findApplied } from '../../src/protocol/applied-list.js';
+import { appliedLengthMax, compareApplied, findApplied } from '../../src/protocol/applied-list.js';
+import type { AppliedList } from '../../src/protocol/applied-list.js';
 import { Role } from '../../src/node/core/membership.js';
 import { noRecord } from '../../src/node/core/store.js';
 import { MessageType, WriteKind } from '../../src/protocol/messages.js';
@@ -25,6 +26,8 @@ export interface Asked {
   readonly joinedAt: number;
   /** Of a WRITE; zero: none. */
   readonly version: Version;
+  /** Of a WRITE by a node. */
+  readonly applied: AppliedList | null;
   /** A plain WRITE from before the age at which tombstones are dropped. */
   readonly isOutdated: boolean;
   /** Of a conditional write that was sent again. */
@@ -52,6 +55,7 @@ export class AnswerWatch {
       key,
       joinedAt: joinedAt(this.#node, world.slotOf(key)),
       version: isWrite ? cloneVersion(message.version) : versionZero,
+      applied: isWrite && message.applied !== null ? [...message.applied] : null,
       isOutdated: isWrite && message.kind === WriteKind.plain && message.version.hlc < oldestUs,
       retryOf,
     });
@@ -71,14 +75,15 @@ export class AnswerWatch {
   }
 
   /** D1: of a full replica that has been one since it was asked. */
-  checkSaved({ key, version, joinedAt: joinedAtThen }: Asked): void {
+  checkSaved({ key, version, applied, joinedAt: joinedAtThen }: Asked): void {
     const { world, core, journal, name } = this.#node;
     const slot = world.slotOf(key);
     const isSame = core.membership.role(slot) === Role.full && joinedAt(this.#node, slot) === joinedAtThen;
     if (journal === null || !isSame) return;
     const saved = journal.savedRecord(slot, key);
-    if (saved !== undefined && compareVersions(saved.version, version) >= 0) return;
-    const what = saved === undefined ? 'nothing' : formatVersion(saved.version);
+    const isThere = saved !== undefined && compareVersions(saved.version, version) >= 0;
+    if (isThere && compareApplied(saved.applied, applied) >= 0) return;
+    const what = isThere ? 'an older list' : saved === undefined ? 'nothing' : formatVersion(saved.version);
     this.#fail(`D1: ${name} answers a write of ${key} at ${formatVersion(version)} with ${what} on its disk`);
   }
 

@@ -8,7 +8,7 @@ export const diskMutants: readonly Mutant[] = [
     rule: 'D1',
     edits: one(
       `${node}/disk-gate.js`,
-      'if (this.#isSaved(record))\n            this.#answers.ack(link, rid);',
+      'if (this.#isSaved(record, kind))\n            this.#answers.ack(link, rid);',
       'if (true)\n            this.#answers.ack(link, rid);',
     ),
     disks: true,
@@ -19,11 +19,23 @@ export const diskMutants: readonly Mutant[] = [
     rule: 'D1',
     edits: one(
       `${node}/disk-gate.js`,
-      'if (this.#isSaved(record))\n            this.#answers.stale(link, message.rid, message.kind, record);',
+      'if (this.#isSaved(record, message.kind))\n            this.#answers.stale(link, message.rid, message.kind, record);',
       'if (true)\n            this.#answers.stale(link, message.rid, message.kind, record);',
     ),
     disks: true,
     bias: 'puts',
+    quick: true,
+  },
+  {
+    name: 'list told of before the disk has it',
+    rule: 'D1 RMW5',
+    edits: one(
+      `${node}/disk-gate.js`,
+      'return kind === WriteKind.plain && this.#store.isValid(record);',
+      'return this.#store.isValid(record);',
+    ),
+    disks: true,
+    bias: 'siblings',
     quick: true,
   },
   {

@@ -10,6 +10,7 @@ export class ClusterClock {
   #offsetUs: number | null = null;
   #errorUs = 0;
   #sampledMs = 0;
+  #isDoubtful = true;
 
   /** @param nowMs milliseconds of this host's monotonic clock */
   constructor(nowMs: () => number) {
@@ -35,14 +36,15 @@ export class ClusterClock {
     const nowMs = this.#nowMs();
     const errorUs = ((nowMs - sentMs) / 2) * 1000;
     const grownUs = (nowMs - this.#sampledMs) * 1000 * clockDriftRatio;
-    if (this.#offsetUs !== null && errorUs > this.#errorUs + grownUs) return;
+    if (!this.#isDoubtful && errorUs > this.#errorUs + grownUs) return;
     this.#offsetUs = clockUs + errorUs - nowMs * 1000;
     this.#errorUs = errorUs;
+    this.#isDoubtful = false;
     this.#sampledMs = nowMs;
   }
 
-  /** The own clock stood still for a time unknown. */
-  forget(): void {
-    this.#offsetUs = null;
+  /** The own clock seems to have stood still: the next answer counts, however long it took. */
+  doubt(): void {
+    this.#isDoubtful = true;
   }
 }

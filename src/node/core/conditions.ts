@@ -157,8 +157,8 @@ export class Conditions {
       const current = this.#versionOf(record);
       return { hlc: current.hlc, clientId: current.clientId, seq: current.seq + 1, epoch };
     }
-    const tombstoneUs = (this.#membership.map?.settings.tombstoneMs ?? 0) * 1000;
-    const hlc = Math.floor((this.#replica.oldestPlainHlc() + this.#lease.clockUs() - tombstoneUs) / 2);
+    const { tombstoneMs = 0, writeAgeMsMax = 0 } = this.#membership.map?.settings ?? {};
+    const hlc = Math.floor(this.#lease.clockUs() - (tombstoneMs + writeAgeMsMax) * 500);
     return { hlc: Math.max(0, hlc), clientId: 0, seq: ++this.#absentCount, epoch };
   }
 

@@ -53,20 +53,22 @@ export class DiskGate {
     return this.#waiting.length - this.#sent >= waitingMax;
   }
 
-  /** The record's version and all before it are on the disk, or nobody asks for that. */
-  #isSaved(record: RecordId): boolean {
+  /** What the answer to such a write says of the record is on the disk, or nobody asks for that. */
+  #isSaved(record: RecordId, kind: WriteKind): boolean {
     const journal = this.#journal;
-    // VALID is committed, and committed is on the disk of every member.
-    return !journal.isAwaited || journal.saved >= journal.noted || this.#store.isValid(record);
+    if (!journal.isAwaited || journal.saved >= journal.noted) return true;
+    // VALID is committed, and committed is on the disk of every member. Of the list of conditional writes, which the answer to
+    // any other write speaks of, too, it says nothing (RMW5).
+    return kind === WriteKind.plain && this.#store.isValid(record);
   }
 
-  ack(link: Link, rid: number, record: RecordId): void {
-    if (this.#isSaved(record)) this.#answers.ack(link, rid);
+  ack(link: Link, { rid, kind }: WriteMessage, record: RecordId): void {
+    if (this.#isSaved(record, kind)) this.#answers.ack(link, rid);
     else this.#wait(link, rid, -1, '', WriteKind.plain);
   }
 
   stale(link: Link, message: WriteMessage, record: RecordId): void {
-    if (this.#isSaved(record)) this.#answers.stale(link, message.rid, message.kind, record);
+    if (this.#isSaved(record, message.kind)) this.#answers.stale(link, message.rid, message.kind, record);
     else this.#wait(link, message.rid, this.#store.slotOf(record), message.key, message.kind);
   }
 

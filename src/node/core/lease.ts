@@ -104,7 +104,7 @@ export class Lease {
   onSuspended(): void {
     this.#leaseUntilMs = -Infinity;
     this.#pending = null;
-    this.clock.forget();
+    this.clock.doubt();
     this.promises.giveBack();
     this.#heartbeats.clear();
   }

@@ -160,7 +160,7 @@ export class Replica implements PeerWriteOwner {
       this.#gate.stale(link, message, record);
       return noRecord;
     }
-    this.#gate.ack(link, message.rid, record);
+    this.#gate.ack(link, message, record);
     return record;
   }
 
