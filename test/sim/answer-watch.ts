@@ -116,7 +116,10 @@ function joinedAt({ core: { membership } }: NodeProcess, slot: number): number {
   return membership.role(slot) === Role.none ? 0 : (membership.map?.joinedAt(slot, membership.nodeId) ?? 0);
 }
 
-/** Or it may have forgotten it: what is older than the last few conditional writes, or a tombstone that was dropped. */
+/**
+ * Or it may have forgotten it: what is older than the last few conditional writes, or went with a tombstone that was dropped,
+ * after which the key may have been written anew.
+ */
 function knows(
   { store, world }: NodeProcess,
   slot: number,
@@ -124,7 +127,8 @@ function knows(
   { clientId, number }: { readonly clientId: number; readonly number: number },
 ): boolean {
   const record = store.get(slot, key);
-  if (record === noRecord) return world.coverage.seen.has('tombstoneDropped');
+  if (world.coverage.seen.has('tombstoneDropped')) return true;
+  if (record === noRecord) return false;
   const applied = store.appliedOf(record);
   return (
     findApplied(applied, clientId, number, { ...versionZero }) ||
