@@ -5,7 +5,7 @@
  * manager just goes on.
  *
  * Only so many slots move at once: a step begins when an earlier one has reached its target, as far as the nodes that
- * are there allow. A task begins with few and doubles them every second: nodes run code for the first time then.
+ * are there allow. A task begins with few and doubles them from step to step: nodes run code for the first time then.
  */
 import type { TaskProgress } from '../../protocol/admin.js';
 import type { ClusterMap } from '../../protocol/cluster-map.js';
@@ -21,8 +21,8 @@ import { isWhole } from './status.js';
 import type { TaskPlan } from './task-plans.js';
 
 const stepsAtOnceFirst = 2;
-/** By then the first steps are done, unless there is much to copy, or something holds them up: then others go on. */
-const doubledEveryMs = 1000;
+/** So many may move after a while even if none of the first has got where it goes: some slots wait for a disk, or a node. */
+const doubledEveryMs = 10_000;
 
 export interface TasksOptions {
   readonly roster: Roster;
@@ -47,7 +47,7 @@ export class Tasks {
   readonly #options: TasksOptions;
   readonly #absences: Absences;
   #task: TaskState | null = null;
-  /** By this manager: one that is restarted begins with few again. */
+  /** By this manager. */
   #begunAtMs = -Infinity;
 
   constructor(options: TasksOptions) {
@@ -157,7 +157,9 @@ export class Tasks {
     const moving = task.moving.filter(({ slot }) => !isSettled(map, slot));
     const ready = this.#readySteps(task);
     const doublings = Math.floor((nowMs() - this.#begunAtMs) / doubledEveryMs);
-    const atOnce = Math.min(timings.stepsAtOnceMax, stepsAtOnceFirst * 2 ** doublings);
+    const done = task.total - task.steps.length - moving.length;
+    const allowed = Math.max(stepsAtOnceFirst + done, stepsAtOnceFirst * 2 ** doublings);
+    const atOnce = Math.min(timings.stepsAtOnceMax, allowed);
     const begun = ready.slice(0, Math.max(0, atOnce - moving.length));
     if (begun.length > 0) {
       const targets = [...intent.targets];
