@@ -246,7 +246,7 @@ export class NodeServer {
       clusterId,
       senderId: Math.max(0, core?.membership.nodeId ?? 0),
       incarnation: core?.membership.incarnation ?? 0,
-      clockUs: core?.lease.knowsClock === true ? core.lease.clockUs() : 0,
+      clockUs: core?.lease.clock.isKnown === true ? core.lease.clock.nowUs() : 0,
       frameBytesMax: this.#frameBytesMax(),
     };
   }

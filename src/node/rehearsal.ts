@@ -27,7 +27,7 @@ const clientId = 3_000_000_000;
 
 /** Everything there is: two actors, what is on its way between them, and a manager's voice. */
 class Stage {
-  readonly writer = new MsgpackWriter();
+  readonly #writer = new MsgpackWriter();
   nowMs = 1;
   readonly #onTheWay: (() => void)[] = [];
   readonly actors: readonly Actor[];
@@ -41,10 +41,9 @@ class Stage {
   /** What arrives comes out of the codec, as it would from a socket. */
   link(decoder: MessageDecoder, arrives: (message: Message) => void): Link {
     const send = (message: Message): void => {
-      const start = this.writer.pos;
-      encodeMessage(this.writer, message);
-      const frame = Buffer.from(this.writer.buf.subarray(start + frameHeaderBytes, this.writer.pos));
-      this.writer.reset();
+      this.#writer.reset();
+      encodeMessage(this.#writer, message);
+      const frame = Buffer.from(this.#writer.buf.subarray(frameHeaderBytes, this.#writer.pos));
       this.#onTheWay.push(() => {
         arrives(decoder.decode(frame, 0, frame.length));
       });

@@ -70,8 +70,8 @@ export class AnswerWatch {
 
   /** W10. */
   checkAge({ key, version, isOutdated }: Asked): void {
-    if (isOutdated)
-      this.#fail(`W10: ${this.#node.name} accepts ${formatVersion(version)} of ${key}, which is too old`);
+    const { world, name } = this.#node;
+    if (isOutdated) world.fail(`W10: ${name} accepts ${formatVersion(version)} of ${key}, which is too old`);
   }
 
   /** D1: of a full replica that has been one since it was asked. */
@@ -84,35 +84,26 @@ export class AnswerWatch {
     const isThere = saved !== undefined && compareVersions(saved.version, version) >= 0;
     if (isThere && compareApplied(saved.applied, applied) >= 0) return;
     const what = isThere ? 'an older list' : saved === undefined ? 'nothing' : formatVersion(saved.version);
-    this.#fail(`D1: ${name} answers a write of ${key} at ${formatVersion(version)} with ${what} on its disk`);
+    world.fail(`D1: ${name} answers a write of ${key} at ${formatVersion(version)} with ${what} on its disk`);
   }
 
   /** RMW5: all other members that are what this node's map says they are. */
   checkApplied({ key, retryOf }: Asked): void {
     if (retryOf === null) return;
-    const { world, core } = this.#node;
+    const { world, core, name } = this.#node;
     const slot = world.slotOf(key);
     const { map, nodeId } = core.membership;
     for (const other of world.nodes) {
       const id = other.core.membership.nodeId;
-      const isMember =
-        other.alive &&
-        id !== nodeId &&
-        map?.joinedAt(slot, id) !== undefined &&
-        map.joinedAt(slot, id) === joinedAt(other, slot);
+      const isMember = other.alive && id !== nodeId && map?.joinedAt(slot, id) === joinedAt(other, slot);
       if (isMember && !knows(other, slot, key, retryOf))
-        this.#fail(
-          `RMW5: ${this.#node.name} says "applied" of a retry on ${key} of which ${other.name} does not know`,
-        );
+        world.fail(`RMW5: ${name} says "applied" of a retry on ${key} of which ${other.name} does not know`);
     }
-  }
-
-  #fail(text: string): void {
-    this.#node.world.fail(text);
   }
 }
 
-function joinedAt({ core: { membership } }: NodeProcess, slot: number): number {
+/** Epoch at which the node joined the slot; 0: it is in none of its lists. */
+export function joinedAt({ core: { membership } }: NodeProcess, slot: number): number {
   return membership.role(slot) === Role.none ? 0 : (membership.map?.joinedAt(slot, membership.nodeId) ?? 0);
 }
 

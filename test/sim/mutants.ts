@@ -17,7 +17,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'R1 R4 W3',
     edits: one(
       `${node}/lease.js`,
-      'return this.knowsClock && this.promises.cover(slot, nowMs);',
+      'return this.clock.isKnown && this.promises.cover(slot, nowMs);',
       'return slot >= 0;',
     ),
     quick: true,
@@ -121,7 +121,7 @@ export const mutants: readonly Mutant[] = [
     edits: one(
       `${node}/conditions.js`,
       'return { hlc: current.hlc, clientId: current.clientId, seq: current.seq + 1, epoch };',
-      'return { hlc: Math.max(current.hlc + 1, this.#lease.clockUs()), clientId: 7, seq: 0, epoch };',
+      'return { hlc: Math.max(current.hlc + 1, this.#lease.clock.nowUs()), clientId: 7, seq: 0, epoch };',
     ),
     firstSeed: 60,
     quick: true,

@@ -26,7 +26,7 @@ import type { MutableVersion } from '../../src/protocol/version.js';
 import { noRecord } from '../../src/node/core/store.js';
 import type { RecordId } from '../../src/node/core/store.js';
 import { Role } from '../../src/node/core/membership.js';
-import { AnswerWatch } from './answer-watch.js';
+import { AnswerWatch, joinedAt } from './answer-watch.js';
 import type { Asked } from './answer-watch.js';
 import type { Situation } from './coverage.js';
 import type { End } from './network.js';
@@ -245,11 +245,9 @@ export class NodeWatch {
     this.#answers.checkSaved(request);
     const { key } = request;
     const { world, core, store, name } = this.#node;
-    const { membership } = core;
     const slot = world.slotOf(key);
-    const joinedAt = membership.map?.joinedAt(slot, membership.nodeId);
-    if (membership.role(slot) === Role.full && joinedAt !== undefined)
-      this.#checkLabel(slot, joinedAt, `says ACK to a write of ${key}`);
+    if (core.membership.role(slot) === Role.full)
+      this.#checkLabel(slot, joinedAt(this.#node, slot), `says ACK to a write of ${key}`);
     const record = store.get(slot, key);
     if (applied === undefined || record === noRecord) return;
     if (compareApplied(store.appliedOf(record), applied) > 0)
@@ -344,9 +342,9 @@ export class NodeWatch {
     const { membership } = core;
     const { slot, key } = shadow;
     const role = membership.role(slot);
-    const joinedAt = role === Role.none ? 0 : (membership.map?.joinedAt(slot, membership.nodeId) ?? 0);
-    if (joinedAt !== shadow.joinedAt) {
-      shadow.joinedAt = joinedAt;
+    const joined = joinedAt(this.#node, slot);
+    if (joined !== shadow.joinedAt) {
+      shadow.joinedAt = joined;
       shadow.held = false;
     }
     const record = store.get(slot, key);

@@ -54,7 +54,8 @@ export class Admission {
     // What is there already is settled with the room that is kept for it.
     if (message.kind === WriteKind.plain && hasNoRoomFor(message.value, this.#journal))
       return RefusedReason.diskFull;
-    if (message.version.hlc > this.#lease.clockUs() + clockAheadMsMax * 1000) return RefusedReason.fromFuture;
+    if (message.version.hlc > this.#lease.clock.nowUs() + clockAheadMsMax * 1000)
+      return RefusedReason.fromFuture;
     // A replay may be late without harm: nobody can have committed and forgotten a tombstone without this member.
     if (message.kind === WriteKind.plain && message.version.hlc < this.oldestPlainHlc())
       return RefusedReason.tooOld;

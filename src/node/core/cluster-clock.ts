@@ -17,6 +17,7 @@ export class ClusterClock {
     this.#nowMs = nowMs;
   }
 
+  /** Without it there is no age and no expiry, hence no service. */
   get isKnown(): boolean {
     return this.#offsetUs !== null;
   }

@@ -158,7 +158,7 @@ export class Conditions {
       return { hlc: current.hlc, clientId: current.clientId, seq: current.seq + 1, epoch };
     }
     const { tombstoneMs = 0, writeAgeMsMax = 0 } = this.#membership.map?.settings ?? {};
-    const hlc = Math.floor(this.#lease.clockUs() - (tombstoneMs + writeAgeMsMax) * 500);
+    const hlc = Math.floor(this.#lease.clock.nowUs() - (tombstoneMs + writeAgeMsMax) * 500);
     return { hlc: Math.max(0, hlc), clientId: 0, seq: ++this.#absentCount, epoch };
   }
 

@@ -47,21 +47,11 @@ export class Lease {
     return this.#membership.map?.settings.leaseMs ?? defaultSettings.leaseMs;
   }
 
-  /** Whether the manager's clock is known; without it there is no age and no expiry, hence no service. */
-  get knowsClock(): boolean {
-    return this.clock.isKnown;
-  }
-
-  /** Microseconds of the manager's clock, estimated. */
-  clockUs(): number {
-    return this.clock.nowUs();
-  }
-
   /** R1, R4, W3: whether this node may serve the slot at this moment. */
   holds(slot: number): boolean {
     const nowMs = this.#ports.nowMs();
     if (nowMs < this.#leaseUntilMs) return true;
-    return this.knowsClock && this.promises.cover(slot, nowMs);
+    return this.clock.isKnown && this.promises.cover(slot, nowMs);
   }
 
   onLease(message: LeaseMessage): void {

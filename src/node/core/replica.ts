@@ -121,7 +121,7 @@ export class Replica implements PeerWriteOwner {
   isLive(record: RecordId): boolean {
     if (!this.store.hasValue(record)) return false;
     const expiresAtMs = this.store.expiresAtMs(record);
-    return expiresAtMs === 0 || expiresAtMs * 1000 > this.#lease.clockUs();
+    return expiresAtMs === 0 || expiresAtMs * 1000 > this.#lease.clock.nowUs();
   }
 
   /** Why this node may not serve the slot as a full replica; -1: it may (R1, R4). */

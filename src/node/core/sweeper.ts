@@ -31,7 +31,7 @@ export class Sweeper {
 
   tick(): void {
     const map = this.#membership.map;
-    if (map === null || !this.#lease.knowsClock) return;
+    if (map === null || !this.#lease.clock.isKnown) return;
     for (let step = 0; step < recordsPerTick; step++) {
       if (this.#walk === null) {
         if (this.#membership.role(this.#slot) === Role.full)
@@ -60,7 +60,8 @@ export class Sweeper {
     if (!store.isValid(record) || store.isHeld(record)) return false;
     if (this.#membership.role(store.slotOf(record)) !== Role.full) return false;
     // The earliest that the manager's clock may show.
-    const clockUs = this.#lease.clock.nowUs() - this.#lease.clock.errorUs;
+    const { clock } = this.#lease;
+    const clockUs = clock.nowUs() - clock.errorUs;
     if (store.hasValue(record)) {
       const expiresAtMs = store.expiresAtMs(record);
       if (expiresAtMs === 0 || (expiresAtMs + tombstoneMs) * 1000 > clockUs) return false;
