@@ -138,6 +138,18 @@ describe('tasks of the manager', () => {
     expect(Math.max(...atOnce)).to.equal(16);
   });
 
+  it('M9: slots that do not get where they go hold nobody up for long', () => {
+    const harness = new ManagerHarness({ settings: { slotCount: 120 } });
+    for (const node of harness.nodes) node.isSlow = true;
+    harness.ask({ command: 'drain', nodeId: 1 });
+    const moving = (): number =>
+      harness.core.map?.slots.filter(({ learners }) => learners.length > 0).length ?? 0;
+    harness.pass(9000);
+    expect(moving()).to.equal(2);
+    harness.pass(25_000);
+    expect(moving()).to.equal(16);
+  });
+
   it('M9: a drained node is told to end, is not started again, not admitted again, and its id is not used again', () => {
     const harness = new ManagerHarness();
     harness.ask({ command: 'drain', nodeId: 3 });
