@@ -46,6 +46,12 @@ export const membershipMutants: readonly Mutant[] = [
     bias: 'moves',
   },
   {
+    name: 'a map that is saved goes out whoever has died meanwhile',
+    rule: 'M4',
+    edits: one(`${manager}/publisher.js`, 'if (better !== null) {', 'if (false) {'),
+    bias: 'moves',
+  },
+  {
     name: 'fence acknowledged, not obeyed',
     rule: 'M4',
     edits: one(`${node}/membership.js`, 'this.#leavingAt[slot] = epoch;', 'this.#leavingAt[slot] = 0;'),

@@ -51,6 +51,8 @@ export class Observer {
   readonly #lastHolders = new Map<number, Holder[]>();
   /** By slot that was served when the power failed and has not been brought back since: who held it then (D3). */
   readonly #holdersAtPowerLoss = new Map<number, readonly Holder[]>();
+  /** By incarnation of those that were a member in some map: which process it was given to. */
+  readonly #pids = new Map<number, number>();
   /** Slots of those that a map since has as awaited. */
   readonly #awaitedSincePowerLoss = new Set<number>();
   #published: ClusterMap | null = null;
@@ -130,8 +132,16 @@ export class Observer {
     const previous = this.#published;
     if (previous !== null && map.epoch <= previous.epoch) return;
     this.#published = map;
+    this.#notePids(map);
     if (previous !== null) this.#noteChanges(previous, map);
     this.identitiesChanged();
+  }
+
+  /** One that is no member any more is dead, or has another incarnation. */
+  #notePids(map: ClusterMap): void {
+    if (map.nodes.every(({ incarnation }) => this.#pids.has(incarnation))) return;
+    for (const { id, incarnation, pid } of this.#world.manager.core.status().nodes)
+      if (map.node(id)?.incarnation === incarnation) this.#pids.set(incarnation, pid);
   }
 
   #noteChanges(previous: ClusterMapData, map: ClusterMap): void {
@@ -143,6 +153,7 @@ export class Observer {
       if (slot.replicas.some((id) => before.learners.includes(id))) coverage.note('promotion');
       if (slot.replicas.length > 0 && before.replicas.length === 0) coverage.note('slotRevived');
       this.#checkRemoval(previous, map, index, hasRestart);
+      this.#checkSurvivors(previous, map, index);
       const isHome = (id: number): boolean => {
         const place = (id - (index % plan.nodeCount) + plan.nodeCount) % plan.nodeCount;
         return id < plan.nodeCount && place < plan.settings.replicas;
@@ -180,11 +191,28 @@ export class Observer {
     );
   }
 
+  /** A map that comes out when all replicas of a slot are known to be dead takes no living one off. */
+  #checkSurvivors(previous: ClusterMapData, map: ClusterMap, index: number): void {
+    const { replicas } = map.slot(index);
+    if (replicas.length === 0 || replicas.some((id) => this.#lives(map.node(id)))) return;
+    const known = this.#world.manager.core.status().nodes;
+    const isKnown = (member: MemberNode | undefined): boolean =>
+      known.some(({ id, incarnation }) => id === member?.id && incarnation === member.incarnation);
+    const isSurvivor = (member: MemberNode): boolean =>
+      previous.slots[index]?.replicas.includes(member.id) === true && isKnown(member) && this.#lives(member);
+    const survivor = previous.nodes.find(isSurvivor)?.id;
+    if (survivor === undefined || replicas.some((id) => isKnown(map.node(id)))) return;
+    this.#world.fail(
+      `M4: slot ${index} is left to ${replicas.join(' ')}, known to be dead, and ${survivor} has it`,
+    );
+  }
+
   /** Whether that member has its data still: its process lives, and was not given another incarnation. */
   #lives(member: MemberNode | undefined): boolean {
     if (member === undefined) return false;
-    return this.#world.nodes.some(({ alive, port, core, lastIncarnation }) => {
-      if (!alive || port !== member.port || lastIncarnation > member.incarnation) return false;
+    const memberPid = this.#pids.get(member.incarnation);
+    return this.#world.nodes.some(({ alive, pid, core, lastIncarnation }) => {
+      if (!alive || pid !== memberPid || lastIncarnation > member.incarnation) return false;
       // It may not have heard of its incarnation yet.
       return lastIncarnation < member.incarnation || core.membership.incarnation === member.incarnation;
     });

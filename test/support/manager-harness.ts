@@ -138,9 +138,10 @@ export class ManagerHarness {
   readonly labelOf: (id: number) => string;
   /** Nodes whose processes are started and never heard of. */
   readonly lost = new Set<number>();
+  /** What was kept back, in order. */
+  readonly unsaved: ManagerState[] = [];
   readonly #options: HarnessOptions;
   readonly #queue: (() => void)[] = [];
-  readonly #unsaved: ManagerState[] = [];
   #nowMs = 1000;
   #pid = 100;
   #epoch = 0;
@@ -168,7 +169,7 @@ export class ManagerHarness {
         },
         watch: () => undefined,
         persist: (state) => {
-          this.#unsaved.push(state);
+          this.unsaved.push(state);
           if (!this.isDiskSlow) this.later(() => this.save());
         },
         log: () => undefined,
@@ -232,7 +233,7 @@ export class ManagerHarness {
 
   /** What was kept back is saved. */
   save(): void {
-    for (const state of this.#unsaved.splice(0)) {
+    for (const state of this.unsaved.splice(0)) {
       this.state = state;
       this.core.onPersisted(state.serial);
     }
@@ -240,7 +241,7 @@ export class ManagerHarness {
 
   /** kill -9 of the manager; the next one has what was saved. */
   restartManager(): void {
-    this.#unsaved.length = 0;
+    this.unsaved.length = 0;
     this.#queue.length = 0;
     this.core = this.#newCore();
     this.core.start();

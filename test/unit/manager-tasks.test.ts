@@ -150,6 +150,34 @@ describe('tasks of the manager', () => {
     expect(moving()).to.equal(16);
   });
 
+  it('M4: a map that is saved when the only replica it leaves a slot has died does not come out; the other stays', () => {
+    const harness = new ManagerHarness({ settings: { replicas: 1 } });
+    harness.isDiskSlow = true;
+    harness.ask({ command: 'drain', nodeId: 1 });
+    const handedOver = (): readonly (readonly number[])[] => {
+      const next = harness.unsaved.at(-1)?.map?.slots ?? [];
+      const isNow = (slot: number): boolean => harness.slots[slot]?.includes(1) === true;
+      return next.flatMap(({ replicas }, slot) =>
+        isNow(slot) && !replicas.includes(1) ? [[slot, ...replicas]] : [],
+      );
+    };
+    for (let turns = 0; handedOver().length === 0; turns++) {
+      expect(turns).to.be.lessThan(100);
+      harness.save();
+      harness.pass(20);
+    }
+    const [[slot = -1, heir = -1] = []] = handedOver();
+    harness.end(harness.node(heir));
+    harness.onMap = ({ slots }) => {
+      expect(slots[slot]?.replicas).to.include(1);
+    };
+    for (let turns = 0; turns < 3; turns++) {
+      harness.save();
+      harness.run();
+    }
+    expect(harness.slots[slot]).to.deep.equal([1]);
+  });
+
   it('M9: a drained node is told to end, is not started again, not admitted again, and its id is not used again', () => {
     const harness = new ManagerHarness();
     harness.ask({ command: 'drain', nodeId: 3 });

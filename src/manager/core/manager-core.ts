@@ -132,6 +132,7 @@ export class ManagerCore {
       persist: (state) => {
         this.#persist(state);
       },
+      betterMap: (map, previous) => this.#planner.withSurvivors(map, previous),
       published: (map, previous) => {
         this.#announce(map, previous);
       },

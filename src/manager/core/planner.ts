@@ -195,6 +195,24 @@ export class Planner {
     return withMembers(slot, successors, [], epoch);
   }
 
+  /**
+   * A map that nobody has seen yet, with the former replicas of those slots whose new ones have all died while it was
+   * saved: whoever was to leave still has everything, until it sees that it is off (M4). null: nothing to mend. *[found]*
+   */
+  withSurvivors(map: ClusterMap, previous: ClusterMap): ClusterMap | null {
+    const { members } = this.#options.roster;
+    const isHere = (id: number): boolean =>
+      members.get(id)?.incarnation === (map.node(id)?.incarnation ?? -1);
+    const slots = map.slots.map((slot, index) => {
+      if (slot.replicas.length === 0 || slot.replicas.some(isHere)) return slot;
+      const former = this.#withoutTheGone(previous, previous.slot(index), map.epoch);
+      return former.replicas.some(isHere) ? former : slot;
+    });
+    return slots.every((slot, i) => slot === map.slots[i])
+      ? null
+      : new ClusterMap({ ...map.toData(), slots });
+  }
+
   /** Replicas that shall leave, for good reason: others have taken over, nobody can reach them, they must restart. */
   departures(map: ClusterMap): Departure[] {
     const { roster, intent } = this.#options;

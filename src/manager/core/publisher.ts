@@ -13,6 +13,8 @@ import type { ManagerState } from './state.js';
 export interface PublisherOptions {
   /** Saves a state and calls `onPersisted(serial)` when that is done, at once or later, in order. */
   readonly persist: (state: Pick<ManagerState, 'serial' | 'map' | 'fencing'>) => void;
+  /** The map to bring out instead of one that is saved and that nobody has seen yet; null: it is good. */
+  readonly betterMap: (map: ClusterMap, previous: ClusterMap) => ClusterMap | null;
   readonly published: (map: ClusterMap, previous: ClusterMap | null) => void;
   /** The fences of this plan may be sent. */
   readonly armed: (plan: FencePlan) => void;
@@ -101,6 +103,11 @@ export class Publisher {
     const map = this.#next;
     if (map !== null && serial >= this.#nextSerial) {
       const previous = this.#map;
+      const better = previous && this.#options.betterMap(map, previous);
+      if (better !== null) {
+        this.publish(better);
+        return;
+      }
       this.#next = null;
       this.#map = map;
       this.#options.published(map, previous);
