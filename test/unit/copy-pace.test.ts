@@ -43,6 +43,17 @@ describe('M5: how fast a learner copies beside what else it has to do', () => {
     }
   });
 
+  it('while others of its host fill slots, too, all of them together ask for two batches a tick at most', () => {
+    for (const learners of [2, 7]) {
+      const clock = { ms: 0, requests: 0 };
+      const pace = new CopyPace();
+      pace.shareWith(learners);
+      asked(pace, 200, tickMs, true, clock);
+      const each = 200 / learners;
+      expect(asked(pace, 100, tickMs, true, clock)).to.be.within(Math.floor(each) - 1, Math.ceil(each) + 1);
+    }
+  });
+
   it('while ticks come late, too, it asks for one batch in four of them, and not for none', () => {
     const clock = { ms: 0, requests: 0 };
     const pace = new CopyPace();

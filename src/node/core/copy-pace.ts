@@ -8,10 +8,15 @@
 /** Batches on their way at once. */
 const underWayMax = 32;
 /** Batches asked for in one tick beside requests: less with a late one by half, a little more with one in time. */
+const perTickFirst = 1;
 const perTickMin = 0.25;
 const perTickMore = 0.05;
-/** A move can wait: with one batch, p99 of a load beside it is less than twice the quiet one; with four it was three times. */
+/**
+ * A move can wait: with one batch, p99 of a load beside it is less than twice the quiet one; with four it was three times.
+ * Nodes of one host share its processor, and so they share the batches.
+ */
 const perTickMaxOfMoves = 1;
+const perTickMaxOfHost = 2;
 /** A slot that lacks a replica cannot. */
 const perTickMaxInNeed = 4;
 /** Ticks are ten milliseconds apart, unless something holds them up. */
@@ -23,13 +28,25 @@ const looksBeside = 512;
 const looksCalm = 2048;
 
 export class CopyPace {
-  #perTick = 1;
+  // Both begin as fractions, for the engine's sake: most of the time they are integers.
+  #perTick = perTickMin;
+  #perTickMaxOfMoves = perTickMin;
   #left = 1;
   #looksLeft = looksBeside;
   #tickedAtMs = -Infinity;
   #requests = 0;
   #askedAtMs = -Infinity;
   #isCalm = false;
+
+  constructor() {
+    this.#perTick = perTickFirst;
+    this.shareWith(1);
+  }
+
+  /** @param learners how many nodes of this host fill slots, with this one */
+  shareWith(learners: number): void {
+    this.#perTickMaxOfMoves = Math.min(perTickMaxOfMoves, perTickMaxOfHost / learners);
+  }
 
   /**
    * @param requests how many have come since the node started, or since any moment
@@ -42,7 +59,7 @@ export class CopyPace {
     this.#requests = requests;
     this.#isCalm = nowMs - this.#askedAtMs > calmAfterMs;
     const perTick = isLate ? this.#perTick / 2 : this.#perTick + perTickMore;
-    const perTickMax = isInNeed ? perTickMaxInNeed : perTickMaxOfMoves;
+    const perTickMax = isInNeed ? perTickMaxInNeed : this.#perTickMaxOfMoves;
     this.#perTick = Math.min(perTickMax, Math.max(perTickMin, perTick));
     this.#left = Math.min(Math.max(0, this.#left), 1) + this.#perTick;
     this.#looksLeft = this.#isCalm && !isLate ? looksCalm : looksBeside;

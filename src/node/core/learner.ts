@@ -8,6 +8,7 @@
  * A learner that found some of the slot on its disk copies the difference only (D2): it compares digests of buckets, asks
  * for what it does not have of those that differ, and takes the rest from its attic (hints.ts).
  */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
 import type {
   DifferenceEndMessage,
@@ -74,6 +75,8 @@ export class Learner {
   /** Copies that are not done. */
   #unfilled = 0;
   #tally = new FillTally(0);
+  /** The map for which the host was shared last. */
+  #sharedIn: ClusterMap | null = null;
 
   constructor(
     ports: NodePorts,
@@ -128,6 +131,7 @@ export class Learner {
   tick(): void {
     const nowMs = this.#ports.nowMs();
     for (const copy of this.#byRid.values()) if (nowMs - copy.sentMs > batchTimeoutMs) this.#failed(copy);
+    this.#shareHost();
     this.#pace.tick(nowMs, this.#replica.counts.total, this.#isInNeed());
     for (const copy of this.#copies.values()) this.#look(copy);
     this.#startCopies(nowMs);
@@ -141,6 +145,17 @@ export class Learner {
     for (const { slot, done } of this.#copies.values())
       if (!done && (map.slots[slot]?.replicas.length ?? 0) < map.settings.replicas) return true;
     return false;
+  }
+
+  /** The processor of this host is shared by all its nodes that fill slots. */
+  #shareHost(): void {
+    const { map, nodeId } = this.#membership;
+    if (map === null || map === this.#sharedIn || this.#unfilled === 0) return;
+    this.#sharedIn = map;
+    const host = map.node(nodeId)?.host;
+    const learners = new Set(map.slots.flatMap((slot) => slot.learners));
+    const here = map.nodes.filter((node) => node.host === host && learners.has(node.id));
+    this.#pace.shareWith(Math.max(1, here.length));
   }
 
   #startCopies(nowMs: number): void {
