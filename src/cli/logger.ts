@@ -10,6 +10,7 @@ import type winston from 'winston';
 import type { Logger } from '../protocol/logger.js';
 import { type LogLevel, logLevels } from './options.js';
 
+const emptyWrites = 100;
 const levelWidth = Math.max(...logLevels.map((level) => level.length));
 const sourceWidth = 'manager'.length;
 const colours: Readonly<Record<LogLevel, string>> = { error: '31', warn: '33', info: '36', debug: '90' };
@@ -21,6 +22,7 @@ const colours: Readonly<Record<LogLevel, string>> = { error: '31', warn: '33', i
 export function createLogger(source: string, level: LogLevel, isSeldomUsed = false): Logger {
   const levelsShown = logLevels.slice(0, logLevels.indexOf(level) + 1);
   let logger = isSeldomUsed ? undefined : winstonLogger(source, level);
+  if (!isSeldomUsed) writeNothing();
   const write = (lineLevel: LogLevel, text: string): void => {
     if (!levelsShown.includes(lineLevel)) return;
     logger ??= winstonLogger(source, level);
@@ -40,6 +42,14 @@ export function createLogger(source: string, level: LogLevel, isSeldomUsed = fal
       write('debug', text);
     },
   };
+}
+
+/**
+ * stderr and sockets share the code of streams. A line on stderr that comes late, when that has been compiled for sockets
+ * alone, throws it away and makes requests wait; a few writes without content, before there are any, do not.
+ */
+function writeNothing(): void {
+  for (let times = 0; times < emptyWrites; times++) process.stderr.write('');
 }
 
 function winstonLogger(source: string, level: LogLevel): winston.Logger {

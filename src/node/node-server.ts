@@ -56,7 +56,8 @@ export interface NodeOptions {
 
 /** Listens, and begins to join the cluster. @throws ListenError if the address cannot be had. */
 export async function startNode(options: NodeOptions): Promise<NodeServer> {
-  rehearse();
+  const { fault } = await rehearse((part) => new NodeServer(part));
+  if (fault !== null) options.log.debug(`not rehearsed: ${fault}`);
   const server = new NodeServer(options);
   await server.start();
   return server;

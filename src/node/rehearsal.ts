@@ -1,189 +1,267 @@
 /**
- * A node goes through its part once before it serves: two cores without a network, one of which takes writes and reads and
- * gives its slots to the other.
+ * A node goes through its part once before it serves: two servers in its own process, on loopback, one of which takes
+ * writes and reads and gives slots to the other, while a manager and clients of pasteboard give the cues.
  *
  * The engine compiles for what it has seen. Code that has met nothing but writes and reads is thrown away when the first
  * slot moves, in all nodes at once, and compiled again while requests wait. What is rehearsed is known when the
  * code is compiled for the first time (docs/BENCHMARKS.md says what that gave).
  */
-import { encodeMessage, frameHeaderBytes, MessageDecoder } from '../protocol/codec.js';
-import type { ClusterMapData, SlotAssignment } from '../protocol/cluster-map.js';
-import { MessageType, WriteKind } from '../protocol/messages.js';
-import type { Link, Message } from '../protocol/messages.js';
-import { MsgpackWriter } from '../protocol/msgpack-writer.js';
-import { defaultSettings } from '../protocol/settings.js';
-import { NodeCore } from './core/node-core.js';
-import { ArenaStore } from './storage/arena-store.js';
+import type { ClusterMapData, MemberNode, SlotAssignment } from '../protocol/cluster-map.js';
+import { newSlot } from '../protocol/cluster-map.js';
+import type { Logger } from '../protocol/logger.js';
+import { changeOf } from '../protocol/map-change.js';
+import { MessageType, PeerRole, protocolVersion, WriteKind } from '../protocol/messages.js';
+import type { Message, RegisterMessage, WelcomeMessage } from '../protocol/messages.js';
+import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
+import type { Connection } from '../transport/connection.js';
+import { dial } from '../transport/dialer.js';
+import { newHello } from '../transport/handshake.js';
+import { listen } from '../transport/listener.js';
+import type { Listener } from '../transport/listener.js';
+import type { NodeOptions, NodeServer } from './node-server.js';
 
-const slotCount = 4;
-const keyCount = 120;
-const valueBytes = 100;
-const frameBytesMax = 1 << 20;
+const host = '127.0.0.1';
+const clusterId = 'rehearsal';
 const leaseMs = 1000;
-const tickMs = 10;
-const ticksPerMap = 20;
-const startUs = 1_700_000_000_000_000;
+const settings = { ...defaultSettings, slotCount: 4, leaseMs };
+/** Those that move; the last slot does not. */
+const movingSlots = [0, 1, 2];
+const keyCount = 48;
+/** Written, validated and read before the next ones are. */
+const keysAtOnce = 8;
+const value = new Uint8Array(100);
+const ridShift = 14;
+const tooLateUs = 1_000_000;
 const clientId = 3_000_000_000;
+/** A machine that is as busy as that is better off without. */
+const rehearsalMsMax = 2000;
 
-/** Everything there is: two actors, what is on its way between them, and a manager's voice. */
-class Stage {
-  readonly #writer = new MsgpackWriter();
-  nowMs = 1;
-  readonly #onTheWay: (() => void)[] = [];
-  readonly actors: readonly Actor[];
-  #epoch = 0;
-  #linkIds = 0;
+const silence: Logger = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+};
 
-  constructor() {
-    this.actors = [new Actor(this, 0), new Actor(this, 1)];
-  }
-
-  /** What arrives comes out of the codec, as it would from a socket. */
-  link(decoder: MessageDecoder, arrives: (message: Message) => void): Link {
-    const send = (message: Message): void => {
-      this.#writer.reset();
-      encodeMessage(this.#writer, message);
-      const frame = Buffer.from(this.#writer.buf.subarray(frameHeaderBytes, this.#writer.pos));
-      this.#onTheWay.push(() => {
-        arrives(decoder.decode(frame, 0, frame.length));
-      });
-    };
-    return { id: ++this.#linkIds, send, sendLazily: send };
-  }
-
-  /** Until nothing is on its way. */
-  deliver(): void {
-    for (let next = this.#onTheWay.shift(); next !== undefined; next = this.#onTheWay.shift()) next();
-  }
-
-  /** A map in which every slot has these members, and time for what follows from it. */
-  play(replicas: readonly number[], learners: readonly number[], joinedAt: readonly number[]): void {
-    const epoch = ++this.#epoch;
-    const slot: SlotAssignment = { changedAt: epoch, replicas, learners, joinedAt };
-    const map: ClusterMapData = {
-      clusterId: 'rehearsal',
-      epoch,
-      settings: { ...defaultSettings, slotCount },
-      nodes: this.actors.map(({ id }) => ({ id, incarnation: id + 1, host: '127.0.0.1', port: id + 1 })),
-      slots: Array.from({ length: slotCount }, () => slot),
-    };
-    for (const actor of this.actors) actor.follow(map);
-    for (let tick = 0; tick < ticksPerMap; tick++) {
-      this.nowMs += tickMs;
-      for (const { core } of this.actors) core.tick();
-      this.deliver();
-    }
-  }
-
-  /** Every key is written, validated and read, at each of these. */
-  load(ids: readonly number[]): void {
-    const value = new Uint8Array(valueBytes);
-    const epoch = this.#epoch;
-    for (let index = 0; index < keyCount; index++) {
-      const rid = (epoch * keyCount + index + 1) << 14;
-      const key = `key:${String(index).padStart(16, '0')}`;
-      const hlc = startUs + this.nowMs * 1000 + index;
-      const version = { hlc, clientId, seq: 0, epoch: 0 };
-      const put = { epoch, kind: WriteKind.plain, version, key, value, expiresAtMs: 0, applied: null };
-      for (const id of ids) {
-        const client = this.actors[id]?.client;
-        client?.send({ type: MessageType.write, rid, ...put });
-        client?.send({ type: MessageType.validate, rid });
-        client?.send({ type: MessageType.get, rid: rid + 1, versionOnly: false, key });
-      }
-      this.deliver();
-    }
-  }
+export interface Rehearsal {
+  /** Why it was broken off; null: it was not. */
+  fault: string | null;
+  /** How many keys the second server had in the end. */
+  keysGiven: number;
 }
 
-class Actor {
-  readonly id: number;
-  readonly core: NodeCore;
-  /** A client's connection to it. */
-  readonly client: Link;
-  readonly #stage: Stage;
-  readonly #manager: Link;
-  readonly #decoder = new MessageDecoder({ frameBytesMax });
-  readonly #peers = new Map<number, Link>();
-  #map: ClusterMapData | null = null;
+type NewServer = (options: NodeOptions) => NodeServer;
 
-  constructor(stage: Stage, id: number) {
-    this.#stage = stage;
-    this.id = id;
-    this.#manager = stage.link(this.#decoder, (message) => {
-      this.#answer(message);
+/** What happens to all moving slots at once. */
+type Scene = (slot: SlotAssignment, epoch: number) => SlotAssignment;
+
+class Stage {
+  readonly #rehearsal: Rehearsal;
+  readonly #servers: NodeServer[] = [];
+  readonly #registered: [Connection, RegisterMessage][] = [];
+  readonly #clients: Connection[] = [];
+  readonly #adoptedEpochs = [0, 0];
+  #listener: Listener | undefined;
+  #map: ClusterMapData | undefined;
+  #copied = 0;
+  #fenced = 0;
+  #asked = 0;
+  #answered = 0;
+  #requests = 0;
+  #happened: () => void = () => undefined;
+
+  constructor(rehearsal: Rehearsal) {
+    this.#rehearsal = rehearsal;
+  }
+
+  async play(newServer: NewServer): Promise<void> {
+    await this.#raise(newServer);
+    await this.#load([0]);
+    await this.#change((slot, epoch) => ({ ...slot, learners: [1], joinedAt: [1, epoch] }));
+    await this.#load([0, 1]);
+    await this.#until(() => this.#copied >= movingSlots.length);
+    await this.#change((slot) => ({ ...slot, replicas: [0, 1], learners: [] }));
+    await this.#load([0, 1]);
+    const epoch = (this.#map?.epoch ?? 0) + 1;
+    this.#registered[0]?.[0].send({
+      type: MessageType.fence,
+      rid: this.#nextRid(0),
+      epoch,
+      slots: movingSlots,
     });
-    this.core = new NodeCore({
-      ports: {
-        nowMs: () => stage.nowMs,
-        random: () => 0.5,
-        peer: (nodeId) => this.#peer(nodeId),
-        manager: () => this.#manager,
-        mapAdopted: () => undefined,
-        identityChanged: () => undefined,
-        stopOrdered: () => undefined,
-        log: () => undefined,
+    await this.#load([0, 1]);
+    await this.#until(() => this.#fenced > 0);
+    await this.#change(({ joinedAt: [, joinedAt = 0] }) => ({
+      ...newSlot([1], epoch),
+      joinedAt: [joinedAt],
+    }));
+    await this.#load([0, 1]);
+    this.#rehearsal.fault = null;
+  }
+
+  async strike(): Promise<void> {
+    for (const client of this.#clients) client.destroy();
+    await Promise.all(this.#servers.map((server) => server.stop()));
+    await this.#listener?.close();
+  }
+
+  async #until(isSo: () => boolean): Promise<void> {
+    while (!isSo())
+      await new Promise<void>((resolve) => {
+        this.#happened = resolve;
+      });
+  }
+
+  /** Two nodes and a manager, the first node has every slot. */
+  async #raise(newServer: NewServer): Promise<void> {
+    this.#listener = await listen({
+      host,
+      port: 0,
+      onHello: () => welcome,
+      handlers: {
+        onMessage: (connection, message) => {
+          this.#onNodeMessage(connection, message);
+          this.#happened();
+        },
+        onClose: () => undefined,
       },
-      store: new ArenaStore(),
-      address: { host: '127.0.0.1', port: id + 1, pid: id + 1, hostLabel: '' },
-      nodeId: id,
     });
-    this.client = this.#linkTo(this, () => undefined);
-  }
-
-  /** A connection to `target`; what it answers comes back to `answered`. */
-  #linkTo(target: Actor, answered: (message: Message) => void): Link {
-    const back = this.#stage.link(this.#decoder, answered);
-    return this.#stage.link(target.#decoder, (message) => {
-      target.core.onRequest(back, message);
-    });
-  }
-
-  #peer(nodeId: number): Link | undefined {
-    const target = this.#stage.actors[nodeId];
-    let link = this.#peers.get(nodeId);
-    if (link !== undefined || target === undefined) return link;
-    link = this.#linkTo(target, (message) => {
-      this.core.onPeerMessage(nodeId, message);
-    });
-    this.#peers.set(nodeId, link);
-    return link;
-  }
-
-  follow(map: ClusterMapData): void {
-    const isFirst = this.#map === null;
+    const manager = { host, port: this.#listener.port };
+    for (const nodeId of [0, 1]) {
+      const server = newServer({ manager, host, port: 0, nodeId, log: silence });
+      this.#servers.push(server);
+      await server.start();
+    }
+    await this.#until(() => this.#registered.length === this.#servers.length);
+    const nodes = this.#registered.map(([, message]) => memberOf(message)).sort((a, b) => a.id - b.id);
+    const slots = Array.from({ length: settings.slotCount }, () => newSlot([0], 1));
+    const map = { clusterId, epoch: 1, settings, nodes, slots };
     this.#map = map;
-    if (isFirst) this.core.onManagerUp();
-    else this.core.onManagerMessage({ type: MessageType.map, rid: 0, map });
-    this.#stage.deliver();
+    for (const [link, { rid, nodeId }] of this.#registered)
+      link.send({ type: MessageType.registered, rid, nodeId, incarnation: nodeId + 1, map });
+    for (const { port } of nodes) this.#clients.push(await this.#newClient(port));
+    await this.#adopted(1);
+  }
+
+  #newClient(port: number): Promise<Connection> {
+    const hello = newHello(PeerRole.client, { clusterId, senderId: clientId });
+    const onMessage = (_connection: Connection, message: Message): void => {
+      // A read's; those of writes come in runs.
+      if ('rid' in message && message.rid % 2 === 1) this.#answered++;
+      this.#happened();
+    };
+    return dial({ host, port, hello, handlers: { onMessage, onClose: () => undefined } });
   }
 
   /** As the manager would. */
-  #answer(message: Message): void {
-    const map = this.#map;
-    if (map === null) return;
-    if (message.type === MessageType.register) {
-      const { rid } = message;
-      const incarnation = this.id + 1;
-      this.core.onManagerMessage({ type: MessageType.registered, rid, nodeId: this.id, incarnation, map });
-    } else if (message.type === MessageType.heartbeat) {
-      const clockUs = startUs + this.#stage.nowMs * 1000;
-      const { rid } = message;
-      this.core.onManagerMessage({ type: MessageType.lease, rid, epoch: map.epoch, leaseMs, clockUs });
+  #onNodeMessage(link: Connection, message: Message): void {
+    switch (message.type) {
+      case MessageType.register:
+        this.#registered.push([link, message]);
+        return;
+      case MessageType.heartbeat: {
+        const { rid, nodeId, epoch, keys } = message;
+        this.#adoptedEpochs[nodeId] = epoch;
+        if (nodeId === 1) this.#rehearsal.keysGiven = keys;
+        link.send({ type: MessageType.lease, rid, epoch, leaseMs, clockUs: Date.now() * 1000 });
+        return;
+      }
+      case MessageType.copyDone:
+        this.#copied = message.slots.length;
+        return;
+      case MessageType.fenceAck:
+        this.#fenced++;
+        return;
+      default:
     }
+  }
+
+  #adopted(epoch: number): Promise<void> {
+    return this.#until(() => this.#adoptedEpochs.every((adopted) => adopted >= epoch));
+  }
+
+  /** The next map. */
+  async #change(scene: Scene): Promise<void> {
+    const map = this.#map;
+    if (map === undefined) return;
+    const epoch = map.epoch + 1;
+    const slots = map.slots.map((slot, index) =>
+      movingSlots.includes(index) ? { ...scene(slot, epoch), changedAt: epoch } : slot,
+    );
+    const next = { ...map, epoch, slots };
+    this.#map = next;
+    for (const [link] of this.#registered) link.send({ type: MessageType.mapChange, ...changeOf(map, next) });
+    await this.#adopted(epoch);
+  }
+
+  /**
+   * Every key is written, validated and read at each of these nodes. Of those that go out together, the first one is
+   * written by a client that is behind, the last one twice, and then once more by somebody who comes too late.
+   */
+  async #load(nodeIds: readonly number[]): Promise<void> {
+    const epoch = this.#map?.epoch ?? 1;
+    for (let first = 0; first < keyCount; first += keysAtOnce) {
+      const last = first + keysAtOnce - 1;
+      for (let index = first; index <= last; index++)
+        for (const id of nodeIds)
+          this.#use(id, index, index === first ? Math.max(1, epoch - 1) : epoch, index === last);
+      await this.#until(() => this.#answered >= this.#asked);
+    }
+  }
+
+  #use(nodeId: number, index: number, epoch: number, isRepeated: boolean): void {
+    const client = this.#clients[nodeId];
+    if (client === undefined) return;
+    const key = `key:${String(index).padStart(16, '0')}`;
+    const hlc = Date.now() * 1000 + (this.#requests % 1000);
+    const put = { epoch, kind: WriteKind.plain, key, value, expiresAtMs: 0, applied: null };
+    const send = (writtenAtUs: number): void => {
+      const version = { hlc: writtenAtUs, clientId, seq: 0, epoch: 0 };
+      const rid = this.#nextRid(index);
+      client.send({ type: MessageType.write, rid, ...put, version });
+      client.send({ type: MessageType.validate, rid });
+    };
+    if (isRepeated) for (const each of [hlc, hlc, hlc - tooLateUs]) send(each);
+    else send(hlc);
+    client.send({ type: MessageType.get, rid: this.#nextRid(index) + 1, versionOnly: false, key });
+    this.#asked++;
+  }
+
+  /** An even one; small and large ones, as nodes and clients have them. */
+  #nextRid(index: number): number {
+    const rid = 2 * ++this.#requests;
+    return index % 2 === 0 ? rid : rid << ridShift;
   }
 }
 
-/** Takes some hundredths of a second. @returns the two stores' keys, of which the first has given its own away */
-export function rehearse(): readonly number[] {
-  const stage = new Stage();
-  stage.play([0], [], [1]);
-  stage.load([0]);
-  stage.play([0], [1], [1, 2]);
-  stage.load([0, 1]);
-  stage.play([0, 1], [], [1, 2]);
-  stage.load([0, 1]);
-  stage.play([1], [], [2]);
-  stage.load([1]);
-  return stage.actors.map(({ core }) => core.replica.store.keys);
+const welcome: WelcomeMessage = {
+  type: MessageType.welcome,
+  protocolVersion,
+  role: PeerRole.manager,
+  clusterId: '',
+  senderId: 0,
+  incarnation: 0,
+  clockUs: 0,
+  frameBytesMax: frameBytesMax(settings),
+};
+
+function memberOf({ nodeId, host: nodeHost, port }: RegisterMessage): MemberNode {
+  return { id: nodeId, incarnation: nodeId + 1, host: nodeHost, port };
+}
+
+/** Takes about a tenth of a second. Whatever stands in its way, a node serves without. */
+export async function rehearse(newServer: NewServer): Promise<Rehearsal> {
+  const rehearsal: Rehearsal = { fault: `it took more than ${rehearsalMsMax} ms`, keysGiven: 0 };
+  const stage = new Stage(rehearsal);
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, rehearsalMsMax);
+  });
+  const played = stage.play(newServer).catch((error: unknown) => {
+    rehearsal.fault = error instanceof Error ? error.message : String(error);
+  });
+  await Promise.race([played, deadline]);
+  clearTimeout(timer);
+  await stage.strike();
+  return rehearsal;
 }

@@ -74,7 +74,7 @@ export class ClusterMap implements ClusterMapData {
     this.nodes = [...data.nodes];
     this.slots = [...data.slots];
     this.#nodesById = new Map(data.nodes.map((node) => [node.id, node]));
-    this.#membersBySlot = data.slots.map(({ replicas, learners }) => [...replicas, ...learners]);
+    this.#membersBySlot = data.slots.map(membersOf);
   }
 
   /** Slot of a key given as key bytes. */
@@ -109,4 +109,12 @@ export class ClusterMap implements ClusterMapData {
     const { clusterId, epoch, settings, nodes, slots } = this;
     return { clusterId, epoch, settings, nodes, slots };
   }
+}
+
+/** By hand: so these arrays, too, are of one kind. */
+function membersOf({ replicas, learners }: SlotAssignment): readonly number[] {
+  const members: number[] = [];
+  for (const id of replicas) members.push(id);
+  for (const id of learners) members.push(id);
+  return members;
 }

@@ -29,6 +29,7 @@ import {
   text,
   uint,
   uintOrMinusOne,
+  uintsOf,
 } from './cold-fields.js';
 import type { FieldsOf } from './cold-fields.js';
 import { ProtocolError } from './errors.js';
@@ -76,7 +77,7 @@ const host = text(wireLimits.hostBytesMax);
 const name = text(wireLimits.nameBytesMax);
 const key = keyBytes(wireKeyBytesMax);
 const role = enumeration<PeerRole>(PeerRole.manager);
-const nodeIds = listOf(nodeId, wireLimits.replicasMax);
+const nodeIds = uintsOf(nodeId, wireLimits.replicasMax);
 /** A month: longer, and a number meant as something else has slipped in. */
 const ms = uint(31 * 24 * 3600 * 1000, 1);
 
@@ -114,7 +115,7 @@ const slotAssignment = recordOf<SlotAssignment>({
   changedAt: epoch,
   replicas: nodeIds,
   learners: nodeIds,
-  joinedAt: listOf(epoch, 2 * wireLimits.replicasMax),
+  joinedAt: uintsOf(epoch, 2 * wireLimits.replicasMax),
 });
 const map = recordOf<ClusterMapData>(
   {

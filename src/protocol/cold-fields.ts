@@ -108,6 +108,22 @@ export function listOf<T>(field: Field<T>, lengthMax: number): Field<readonly T[
   };
 }
 
+/**
+ * A list of integers. What is read is an array of one kind to the engine, whichever way this code is compiled: hot code
+ * looks members up in such lists, and would be compiled anew for each further kind.
+ */
+export function uintsOf(field: Field<number>, lengthMax: number): Field<readonly number[]> {
+  const list = listOf(field, lengthMax);
+  return {
+    toWire: (values, name) => list.toWire(values, name),
+    fromWire: (wire, name) => {
+      const values: number[] = [];
+      for (const value of list.fromWire(wire, name)) values.push(value);
+      return values;
+    },
+  };
+}
+
 export function pairOf<A, B>(first: Field<A>, second: Field<B>): Field<readonly [A, B]> {
   return {
     toWire: ([a, b], name) => [first.toWire(a, name), second.toWire(b, name)],
