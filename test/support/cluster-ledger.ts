@@ -71,6 +71,8 @@ export class Ledger {
 
   #keyLane(store: GTStoreClient, key: string): Promise<void> {
     let possible: Possible = new Set([undefined]);
+    /** Values put since the last put that was acknowledged. */
+    const perhaps = new Set<string>();
     let number = 0;
     this.#possible.set(key, possible);
     return repeat(pauseMs, async () => {
@@ -79,8 +81,15 @@ export class Ledger {
       const value = number % 5 === 0 ? undefined : longValue(key, number, this.#valueChars);
       const call = value === undefined ? store.delete(key) : store.put(key, value);
       const outcome = await this.#outcome(call);
-      if (outcome === 'acknowledged') possible = new Set([value]);
-      else if (outcome === 'unknown') possible.add(value);
+      if (outcome === 'acknowledged') {
+        // A put whose fate is not known may take effect later still, as if it had been on its way all the time, but not after
+        // a later put by the same client. A delete is none: its place is right behind what it was told to delete.
+        possible = value === undefined ? new Set([undefined, ...perhaps]) : new Set([value]);
+        if (value !== undefined) perhaps.clear();
+      } else if (outcome === 'unknown') {
+        possible.add(value);
+        if (value !== undefined) perhaps.add(value);
+      }
       this.#possible.set(key, possible);
       return !this.#isStopping && outcome !== 'closed';
     });
