@@ -295,7 +295,7 @@ export class ManagerServer {
       clusterId,
       senderId: 0,
       incarnation: 0,
-      clockUs: Math.floor(this.#clockBaseUs + this.clock.nowMs * 1000),
+      clockUs: this.core.clock.nowUs,
       frameBytesMax: frameBytesMax(this.core.settings),
     };
   }

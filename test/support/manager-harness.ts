@@ -34,6 +34,8 @@ class FakeNode implements Link {
   map: ClusterMapData | null = null;
   /** Learners stay learners. */
   isSlow = false;
+  /** As the last lease told it. */
+  clockUs = 0;
 
   constructor(harness: ManagerHarness, nodeId: number, pid: number) {
     this.#harness = harness;
@@ -87,6 +89,9 @@ class FakeNode implements Link {
       case MessageType.mapChange:
         if (this.map !== null && this.map.epoch < message.epoch) this.#adopt(changed(this.map, message));
         return;
+      case MessageType.lease:
+        this.clockUs = message.clockUs;
+        return;
       case MessageType.fence:
         this.#harness.deliver(this, { type: MessageType.fenceAck, rid: message.rid, epoch: message.epoch });
         return;
@@ -133,6 +138,8 @@ export class ManagerHarness {
   state: ManagerState | null = null;
   /** What every published map must hold; called for each. */
   onMap: (map: ClusterMapData) => void = () => undefined;
+  /** Of the manager's host, before or behind what has passed. */
+  hostClockUs = 0;
   /** States are kept back until `save`. */
   isDiskSlow = false;
   readonly labelOf: (id: number) => string;
@@ -159,7 +166,7 @@ export class ManagerHarness {
     const core: ManagerCore = new ManagerCore({
       ports: {
         nowMs: () => this.#nowMs,
-        clockUs: () => this.#nowMs * 1000,
+        clockUs: () => this.#nowMs * 1000 + this.hostClockUs,
         random: () => 0.5,
         spawn: (id) => {
           this.spawned.push(id);

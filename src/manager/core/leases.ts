@@ -4,6 +4,7 @@
  */
 import { MessageType } from '../../protocol/messages.js';
 import type { HeartbeatMessage, Link } from '../../protocol/messages.js';
+import type { ManagerClock } from './manager-clock.js';
 import { extendLease, recordHeartbeat } from './members.js';
 import type { Member } from './members.js';
 import type { ManagerPorts } from './ports.js';
@@ -12,11 +13,13 @@ import type { Roster } from './roster.js';
 export class Leases {
   readonly #ports: ManagerPorts;
   readonly #roster: Roster;
+  readonly #clock: ManagerClock;
   readonly #leaseMs: number;
 
-  constructor(ports: ManagerPorts, roster: Roster, leaseMs: number) {
+  constructor(ports: ManagerPorts, roster: Roster, clock: ManagerClock, leaseMs: number) {
     this.#ports = ports;
     this.#roster = roster;
+    this.#clock = clock;
     this.#leaseMs = leaseMs;
   }
 
@@ -52,7 +55,7 @@ export class Leases {
     if (this.#roster.lapsed.has(member.id) && isBusy) return false;
     this.#roster.lapsed.delete(member.id);
     this.assume(member);
-    const clockUs = this.#ports.clockUs();
+    const clockUs = this.#clock.nowUs;
     link.send({ type: MessageType.lease, rid: message.rid, epoch, leaseMs: this.#leaseMs, clockUs });
     return true;
   }

@@ -17,6 +17,7 @@ import type { ClusterStatus } from '../../protocol/status.js';
 import { Administration } from './administration.js';
 import type { Departure, FencePlan } from './fencing.js';
 import { Leases } from './leases.js';
+import { ManagerClock } from './manager-clock.js';
 import { newMember } from './members.js';
 import { describeChange, describeLoss, Planner } from './planner.js';
 import { managerTimings } from './ports.js';
@@ -61,6 +62,7 @@ export interface ManagerCoreOptions {
 
 export class ManagerCore {
   readonly clusterId: string;
+  readonly clock: ManagerClock;
   readonly #ports: ManagerPorts;
   readonly #timings: ManagerTimings;
   readonly #nodeCount: number;
@@ -90,6 +92,7 @@ export class ManagerCore {
     this.#ports = options.ports;
     this.#timings = timings;
     this.#address = options.address;
+    this.clock = new ManagerClock(options.ports);
     this.#respawner = new Respawner(options, timings, this.#roster);
     this.clusterId = restored?.clusterId ?? options.clusterId;
     this.#nodeCount = restored?.nodeCount ?? options.nodeCount;
@@ -108,7 +111,7 @@ export class ManagerCore {
       },
     });
     this.#rollout = new Rollout(this.#roster, timings, () => options.ports.nowMs());
-    this.#leases = new Leases(options.ports, this.#roster, this.settings.leaseMs);
+    this.#leases = new Leases(options.ports, this.#roster, this.clock, this.settings.leaseMs);
     this.#recovery = new Recovery({
       durability: this.settings.durability,
       leaseMs: this.settings.leaseMs,
@@ -214,6 +217,7 @@ export class ManagerCore {
   #restore(state: ManagerState): void {
     const nowMs = this.#ports.nowMs();
     const map = state.map === null ? null : new ClusterMap(state.map);
+    this.clock.restore(state.clockUs ?? 0);
     this.#publisher.restore(state, map);
     this.#registry.nextIncarnation = state.nextIncarnation + incarnationsSkipped;
     for (const known of state.knownNodes) this.#knownNodes.set(known.id, known);
@@ -391,6 +395,7 @@ export class ManagerCore {
       nodeCount: this.#nodeCount,
       awaited: this.#recovery.state(),
       nextIncarnation: this.#registry.nextIncarnation,
+      clockUs: this.clock.saved(),
       knownNodes: [...this.#knownNodes.values()],
     });
   }
@@ -425,6 +430,7 @@ export class ManagerCore {
     const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();
     this.#administration.desk.tick(this.map);
+    if (this.clock.isSaveDue) this.#publisher.save();
     const nowMs = this.#ports.nowMs();
     const isDue = nowMs >= this.#reconcileAtMs || nowMs - this.#reconciledAtMs >= reconcileEveryMs;
     if (hasLapsed || isDue || (this.#isStepDue && this.#rollout.allowsStep)) this.#reconcile();

@@ -62,6 +62,8 @@ export interface ManagerState {
   /** How many nodes the cluster was created with; their ids are 0 to nodeCount - 1. */
   readonly nodeCount: number;
   readonly nextIncarnation: number;
+  /** The cluster's clock when this was saved, microseconds; absent: not known. */
+  readonly clockUs?: number;
   readonly knownNodes: readonly KnownNode[];
   /** null: not created yet. */
   readonly map: ClusterMapData | null;
