@@ -30,7 +30,11 @@ guardProcess((text) => {
 });
 
 try {
+  let isStarted = false;
+  // Until it serves there is nothing to be ended in order.
+  void stopWanted.then(() => isStarted || process.exit(0));
   const node = await startNode({ ...argument, port: 0, log });
+  isStarted = true;
   void stopWanted.then(() => node.stop('SIGTERM'));
   log.debug(`ends: ${await node.ended}`);
   process.exit(0);

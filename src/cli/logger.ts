@@ -17,7 +17,7 @@ const colours: Readonly<Record<LogLevel, string>> = { error: '31', warn: '33', i
 
 /**
  * @param source - who speaks: `manager`, `node 3`
- * @param isSeldomUsed - whether to load winston only with the first line
+ * @param isSeldomUsed - whether to prepare nothing before the first line: neither winston nor stderr
  */
 export function createLogger(source: string, level: LogLevel, isSeldomUsed = false): Logger {
   const levelsShown = logLevels.slice(0, logLevels.indexOf(level) + 1);

@@ -75,7 +75,8 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   const host = await hostToListenOn(args.host, manager, advertise);
   const log = createLogger('node', args.logLevel);
   const { startNode } = await import('../node/index.js');
-  if (stop.signal.aborted) process.exit(0);
+  let isStarted = false;
+  void stop.requested.then(() => isStarted || process.exit(0));
   const node = await startNode({
     manager,
     host,
@@ -84,6 +85,7 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
     ...(args.dataDir === undefined ? {} : { dataDir: join(args.dataDir, 'node') }),
     ...defined({ advertise, hostLabel: args.hostLabel }),
   });
+  isStarted = true;
   log.info(`listening on ${formatAddress(node.address)}, joining by ${formatAddress(manager)}`);
   void stop.requested.then((reason) => node.stop(reason));
   log.info(`ended: ${await node.ended}`);

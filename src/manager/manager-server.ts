@@ -126,7 +126,7 @@ export class ManagerServer {
   readonly #writer: StateWriter;
   readonly #spawner: Spawner;
   readonly #settings: ClusterSettings;
-  /** Of the cluster's clock; it never goes back, also not across restarts of the manager. */
+  /** Of this host's wall clock. */
   readonly #clockBaseUs: number;
   #timer: NodeJS.Timeout | undefined;
   #ready: { resolve: () => void; reject: (error: Error) => void } | undefined;

@@ -6,6 +6,7 @@
  * slot moves, in all nodes at once, and compiled again while requests wait. What is rehearsed is known when the
  * code is compiled for the first time (docs/BENCHMARKS.md says what that gave).
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ClusterMapData, MemberNode, SlotAssignment } from '../protocol/cluster-map.js';
 import { newSlot } from '../protocol/cluster-map.js';
 import type { Logger } from '../protocol/logger.js';
@@ -15,7 +16,7 @@ import type { Message, RegisterMessage, WelcomeMessage } from '../protocol/messa
 import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
 import type { Connection } from '../transport/connection.js';
 import { dial } from '../transport/dialer.js';
-import { newHello } from '../transport/handshake.js';
+import { newError, newHello } from '../transport/handshake.js';
 import { listen } from '../transport/listener.js';
 import type { Listener } from '../transport/listener.js';
 import type { NodeOptions, NodeServer } from './node-server.js';
@@ -34,7 +35,7 @@ const ridShift = 14;
 const tooLateUs = 1_000_000;
 const clientId = 3_000_000_000;
 /** A machine that is as busy as that is better off without. */
-const rehearsalMsMax = 2000;
+const rehearsalMsMax = 1000;
 
 const silence: Logger = {
   error: () => undefined,
@@ -45,9 +46,14 @@ const silence: Logger = {
 
 export interface Rehearsal {
   /** Why it was broken off; null: it was not. */
-  fault: string | null;
+  readonly fault: string | null;
   /** How many keys the second server had in the end. */
-  keysGiven: number;
+  readonly keysGiven: number;
+}
+
+interface Registered {
+  readonly link: Connection;
+  readonly message: RegisterMessage;
 }
 
 type NewServer = (options: NodeOptions) => NodeServer;
@@ -56,9 +62,10 @@ type NewServer = (options: NodeOptions) => NodeServer;
 type Scene = (slot: SlotAssignment, epoch: number) => SlotAssignment;
 
 class Stage {
-  readonly #rehearsal: Rehearsal;
+  /** To the second server, as far as it has told. */
+  keysGiven = 0;
   readonly #servers: NodeServer[] = [];
-  readonly #registered: [Connection, RegisterMessage][] = [];
+  readonly #registered = new Map<number, Registered>();
   readonly #clients: Connection[] = [];
   readonly #adoptedEpochs = [0, 0];
   #listener: Listener | undefined;
@@ -70,10 +77,6 @@ class Stage {
   #requests = 0;
   #happened: () => void = () => undefined;
 
-  constructor(rehearsal: Rehearsal) {
-    this.#rehearsal = rehearsal;
-  }
-
   async play(newServer: NewServer): Promise<void> {
     await this.#raise(newServer);
     await this.#load([0]);
@@ -83,7 +86,7 @@ class Stage {
     await this.#change((slot) => ({ ...slot, replicas: [0, 1], learners: [] }));
     await this.#load([0, 1]);
     const epoch = (this.#map?.epoch ?? 0) + 1;
-    this.#registered[0]?.[0].send({
+    this.#registered.get(0)?.link.send({
       type: MessageType.fence,
       rid: this.#nextRid(0),
       epoch,
@@ -96,7 +99,6 @@ class Stage {
       joinedAt: [joinedAt],
     }));
     await this.#load([0, 1]);
-    this.#rehearsal.fault = null;
   }
 
   async strike(): Promise<void> {
@@ -117,7 +119,7 @@ class Stage {
     this.#listener = await listen({
       host,
       port: 0,
-      onHello: () => welcome,
+      onHello: (hello) => (hello.clusterId === '' || hello.clusterId === clusterId ? welcome : notHere),
       handlers: {
         onMessage: (connection, message) => {
           this.#onNodeMessage(connection, message);
@@ -132,13 +134,13 @@ class Stage {
       this.#servers.push(server);
       await server.start();
     }
-    await this.#until(() => this.#registered.length === this.#servers.length);
-    const nodes = this.#registered.map(([, message]) => memberOf(message)).sort((a, b) => a.id - b.id);
+    await this.#until(() => this.#registered.size === this.#servers.length);
+    const nodes = [...this.#registered.values()].map(memberOf).sort((a, b) => a.id - b.id);
     const slots = Array.from({ length: settings.slotCount }, () => newSlot([0], 1));
     const map = { clusterId, epoch: 1, settings, nodes, slots };
     this.#map = map;
-    for (const [link, { rid, nodeId }] of this.#registered)
-      link.send({ type: MessageType.registered, rid, nodeId, incarnation: nodeId + 1, map });
+    for (const [nodeId, { link, message }] of this.#registered)
+      link.send({ type: MessageType.registered, rid: message.rid, nodeId, incarnation: nodeId + 1, map });
     for (const { port } of nodes) this.#clients.push(await this.#newClient(port));
     await this.#adopted(1);
   }
@@ -157,12 +159,14 @@ class Stage {
   #onNodeMessage(link: Connection, message: Message): void {
     switch (message.type) {
       case MessageType.register:
-        this.#registered.push([link, message]);
+        if (message.pid === process.pid) this.#registered.set(message.nodeId, { link, message });
         return;
       case MessageType.heartbeat: {
         const { rid, nodeId, epoch, keys } = message;
+        // Whoever took this for the manager it lost gets no lease.
+        if (this.#registered.get(nodeId)?.link !== link) return;
         this.#adoptedEpochs[nodeId] = epoch;
-        if (nodeId === 1) this.#rehearsal.keysGiven = keys;
+        if (nodeId === 1) this.keysGiven = keys;
         link.send({ type: MessageType.lease, rid, epoch, leaseMs, clockUs: Date.now() * 1000 });
         return;
       }
@@ -190,7 +194,8 @@ class Stage {
     );
     const next = { ...map, epoch, slots };
     this.#map = next;
-    for (const [link] of this.#registered) link.send({ type: MessageType.mapChange, ...changeOf(map, next) });
+    for (const { link } of this.#registered.values())
+      link.send({ type: MessageType.mapChange, ...changeOf(map, next) });
     await this.#adopted(epoch);
   }
 
@@ -245,23 +250,30 @@ const welcome: WelcomeMessage = {
   frameBytesMax: frameBytesMax(settings),
 };
 
-function memberOf({ nodeId, host: nodeHost, port }: RegisterMessage): MemberNode {
+const notHere = newError('UNAVAILABLE', 'this is no manager, only the rehearsal of a node');
+
+function memberOf({ message: { nodeId, host: nodeHost, port } }: Registered): MemberNode {
   return { id: nodeId, incarnation: nodeId + 1, host: nodeHost, port };
 }
 
-/** Takes about a tenth of a second. Whatever stands in its way, a node serves without. */
+/** Takes about a tenth of a second. What does not work there and then is left out: a node serves without, too. */
 export async function rehearse(newServer: NewServer): Promise<Rehearsal> {
-  const rehearsal: Rehearsal = { fault: `it took more than ${rehearsalMsMax} ms`, keysGiven: 0 };
-  const stage = new Stage(rehearsal);
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, rehearsalMsMax);
-  });
-  const played = stage.play(newServer).catch((error: unknown) => {
-    rehearsal.fault = error instanceof Error ? error.message : String(error);
-  });
-  await Promise.race([played, deadline]);
-  clearTimeout(timer);
-  await stage.strike();
+  const stage = new Stage();
+  const deadline = new AbortController();
+  const late = pause(rehearsalMsMax, undefined, { signal: deadline.signal }).then(
+    () => `it took more than ${rehearsalMsMax} ms`,
+    () => null,
+  );
+  const played = stage.play(newServer).then(
+    () => null,
+    (error: unknown) => String(error),
+  );
+  const fault = await Promise.race([played, late]);
+  const struck = stage.strike().then(
+    () => fault,
+    (error: unknown) => String(error),
+  );
+  const rehearsal = { fault: await Promise.race([struck, late]), keysGiven: stage.keysGiven };
+  deadline.abort();
   return rehearsal;
 }

@@ -26,7 +26,7 @@ const chunkBytes = 64 * 1024;
 /** From here on a chunk is full. What is left has room for most messages, so that only large ones make it grow. */
 const chunkFullBytes = chunkBytes / 2;
 const burstBytes = 4 * chunkBytes;
-/** More than ever waits. (Infinity is no integer, and one connection that ends would cost all the others their compiled code.) */
+/** As good as all. (Infinity is no integer, and one connection that ends would cost all the others their compiled code.) */
 const finalBytesMax = 1 << 30;
 const slabChunks = 64;
 /** Chunks kept for later use; above that they are left to the garbage collector. */

@@ -71,7 +71,7 @@ export class Ledger {
 
   #keyLane(store: GTStoreClient, key: string): Promise<void> {
     let possible: Possible = new Set([undefined]);
-    /** Values put since the last put that was acknowledged. */
+    /** Values of puts of unknown outcome since the last put that was acknowledged. */
     const perhaps = new Set<string>();
     let number = 0;
     this.#possible.set(key, possible);

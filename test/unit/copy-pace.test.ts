@@ -51,6 +51,8 @@ describe('M5: how fast a learner copies beside what else it has to do', () => {
       asked(pace, 200, tickMs, true, clock);
       const each = 200 / learners;
       expect(asked(pace, 100, tickMs, true, clock)).to.be.within(Math.floor(each) - 1, Math.ceil(each) + 1);
+      asked(pace, 50, 50, true, clock);
+      expect(asked(pace, 100, 50, true, clock), 'late').to.be.within(each / 8 - 1, each / 4 + 1);
     }
   });
 

@@ -16,12 +16,12 @@ describe("the cluster's clock", () => {
     expect(told() - (harness.state?.clockUs ?? 0)).to.be.within(0, 1000 * (minuteMs + 2000));
   });
 
-  it('W10: does not go back by more than that when the manager is started again on a host whose clock was set back', () => {
+  it('W10: does not go back when the manager is started again on a host whose clock was set back', () => {
     const before = told();
     harness.hostClockUs = -hourUs;
     harness.restartManager();
     const after = told();
-    expect(after - before).to.be.within(-1000 * minuteMs, 1000 * minuteMs);
+    expect(after - before).to.be.within(0, 2000 * minuteMs);
     expect(told()).to.be.greaterThan(after);
   });
 
@@ -29,7 +29,7 @@ describe("the cluster's clock", () => {
     harness.pass(10 * minuteMs);
     const before = told();
     harness.restartManager();
-    expect(told() - before).to.be.within(-1000 * minuteMs, 1000 * minuteMs);
+    expect(told() - before).to.be.within(0, 2000 * minuteMs);
     harness.hostClockUs = 10 * hourUs;
     harness.restartManager();
     expect(told() - before).to.be.within(9 * hourUs, 11 * hourUs);

@@ -7,7 +7,6 @@ import type { ManagerPorts } from './ports.js';
 
 /** Saved at least as often: far less than lies between the age of a write and that of a tombstone. */
 const savedEveryMs = 60_000;
-const toldFromUs = 1_000_000;
 
 export class ManagerClock {
   readonly #ports: ManagerPorts;
@@ -24,14 +23,18 @@ export class ManagerClock {
     return this.#ports.clockUs() + this.#aheadUs;
   }
 
-  /** @param savedUs - what it showed when it was saved last */
+  /**
+   * @param savedUs - what it showed when it was saved last; since then it may have been told for as long as lies between
+   *   two saves
+   */
   restore(savedUs: number): void {
-    this.#aheadUs = Math.max(0, savedUs - this.#ports.clockUs());
-    if (this.#aheadUs < toldFromUs) return;
+    const behindUs = savedUs - this.#ports.clockUs();
+    if (behindUs <= 0) return;
+    this.#aheadUs = behindUs + savedEveryMs * 1000;
     const seconds = Math.round(this.#aheadUs / 1e6);
     this.#ports.log(
       'warn',
-      `this host's clock is ${seconds} s behind the cluster's, which goes on by its own`,
+      `this host's clock is behind the cluster's: the cluster's goes on, ${seconds} s ahead of it; nothing need be done`,
     );
   }
 
@@ -39,8 +42,8 @@ export class ManagerClock {
     return this.#ports.nowMs() - this.#savedAtMs >= savedEveryMs;
   }
 
-  /** @returns what is to be saved, at once */
-  saved(): number {
+  /** It is to be saved at once. */
+  toSave(): number {
     this.#savedAtMs = this.#ports.nowMs();
     return this.nowUs;
   }

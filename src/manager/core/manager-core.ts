@@ -395,7 +395,7 @@ export class ManagerCore {
       nodeCount: this.#nodeCount,
       awaited: this.#recovery.state(),
       nextIncarnation: this.#registry.nextIncarnation,
-      clockUs: this.clock.saved(),
+      clockUs: this.clock.toSave(),
       knownNodes: [...this.#knownNodes.values()],
     });
   }

@@ -196,13 +196,14 @@ export class Planner {
   }
 
   /**
-   * A map that nobody has seen yet, with the former replicas of those slots whose new ones have all died while it was
-   * saved: whoever was to leave still has everything, until it sees that it is off (M4). null: nothing to mend. *[found]*
+   * A map that nobody has seen yet, with the former replicas of those slots whose new ones have all died, or lost their
+   * leases, while it was saved: whoever was to leave still has everything, until it sees that it is off (M4). null:
+   * nothing to mend. *[found]*
    */
   withSurvivors(map: ClusterMap, previous: ClusterMap): ClusterMap | null {
-    const { members } = this.#options.roster;
+    const { members, lapsed } = this.#options.roster;
     const isHere = (id: number): boolean =>
-      members.get(id)?.incarnation === (map.node(id)?.incarnation ?? -1);
+      !lapsed.has(id) && members.get(id)?.incarnation === (map.node(id)?.incarnation ?? -1);
     const slots = map.slots.map((slot, index) => {
       if (slot.replicas.length === 0 || slot.replicas.some(isHere)) return slot;
       const former = this.#withoutTheGone(previous, previous.slot(index), map.epoch);

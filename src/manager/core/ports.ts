@@ -6,7 +6,7 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export interface ManagerPorts {
   /** Milliseconds of this host's monotonic clock. */
   nowMs(): number;
-  /** The cluster's clock: microseconds, roughly wall time, never going back, also not across restarts. */
+  /** This host's wall clock, in microseconds; it never goes back while the manager lives (manager-clock.ts). */
   clockUs(): number;
   /** Uniform in [0, 1). */
   random(): number;

@@ -28,8 +28,9 @@ const looksBeside = 512;
 const looksCalm = 2048;
 
 export class CopyPace {
-  // Both begin as fractions, for the engine's sake: most of the time they are integers.
+  // These begin as fractions, for the engine's sake: most of the time some of them are integers.
   #perTick = perTickMin;
+  #perTickMin = perTickMin;
   #perTickMaxOfMoves = perTickMin;
   #left = 1;
   #looksLeft = looksBeside;
@@ -46,6 +47,7 @@ export class CopyPace {
   /** @param learners how many nodes of this host fill slots, with this one */
   shareWith(learners: number): void {
     this.#perTickMaxOfMoves = Math.min(perTickMaxOfMoves, perTickMaxOfHost / learners);
+    this.#perTickMin = perTickMin * this.#perTickMaxOfMoves;
   }
 
   /**
@@ -60,7 +62,7 @@ export class CopyPace {
     this.#isCalm = nowMs - this.#askedAtMs > calmAfterMs;
     const perTick = isLate ? this.#perTick / 2 : this.#perTick + perTickMore;
     const perTickMax = isInNeed ? perTickMaxInNeed : this.#perTickMaxOfMoves;
-    this.#perTick = Math.min(perTickMax, Math.max(perTickMin, perTick));
+    this.#perTick = Math.min(perTickMax, Math.max(this.#perTickMin, perTick));
     this.#left = Math.min(Math.max(0, this.#left), 1) + this.#perTick;
     this.#looksLeft = this.#isCalm && !isLate ? looksCalm : looksBeside;
   }
