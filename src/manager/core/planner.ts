@@ -203,11 +203,15 @@ export class Planner {
   withSurvivors(map: ClusterMap, previous: ClusterMap): ClusterMap | null {
     const { members, lapsed } = this.#options.roster;
     const isHere = (id: number): boolean =>
-      !lapsed.has(id) && members.get(id)?.incarnation === (map.node(id)?.incarnation ?? -1);
+      members.get(id)?.incarnation === (map.node(id)?.incarnation ?? -1);
+    const isSound = (id: number): boolean => isHere(id) && !lapsed.has(id);
     const slots = map.slots.map((slot, index) => {
-      if (slot.replicas.length === 0 || slot.replicas.some(isHere)) return slot;
+      const { replicas } = slot;
+      if (replicas.length === 0 || replicas.some(isSound)) return slot;
       const former = this.#withoutTheGone(previous, previous.slot(index), map.epoch);
-      return former.replicas.some(isHere) ? former : slot;
+      // M3: rather one that is silent than one that is dead.
+      const isWorthMore = former.replicas.some(replicas.some(isHere) ? isSound : isHere);
+      return isWorthMore ? former : slot;
     });
     return slots.every((slot, i) => slot === map.slots[i])
       ? null
