@@ -6,6 +6,7 @@
  */
 import type { NodeArgument } from '../manager/index.js';
 import { startNode } from '../node/index.js';
+import type { NodeServer } from '../node/index.js';
 import { exitFailed, exitUsage, guardProcess } from './exit.js';
 import { createLogger } from './logger.js';
 import type { LogLevel } from './options.js';
@@ -30,12 +31,10 @@ guardProcess((text) => {
 });
 
 try {
-  let isStarted = false;
+  let node: NodeServer | null = null;
   // Until it serves there is nothing to be ended in order.
-  void stopWanted.then(() => isStarted || process.exit(0));
-  const node = await startNode({ ...argument, port: 0, log });
-  isStarted = true;
-  void stopWanted.then(() => node.stop('SIGTERM'));
+  void stopWanted.then(() => node?.stop('SIGTERM') ?? process.exit(0));
+  node = await startNode({ ...argument, port: 0, log });
   log.debug(`ends: ${await node.ended}`);
   process.exit(0);
 } catch (error) {

@@ -1,6 +1,7 @@
 /** `gtstore node`: one more node, on this machine or any other, for a cluster that runs. */
 import { join } from 'node:path';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
+import type { NodeServer } from '../node/index.js';
 import { UsageError } from './exit.js';
 import { addressTowards, isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
@@ -75,9 +76,9 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   const host = await hostToListenOn(args.host, manager, advertise);
   const log = createLogger('node', args.logLevel);
   const { startNode } = await import('../node/index.js');
-  let isStarted = false;
-  void stop.requested.then(() => isStarted || process.exit(0));
-  const node = await startNode({
+  let node: NodeServer | null = null;
+  void stop.requested.then((reason) => node?.stop(reason) ?? process.exit(0));
+  node = await startNode({
     manager,
     host,
     port,
@@ -85,9 +86,7 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
     ...(args.dataDir === undefined ? {} : { dataDir: join(args.dataDir, 'node') }),
     ...defined({ advertise, hostLabel: args.hostLabel }),
   });
-  isStarted = true;
   log.info(`listening on ${formatAddress(node.address)}, joining by ${formatAddress(manager)}`);
-  void stop.requested.then((reason) => node.stop(reason));
   log.info(`ended: ${await node.ended}`);
   process.exit();
 }

@@ -97,15 +97,17 @@ export function nullable<T>(field: Field<T>): Field<T | null> {
 }
 
 export function listOf<T>(field: Field<T>, lengthMax: number): Field<readonly T[]> {
-  const checked = <V>(values: readonly V[], name: string): readonly V[] => {
-    if (values.length > lengthMax)
-      throw new ProtocolError(`${values.length} ${name}; the limit is ${lengthMax}`);
-    return values;
-  };
   return {
-    toWire: (values, name) => checked(values, name).map((value) => field.toWire(value, name)),
-    fromWire: (wire, name) => checked(arrayOf(wire, name), name).map((item) => field.fromWire(item, name)),
+    toWire: (values, name) => checkLength(values, lengthMax, name).map((value) => field.toWire(value, name)),
+    fromWire: (wire, name) =>
+      checkLength(arrayOf(wire, name), lengthMax, name).map((item) => field.fromWire(item, name)),
   };
+}
+
+function checkLength<V>(values: readonly V[], lengthMax: number, name: string): readonly V[] {
+  if (values.length > lengthMax)
+    throw new ProtocolError(`${values.length} ${name}; the limit is ${lengthMax}`);
+  return values;
 }
 
 /**
@@ -113,12 +115,12 @@ export function listOf<T>(field: Field<T>, lengthMax: number): Field<readonly T[
  * looks members up in such lists, and would be compiled anew for each further kind.
  */
 export function uintsOf(field: Field<number>, lengthMax: number): Field<readonly number[]> {
-  const list = listOf(field, lengthMax);
   return {
-    toWire: (values, name) => list.toWire(values, name),
+    ...listOf(field, lengthMax),
     fromWire: (wire, name) => {
       const values: number[] = [];
-      for (const value of list.fromWire(wire, name)) values.push(value);
+      for (const item of checkLength(arrayOf(wire, name), lengthMax, name))
+        values.push(field.fromWire(item, name));
       return values;
     },
   };

@@ -162,12 +162,18 @@ export class Planner {
     return stepFreely(next, desired, candidates.usable, epoch);
   }
 
+  /** The member that the map names has not gone since, nor begun another life. */
+  #isHere(map: ClusterMap, id: number): boolean {
+    const node = map.node(id);
+    return node !== undefined && this.#options.roster.members.get(id)?.incarnation === node.incarnation;
+  }
+
   /** M3: without members that are gone, and without lapsed ones where another full replica stands by. */
   #withoutTheGone(map: ClusterMap, slot: SlotAssignment, epoch: number): SlotAssignment {
-    const { members, lapsed } = this.#options.roster;
+    const { lapsed } = this.#options.roster;
     let next = slot;
     for (const id of [...slot.replicas, ...slot.learners]) {
-      if (members.get(id)?.incarnation !== map.node(id)?.incarnation) next = withoutNode(next, id, epoch);
+      if (!this.#isHere(map, id)) next = withoutNode(next, id, epoch);
     }
     const hasSound = next.replicas.some((id) => !lapsed.has(id));
     for (const id of [...next.replicas, ...next.learners]) {
@@ -201,9 +207,8 @@ export class Planner {
    * nothing to mend. *[found]*
    */
   withSurvivors(map: ClusterMap, previous: ClusterMap): ClusterMap | null {
-    const { members, lapsed } = this.#options.roster;
-    const isHere = (id: number): boolean =>
-      members.get(id)?.incarnation === (map.node(id)?.incarnation ?? -1);
+    const { lapsed } = this.#options.roster;
+    const isHere = (id: number): boolean => this.#isHere(map, id);
     const isSound = (id: number): boolean => isHere(id) && !lapsed.has(id);
     const slots = map.slots.map((slot, index) => {
       const { replicas } = slot;
