@@ -60,6 +60,8 @@ export interface ManagerOptions {
   readonly nodeEntry: string;
   /** Handed to each node with the rest. */
   readonly nodeExtras?: object;
+  /** Environment of the nodes forked here; default: that of this process. */
+  readonly nodeEnv?: NodeJS.ProcessEnv;
   readonly log: Logger;
 }
 
@@ -165,6 +167,7 @@ export class ManagerServer {
     this.#spawner = new Spawner({
       entry: options.nodeEntry,
       argument: (nodeId) => this.#nodeArgument(nodeId),
+      env: options.nodeEnv,
       clusterId,
       onExit: (nodeId, pid) => {
         this.#onExit(nodeId, pid);

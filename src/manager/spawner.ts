@@ -14,6 +14,8 @@ export interface SpawnerOptions {
   /** JS file that is a node; its one argument is `argument`, as JSON. */
   readonly entry: string;
   readonly argument: (nodeId: number) => object;
+  /** Environment of the nodes; default: that of this process. */
+  readonly env: NodeJS.ProcessEnv | undefined;
   /** As in each argument. */
   readonly clusterId: string;
   readonly onExit: (nodeId: number, pid: number) => void;
@@ -114,11 +116,12 @@ export class Spawner {
 
   /** Starts a life of that node. A failure to start is told as its exit. */
   spawn(nodeId: number): void {
-    const { entry, argument, onExit } = this.#options;
+    const { entry, argument, env, onExit } = this.#options;
     const child = fork(entry, [JSON.stringify(argument(nodeId))], {
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: nodeExecArgv(),
+      ...(env === undefined ? {} : { env }),
     });
     this.#children.set(child, nodeId);
     let isOver = false;

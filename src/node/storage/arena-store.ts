@@ -10,15 +10,21 @@ import type { Version } from '../../protocol/version.js';
 import { noRecord } from '../core/store.js';
 import type { KeyStore, RecordId, RecordWalk } from '../core/store.js';
 import { Arena } from './arena.js';
+import { homeOf } from './hash-range.js';
 import type { Cursor, HashRange } from './hash-range.js';
 import { indexesMax } from './record-table.js';
 import { Records } from './records.js';
-import { Ranges, SlotIndex } from './slot-index.js';
+import { Outline, Ranges, SlotIndex } from './slot-index.js';
+import { SlotTotals } from './slot-totals.js';
 import { SoughtKey } from './sought-key.js';
 
 /** Places of dropped indexes that one call of `reclaim` looks at, and one insertion. */
 const reclaimedPerTick = 2048;
 const reclaimedPerInsert = 8;
+
+/** In the place of the number of a slot's only range. */
+const noRange = -1;
+const severalRanges = -2;
 
 export interface ArenaStoreOptions {
   /** Default: by chance. A fixed one makes walks repeatable, and lets others choose keys that collide. */
@@ -36,10 +42,13 @@ export class ArenaStore extends Records implements KeyStore {
   readonly #key: SoughtKey;
   readonly #ranges = new Ranges();
   readonly #rangeBlocks = new Arena(this.#ranges);
-  /** By number, dropped ones included. */
-  readonly #indexes: (SlotIndex | undefined)[] = [];
+  /** Numbers of indexes that were ever in use, dropped ones included. */
+  #indexNumbers = 0;
   readonly #freeIndexNumbers: number[] = [];
   readonly #bySlot: (SlotIndex | undefined)[] = [];
+  /** By slot: the number of its only range, `noRange` or `severalRanges`. So a look-up passes by the objects. */
+  #onlyRanges = new Int32Array(0);
+  readonly #totals = new SlotTotals();
   /** The last one is being freed. */
   readonly #dropped: Dropped[] = [];
   /** Places of its last range that are done. */
@@ -70,30 +79,35 @@ export class ArenaStore extends Records implements KeyStore {
   }
 
   bytesIn(slot: number): number {
-    return this.#bySlot[slot]?.bytes ?? 0;
+    const index = this.#bySlot[slot];
+    return index === undefined ? 0 : this.#totals.bytesOf(index.number);
   }
 
   invalidIn(slot: number): number {
-    return this.#bySlot[slot]?.invalid ?? 0;
+    const index = this.#bySlot[slot];
+    return index === undefined ? 0 : this.#totals.invalidOf(index.number);
   }
 
   get(slot: number, key: string | KeyView): RecordId {
-    const index = this.#bySlot[slot];
-    return index === undefined ? noRecord : this.#find(index, this.#key.read(key));
+    return this.#find(slot, this.#key.read(key));
   }
 
   getOrInsert(slot: number, key: string | KeyView): RecordId {
     const hash = this.#key.read(key);
-    const index = this.#bySlot[slot] ?? this.#addIndex(slot);
-    const found = this.#find(index, hash);
-    return found === noRecord ? this.#insert(index, hash) : found;
+    const found = this.#find(slot, hash);
+    return found === noRecord ? this.#insert(slot, hash) : found;
   }
 
   /** The record of the key that was read last. */
-  #find(index: SlotIndex, hash: number): RecordId {
-    const range = index.rangeOf(hash);
-    const { words } = range;
-    for (let at = range.home(hash); ; at += 2) {
+  #find(slot: number, hash: number): RecordId {
+    const range = this.#rangeOf(slot, hash);
+    if (range === noRange) return noRecord;
+    const { outlines } = this.#ranges;
+    const outline = this.#ranges.outlineOf(range);
+    const ref = outlines[outline + Outline.ref] ?? 0;
+    const home = homeOf(hash, outlines[outline + Outline.depth] ?? 0, outlines[outline + Outline.homes] ?? 0);
+    const { words } = this.#rangeBlocks.pageOf(ref);
+    for (let at = this.#rangeBlocks.wordOf(ref) + 1 + home; ; at += 2) {
       const record = words[at + 1] ?? 0;
       const its = words[at] ?? 0;
       if (record === 0 || its > hash) return noRecord;
@@ -101,39 +115,54 @@ export class ArenaStore extends Records implements KeyStore {
     }
   }
 
-  #insert(index: SlotIndex, hash: number): RecordId {
+  /** The number of the range that holds such hashes; `noRange`: the slot has none. */
+  #rangeOf(slot: number, hash: number): number {
+    const range = this.#onlyRanges[slot] ?? noRange;
+    return range === severalRanges ? (this.#bySlot[slot]?.rangeOf(hash).number ?? noRange) : range;
+  }
+
+  #insert(slot: number, hash: number): RecordId {
     const key = this.#key;
+    const index = this.#bySlot[slot] ?? this.#addIndex(slot);
     // Whoever fills a slot anew right after it was cleared shall not need memory for both.
     if (this.#dropped.length > 0) this.#reclaim(reclaimedPerInsert);
     const record = this.create(index.number, key);
     index.add(hash, record);
-    index.bytes += key.length;
-    index.invalid++;
+    this.#noteRanges(index, slot);
+    this.#totals.addBytes(index.number, key.length);
+    this.#totals.addInvalid(index.number, 1);
     this.#keys++;
     this.#bytes += key.length;
     return record;
   }
 
+  #noteRanges(index: SlotIndex, slot: number): void {
+    this.#onlyRanges[slot] = index.onlyRange ?? severalRanges;
+  }
+
   #addIndex(slot: number): SlotIndex {
-    const number = this.#freeIndexNumbers.pop() ?? this.#indexes.length;
-    if (number >= indexesMax) {
+    const free = this.#freeIndexNumbers.pop();
+    if (free === undefined && this.#indexNumbers === indexesMax) {
       if (this.#dropped.length === 0) throw new RangeError(`more than ${indexesMax} slots`);
       this.#reclaim(Infinity);
       return this.#addIndex(slot);
     }
-    const index = new SlotIndex(this.#rangeBlocks, this.#ranges, slot, number);
-    this.#indexes[number] = index;
+    const number = free ?? this.#indexNumbers++;
+    const index = new SlotIndex(this.#rangeBlocks, this.#ranges, number);
+    this.#totals.begin(number, slot);
     this.#place(index, slot);
     return index;
   }
 
   remove(record: RecordId): void {
-    const index = this.#indexOf(record);
-    if (index === undefined || !this.exists(record)) return;
+    const slot = this.slotOf(record);
+    const index = this.#bySlot[slot];
+    if (index === undefined || !this.isPresent(record)) return;
     index.remove(this.hashOf(record, this.#key), record);
+    this.#noteRanges(index, slot);
     const bytes = this.bytesOf(record);
-    index.bytes -= bytes;
-    if (!this.isValid(record)) index.invalid--;
+    this.#totals.addBytes(index.number, -bytes);
+    if (!this.isValid(record)) this.#totals.addInvalid(index.number, -1);
     this.#keys--;
     this.#bytes -= bytes;
     this.destroy(record);
@@ -142,10 +171,10 @@ export class ArenaStore extends Records implements KeyStore {
   clearSlot(slot: number): void {
     const index = this.#bySlot[slot];
     if (index === undefined) return;
-    index.isDropped = true;
     this.#keys -= index.keys;
-    this.#bytes -= index.bytes;
-    this.#bySlot[slot] = undefined;
+    this.#bytes -= this.#totals.bytesOf(index.number);
+    this.#totals.drop(index.number);
+    this.#displace(slot);
     this.#dropped.unshift({ index, ranges: index.ranges() });
   }
 
@@ -153,15 +182,26 @@ export class ArenaStore extends Records implements KeyStore {
     const index = this.#bySlot[from];
     if (index === undefined) return;
     if (this.#bySlot[to] !== undefined) throw new RangeError(`slot ${to} has records`);
-    this.#bySlot[from] = undefined;
+    this.#displace(from);
     this.#place(index, to);
+    this.#totals.move(index.number, to);
+  }
+
+  #displace(slot: number): void {
+    this.#bySlot[slot] = undefined;
+    this.#onlyRanges[slot] = noRange;
   }
 
   #place(index: SlotIndex, slot: number): void {
     // No holes: an array that begins far from 0 would become a dictionary, looked into with every message.
     while (this.#bySlot.length < slot) this.#bySlot.push(undefined);
     this.#bySlot[slot] = index;
-    index.slot = slot;
+    if (slot >= this.#onlyRanges.length) {
+      const grown = new Int32Array(Math.max(slot + 1, 2 * this.#onlyRanges.length)).fill(noRange);
+      grown.set(this.#onlyRanges);
+      this.#onlyRanges = grown;
+    }
+    this.#noteRanges(index, slot);
   }
 
   reclaim(): void {
@@ -173,7 +213,6 @@ export class ArenaStore extends Records implements KeyStore {
       const range = last.ranges.at(-1);
       if (range === undefined) {
         this.#dropped.pop();
-        this.#indexes[last.index.number] = undefined;
         this.#freeIndexNumbers.push(last.index.number);
       } else if (this.#droppedPlaces === range.places) {
         last.ranges.pop();
@@ -195,22 +234,18 @@ export class ArenaStore extends Records implements KeyStore {
   }
 
   exists(record: RecordId): boolean {
-    return this.isPresent(record) && this.#indexOf(record)?.isDropped === false;
+    return this.isPresent(record) && this.slotOf(record) >= 0;
   }
 
+  /** @returns -1 of a slot that was cleared */
   slotOf(record: RecordId): number {
-    return this.#indexOf(record)?.slot ?? -1;
-  }
-
-  #indexOf(record: RecordId): SlotIndex | undefined {
-    return this.#indexes[this.indexNumberOf(record)];
+    return this.#totals.slotOf(this.indexNumberOf(record));
   }
 
   override setValid(record: RecordId): void {
     if (this.isValid(record)) return;
     super.setValid(record);
-    const index = this.#indexOf(record);
-    if (index !== undefined) index.invalid--;
+    this.#totals.addInvalid(this.indexNumberOf(record), -1);
   }
 
   override write(
@@ -221,12 +256,12 @@ export class ArenaStore extends Records implements KeyStore {
     storedAtMs: number,
   ): void {
     const before = this.valueLengthOf(record);
-    const index = this.#indexOf(record);
-    if (index !== undefined && this.isValid(record)) index.invalid++;
+    const index = this.indexNumberOf(record);
+    if (this.isValid(record)) this.#totals.addInvalid(index, 1);
     super.write(record, version, value, expiresAtMs, storedAtMs);
     const more = this.valueLengthOf(record) - before;
     if (more === 0) return;
     this.#bytes += more;
-    if (index !== undefined) index.bytes += more;
+    this.#totals.addBytes(index, more);
   }
 }

@@ -11,9 +11,9 @@
 import type { Arena } from './arena.js';
 
 /** Above this share of used places look-ups would go a long way. */
-const loadMax = 0.85;
-/** A range that is built anew is filled so far: by a quarter more records it is full again. */
-const loadStart = 0.68;
+const loadMax = 0.88;
+/** A range that is built anew is filled so far: by a seventh more records it is full again. */
+const loadStart = 0.76;
 /** Below this share it is built anew, smaller. */
 const loadMin = 0.3;
 const placesMin = 8;
@@ -59,6 +59,16 @@ export class HashRange {
     return this.#size;
   }
 
+  /** Where its block is. */
+  get ref(): number {
+    return this.#ref;
+  }
+
+  /** Places that hashes are at home at; some more follow them. */
+  get homes(): number {
+    return this.#places;
+  }
+
   get isFull(): boolean {
     return this.#size >= this.#places * loadMax;
   }
@@ -94,8 +104,7 @@ export class HashRange {
 
   /** The word at which a search for that hash begins. */
   home(hash: number): number {
-    const bits = (hash << (this.depth + 1)) >>> 16;
-    return this.base + 2 * ((bits * this.#places) >>> 16);
+    return this.base + homeOf(hash, this.depth, this.#places);
   }
 
   /** @returns false if there is no room: build it anew, or split it, first. */
@@ -184,6 +193,12 @@ export class HashRange {
   release(): void {
     this.#arena.free(this.#ref, this.#blockWords);
   }
+}
+
+/** Words from the first place of a range to the home of that hash. */
+export function homeOf(hash: number, depth: number, homes: number): number {
+  const bits = (hash << (depth + 1)) >>> 16;
+  return 2 * ((bits * homes) >>> 16);
 }
 
 function placesFor(records: number): number {

@@ -1,6 +1,6 @@
 /**
  * The index of one slot: ranges of hashes, and a directory of them by leading bits (extendible hashing). A range that
- * is full is built anew, a quarter larger, or split in two; the others stay as they are. So no single insertion costs
+ * is full is built anew, a seventh larger, or split in two; the others stay as they are. So no single insertion costs
  * more than some 20 us, however many keys there are, and memory never doubles.
  */
 import type { Arena, BlockOwner } from './arena.js';
@@ -9,20 +9,49 @@ import type { Cursor } from './hash-range.js';
 
 const hashBits = 31;
 
+const outlineShift = 2;
+const outlinesStart = 256;
+
+/** Words of an outline. */
+export const Outline = { ref: 0, homes: 1, depth: 2 } as const;
+
 /** All ranges of a store by number: owners of the blocks in the index's arena. */
 export class Ranges implements BlockOwner {
+  /**
+   * What a look-up must know of a range, 16 bytes each at `outlineOf` its number: that of all of them stays in the
+   * processor's cache, where the objects would not.
+   */
+  outlines = new Uint32Array(outlinesStart << outlineShift);
   readonly #ranges: (HashRange | undefined)[] = [];
   readonly #freeNumbers: number[] = [];
 
+  outlineOf(number: number): number {
+    return number << outlineShift;
+  }
+
   moved(owner: number, ref: number): void {
     this.#ranges[owner]?.moved(ref);
+    this.outlines[this.outlineOf(owner) + Outline.ref] = ref;
   }
 
   create(arena: Arena, depth: number, records: number): HashRange {
     const number = this.#freeNumbers.pop() ?? this.#ranges.length;
     const range = new HashRange(arena, number, depth, records);
     this.#ranges[number] = range;
+    this.#outline(range);
     return range;
+  }
+
+  #outline({ number, ref, homes, depth }: HashRange): void {
+    const at = this.outlineOf(number);
+    if (at >= this.outlines.length) {
+      const grown = new Uint32Array(2 * this.outlines.length);
+      grown.set(this.outlines);
+      this.outlines = grown;
+    }
+    this.outlines[at + Outline.ref] = ref;
+    this.outlines[at + Outline.homes] = homes;
+    this.outlines[at + Outline.depth] = depth;
   }
 
   release(range: HashRange): void {
@@ -33,27 +62,25 @@ export class Ranges implements BlockOwner {
 }
 
 export class SlotIndex {
-  slot: number;
   /** Records of this index carry it. */
   readonly number: number;
   keys = 0;
-  bytes = 0;
-  /** Records that are INVALID. */
-  invalid = 0;
-  /** The slot was cleared: its records are gone, though their memory is not free yet. */
-  isDropped = false;
   readonly #arena: Arena;
   readonly #all: Ranges;
   /** By the first `#depth` bits of the hash; a range of less depth is there several times. */
   #ranges: HashRange[];
   #depth = 0;
 
-  constructor(arena: Arena, all: Ranges, slot: number, number: number) {
+  constructor(arena: Arena, all: Ranges, number: number) {
     this.#arena = arena;
     this.#all = all;
-    this.slot = slot;
     this.number = number;
     this.#ranges = [all.create(arena, 0, 0)];
+  }
+
+  /** The number of its range, if it has but one, as a slot of few records has; else undefined. */
+  get onlyRange(): number | undefined {
+    return this.#depth === 0 ? this.#ranges[0]?.number : undefined;
   }
 
   rangeOf(hash: number): HashRange {
