@@ -22,14 +22,14 @@ const nodes = 7;
 const replicas = 3;
 const roundsMax = 3;
 const runs = 5;
-const baselineRuns = 15;
+const baselineRounds = 7;
 const seconds = 1;
 const path = join(checkout(), 'bench', 'baseline.json');
 
 const usage = `npm run bench:check -- [options]
 
-  --update      take a new baseline instead (on a quiet machine)
-  --runs N      runs of each measurement in one round; default ${runs}, for a baseline ${baselineRuns}
+  --update      take a new baseline instead: ${baselineRounds} rounds, on a quiet machine
+  --runs N      runs of each measurement in one round; default ${runs}
   --seconds S   length of one run; default ${seconds}
 `;
 
@@ -83,10 +83,12 @@ function formatVerdict({ name, median, baseline, worseBy, isFine }: Verdict): st
   if (baseline === undefined)
     return `FAILED  ${name}: ${median.toFixed(3)}, and the baseline has none of that name`;
   const change = `${Math.abs(100 * worseBy).toFixed(1)} % ${worseBy > 0 ? 'worse' : 'better'}`;
-  return (
-    `${isFine ? 'fine  ' : 'FAILED'}  ${name}: ${median.toFixed(3)}, baseline ${baseline.median.toFixed(3)}, ` +
-    `${change}, may be ${(100 * baseline.tolerance).toFixed(0)} % worse`
-  );
+  const { tolerance } = baseline;
+  const bound =
+    tolerance === null
+      ? 'not judged: the rounds of the baseline lie too far apart'
+      : `may be ${(100 * tolerance).toFixed(0)} % worse`;
+  return `${isFine ? 'fine  ' : 'FAILED'}  ${name}: ${median.toFixed(3)}, baseline ${baseline.median.toFixed(3)}, ${change}, ${bound}`;
 }
 
 function print({ verdicts, missing, rounds, isFine }: CheckResult): void {
@@ -112,7 +114,7 @@ async function main(): Promise<void> {
   }
   const options: BenchOptions = {
     root: checkout(),
-    runs: Number(values.runs ?? (values.update ? baselineRuns : runs)),
+    runs: Number(values.runs ?? runs),
     seconds: Number(values.seconds),
     keys: undefined,
     kills: 0,
@@ -121,7 +123,12 @@ async function main(): Promise<void> {
     progress: () => undefined,
   };
   if (values.update) {
-    const baseline = baselineOf(await measure(options), describe(circumstances()));
+    const rounds: Ratio[][] = [];
+    while (rounds.length < baselineRounds) {
+      rounds.push(await measure(options));
+      process.stdout.write(`round ${rounds.length} of ${baselineRounds} is done\n`);
+    }
+    const baseline = baselineOf(rounds, describe(circumstances()));
     writeFileSync(path, `${JSON.stringify(baseline, undefined, 2)}\n`);
     process.stdout.write('bench/baseline.json is new\n');
     return;

@@ -2,9 +2,10 @@
  * What `npm run bench:check` makes of its measurements: ratios only, since absolute times say more of the machine than
  * of the store. A ratio fails when its median is worse than the committed one by more than its tolerance.
  *
- * The tolerance comes from the spread that was measured when the baseline was taken: the median of five runs wanders
- * by about half of what single runs do, and `deviationsMax` times the latter is never met by chance. It is never
- * below `toleranceMin`, for what differs between machines and days, and what fails is measured again before it counts.
+ * The tolerance comes from the spread that was measured when the baseline was taken: of the medians of several rounds, each with
+ * processes of its own, since rounds differ by more than their runs do. What fails is measured again and counts together, so that
+ * `deviationsMax` times the spread of single rounds is not met by chance. A tolerance is never below `toleranceMin`, for what
+ * differs between machines and days. What is spread too widely to be judged is measured and shown, no more.
  */
 import { median, relativeSpread } from './stats.js';
 
@@ -18,9 +19,10 @@ export interface Ratio {
 export interface BaselineRatio {
   readonly isMoreBetter: boolean;
   readonly median: number;
-  /** By how much of itself a ratio may be worse. */
-  readonly tolerance: number;
-  readonly runs: readonly number[];
+  /** By how much of itself a ratio may be worse; null: it is not judged, its rounds lay too far apart. */
+  readonly tolerance: number | null;
+  /** Medians of the rounds. */
+  readonly rounds: readonly number[];
 }
 
 export interface Baseline {
@@ -40,26 +42,34 @@ export interface Verdict {
 }
 
 const deviationsMax = 4;
-const toleranceMin = 0.1;
-/** More would not notice a store of half the speed: then the machine is too busy to take a baseline on. */
-const toleranceMax = 0.4;
+const toleranceMin = 0.15;
+/** More would not notice a store of half the speed. */
+const toleranceMax = 0.45;
 
-/** @throws Error if the runs lie so far apart that nothing could be said with them */
-export function toleranceOf({ name, runs }: Ratio): number {
-  const tolerance = deviationsMax * relativeSpread(runs);
-  if (!(tolerance <= toleranceMax)) {
-    throw new Error(
-      `${name}: the runs lie too far apart (${runs.map((run) => run.toFixed(2)).join(', ')}); take the baseline on a quiet machine`,
-    );
-  }
-  return Math.max(toleranceMin, tolerance);
+/** @returns null if the rounds lie so far apart that nothing could be said with them */
+export function toleranceOf(rounds: readonly number[]): number | null {
+  const tolerance = deviationsMax * relativeSpread(rounds);
+  return tolerance <= toleranceMax ? Math.max(toleranceMin, tolerance) : null;
 }
 
-export function baselineOf(ratios: readonly Ratio[], takenOn: string): Baseline {
-  const entries = ratios.map((ratio): [string, BaselineRatio] => {
-    const { name, isMoreBetter, runs } = ratio;
-    return [name, { isMoreBetter, median: median(runs), tolerance: toleranceOf(ratio), runs }];
+/** @throws Error if most ratios could not be judged by it */
+export function baselineOf(rounds: readonly (readonly Ratio[])[], takenOn: string): Baseline {
+  const entries = pooled(rounds).map(({ name, isMoreBetter }): [string, BaselineRatio] => {
+    const medians = rounds.map((round) => median(round.find((ratio) => ratio.name === name)?.runs ?? []));
+    return [
+      name,
+      { isMoreBetter, median: median(medians), tolerance: toleranceOf(medians), rounds: medians },
+    ];
   });
+  const spread = entries.filter(([, { tolerance }]) => tolerance === null);
+  if (2 * spread.length > entries.length) {
+    const list = spread.map(
+      ([name, { rounds: medians }]) => `${name}: ${medians.map((each) => each.toFixed(2)).join(', ')}`,
+    );
+    throw new Error(
+      `the rounds lie too far apart; take the baseline on a quiet machine (${list.join('; ')})`,
+    );
+  }
   return { takenOn, ratios: Object.fromEntries(entries) };
 }
 
@@ -72,7 +82,8 @@ export function judge(ratios: readonly Ratio[], baseline: Baseline): Verdict[] {
     const change = middle / known.median - 1;
     const worseBy = isMoreBetter ? -change : change;
     // Not `worseBy > tolerance`: what could not be measured (NaN) is not fine.
-    return { name, median: middle, baseline: known, worseBy, isFine: worseBy <= known.tolerance };
+    const isFine = known.tolerance === null ? !Number.isNaN(worseBy) : worseBy <= known.tolerance;
+    return { name, median: middle, baseline: known, worseBy, isFine };
   });
 }
 
