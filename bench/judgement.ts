@@ -7,7 +7,7 @@
  * `deviationsMax` times the spread of single rounds is not met by chance. A tolerance is never below `toleranceMin`, for what
  * differs between machines and days. What is spread too widely to be judged is measured and shown, no more.
  */
-import { median, relativeSpread } from './stats.js';
+import { largest, median, relativeSpread } from './stats.js';
 
 export interface Ratio {
   readonly name: string;
@@ -42,13 +42,17 @@ export interface Verdict {
 }
 
 const deviationsMax = 4;
+/** No round of the baseline itself would have failed, even if it had been somewhat worse. */
+const farthestShare = 1.2;
 const toleranceMin = 0.15;
 /** More would not notice a store of half the speed. */
 const toleranceMax = 0.45;
 
 /** @returns null if the rounds lie so far apart that nothing could be said with them */
 export function toleranceOf(rounds: readonly number[]): number | null {
-  const tolerance = deviationsMax * relativeSpread(rounds);
+  const middle = median(rounds);
+  const farthest = largest(rounds.map((round) => Math.abs(round / middle - 1)));
+  const tolerance = Math.max(deviationsMax * relativeSpread(rounds), farthestShare * farthest);
   return tolerance <= toleranceMax ? Math.max(toleranceMin, tolerance) : null;
 }
 
