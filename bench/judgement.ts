@@ -56,10 +56,13 @@ export function toleranceOf(rounds: readonly number[]): number | null {
   return tolerance <= toleranceMax ? Math.max(toleranceMin, tolerance) : null;
 }
 
-/** @throws Error if most ratios could not be judged by it */
+/** @throws Error if most ratios could not be judged by it, or one could not be measured */
 export function baselineOf(rounds: readonly (readonly Ratio[])[], takenOn: string): Baseline {
   const entries = pooled(rounds).map(({ name, isMoreBetter }): [string, BaselineRatio] => {
     const medians = rounds.map((round) => median(round.find((ratio) => ratio.name === name)?.runs ?? []));
+    if (!medians.every((each) => Number.isFinite(each) && each > 0)) {
+      throw new Error(`${name} could not be measured (${medians.join(', ')})`);
+    }
     return [
       name,
       { isMoreBetter, median: median(medians), tolerance: toleranceOf(medians), rounds: medians },

@@ -62,6 +62,8 @@ describe('benchmark guard', () => {
     expect(judge([speed(0.1), time(1)], taken).map(({ isFine }) => isFine)).to.deep.equal([true, true]);
     expect(judge([speed(1), time(1.3)], taken).map(({ isFine }) => isFine)).to.deep.equal([true, false]);
     expect(() => baselineOf(wild.map(round), 'a machine')).to.throw('too far apart');
+    expect(() => baselineOf([1, 1, 0, 1, 1].map(round), 'a machine')).to.throw('could not be measured');
+    expect(() => baselineOf([1, 1, NaN, 1, 1].map(round), 'a machine')).to.throw('could not be measured');
   });
 
   it('measures again what would fail, and counts all runs together', async () => {

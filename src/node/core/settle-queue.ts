@@ -84,7 +84,7 @@ export class SettleQueue {
 
   /** Hands out the records that are due and have been INVALID at one version for `afterMs`. */
   takeDue(nowMs: number, settle: (record: RecordId) => void): void {
-    // What comes back meanwhile makes groups of its own, which are younger.
+    // What comes back meanwhile is younger, and of no group that was there and is due.
     for (let left = this.#groups.length; left > 0; left--) {
       const [group] = this.#groups;
       if (group === undefined || group.lastMs + this.#afterMs > nowMs) return;

@@ -34,7 +34,7 @@ export class HashRange {
   words: Uint32Array;
   base: number;
   /** Leading bits of the hash that its records have in common. */
-  depth: number;
+  readonly depth: number;
   readonly number: number;
   readonly #arena: Arena;
   #ref: number;
