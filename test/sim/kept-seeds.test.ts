@@ -121,6 +121,11 @@ const kept: readonly {
     found:
       'M4: a map that leaves a slot to one node came out when that one had died, and the other still had all of it',
   },
+  {
+    seed: 11007768,
+    disks: true,
+    found: 'M3: the REGISTER of a process that had the disk before its successor came after it, and ended it',
+  },
 ];
 
 describe('schedules that once failed', () => {

@@ -21,6 +21,14 @@ export function hasDiskOf({ disk }: RegisterMessage): boolean {
   return disk.clusterId !== '';
 }
 
+/**
+ * Of two processes that had the disk the one whose connection was accepted first has ended, however late its word comes: it had
+ * the disk before the other, and dialled before that was started.
+ */
+export function isFormerLife(link: Link, message: RegisterMessage, holder: Member): boolean {
+  return hasDiskOf(message) && !isSameProcess(holder, message) && link.id < holder.linkId;
+}
+
 /** How long after its end a word of a process may still arrive; far shorter than process ids are used again. */
 const lateMsMax = 5000;
 

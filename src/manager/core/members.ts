@@ -17,6 +17,8 @@ export interface Member {
   diskClockUs: number;
   /** Connection it registered on; null: closed since, or not back after a restart of the manager. */
   link: Link | null;
+  /** Id of the last of them: ids count up as connections are accepted. 0: none yet. */
+  linkId: number;
   /** In the published map. */
   admitted: boolean;
   /** Manager-clock time by which any lease it may hold has surely run out. */
@@ -45,6 +47,7 @@ export function newMember(
     diskSlots: new Map(disk.slots),
     diskClockUs: disk.clockUs,
     link,
+    linkId: link?.id ?? 0,
     admitted: false,
     leaseEndMs: -Infinity,
     heardAtMs: nowMs,

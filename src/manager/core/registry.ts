@@ -6,7 +6,7 @@ import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/messages.js';
 import type { Administration } from './administration.js';
-import { hasDiskOf, Heirs, isSameProcess } from './heirs.js';
+import { hasDiskOf, Heirs, isFormerLife, isSameProcess } from './heirs.js';
 import { newMember } from './members.js';
 import type { Member } from './members.js';
 import type { ManagerPorts } from './ports.js';
@@ -53,6 +53,7 @@ export class Registry {
     if (this.#options.administration.isDrained(id)) link.send({ type: MessageType.stop, epoch: 0 });
     if (this.#options.administration.isDrained(id) || this.isClosed) return;
     if (this.#heirs.isDead(message, this.#options.ports.nowMs())) return;
+    if (member !== undefined && isFormerLife(link, message, member)) return;
     if (!this.#options.isReserved()) {
       this.#heirs.wait(link, message);
       return;
@@ -107,6 +108,7 @@ export class Registry {
   /** A member's connection is back, or this manager is. */
   #reattach(member: Member, link: Link, message: RegisterMessage): void {
     member.link = link;
+    member.linkId = link.id;
     member.diskSlots = new Map(message.disk.slots);
     member.diskClockUs = message.disk.clockUs;
     member.heardAtMs = this.#options.ports.nowMs();
