@@ -149,7 +149,7 @@ export class ArenaStore extends Records implements KeyStore {
     }
     const number = free ?? this.#indexNumbers++;
     const index = new SlotIndex(this.#rangeBlocks, this.#ranges, number);
-    this.#totals.begin(number, slot);
+    this.#totals.begin(number);
     this.#place(index, slot);
     return index;
   }
@@ -184,7 +184,6 @@ export class ArenaStore extends Records implements KeyStore {
     if (this.#bySlot[to] !== undefined) throw new RangeError(`slot ${to} has records`);
     this.#displace(from);
     this.#place(index, to);
-    this.#totals.move(index.number, to);
   }
 
   #displace(slot: number): void {
@@ -196,6 +195,7 @@ export class ArenaStore extends Records implements KeyStore {
     // No holes: an array that begins far from 0 would become a dictionary, looked into with every message.
     while (this.#bySlot.length < slot) this.#bySlot.push(undefined);
     this.#bySlot[slot] = index;
+    this.#totals.place(index.number, slot);
     if (slot >= this.#onlyRanges.length) {
       const grown = new Int32Array(Math.max(slot + 1, 2 * this.#onlyRanges.length)).fill(noRange);
       grown.set(this.#onlyRanges);

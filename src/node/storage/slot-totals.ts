@@ -14,10 +14,9 @@ export class SlotTotals {
   /** Bytes of keys and values. */
   #bytes = new Float64Array(numbersStart);
 
-  /** The index of that number is new, and that of `slot`. */
-  begin(number: number, slot: number): void {
+  /** The index of that number is new. */
+  begin(number: number): void {
     if (number >= this.#slots.length) this.#grow();
-    this.#slots[number] = slot;
     this.#invalid[number] = 0;
     this.#bytes[number] = 0;
   }
@@ -40,7 +39,8 @@ export class SlotTotals {
     return this.#slots[number] ?? noSlot;
   }
 
-  move(number: number, slot: number): void {
+  /** The index is that of `slot` from now on. */
+  place(number: number, slot: number): void {
     this.#slots[number] = slot;
   }
 
