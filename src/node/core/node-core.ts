@@ -415,12 +415,10 @@ export class NodeCore implements ReplicaOwner {
     const { map, nodeId } = this.membership;
     const nowMs = this.#ports.nowMs();
     for (const { id } of map?.nodes ?? []) {
-      if (id === nodeId || this.#ports.peer(id) !== undefined) {
-        this.#unreachableSinceMs.delete(id);
-        continue;
-      }
+      const isReached = id === nodeId || this.#ports.peer(id) !== undefined;
       const sinceMs = this.#unreachableSinceMs.get(id);
-      if (sinceMs === undefined) this.#unreachableSinceMs.set(id, nowMs);
+      if (isReached) this.#unreachableSinceMs.delete(id);
+      else if (sinceMs === undefined) this.#unreachableSinceMs.set(id, nowMs);
       else if (nowMs - sinceMs >= this.#timings.peerAnswerMsMax) this.unanswered(id);
     }
   }
@@ -428,14 +426,15 @@ export class NodeCore implements ReplicaOwner {
   // --- time ------------------------------------------------------------------------------------------------------
 
   #heartbeat(): void {
-    if (this.membership.incarnation !== 0)
-      this.lease.heartbeat(this.replica.store.keys, this.replica.store.bytes);
+    const { keys, bytes } = this.replica.store;
+    if (this.membership.incarnation !== 0) this.lease.heartbeat(keys, bytes);
   }
 
-  /** Something waits for ticks to come soon; otherwise one every twentieth of a lease will do. */
+  /** Ticks shall come soon; otherwise one every twentieth of a lease will do. */
   get isBusy(): boolean {
-    const { waiters, peerWrites } = this.replica;
-    return this.#deferred !== null || this.#learner.isCopying || waiters > 0 || peerWrites.inFlight > 0;
+    if (this.#deferred !== null || this.#learner.isCopying) return true;
+    const { waiters, peerWrites, store } = this.replica;
+    return waiters > 0 || peerWrites.inFlight > 0 || store.isReclaiming;
   }
 
   tick(): void {

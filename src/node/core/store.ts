@@ -54,6 +54,8 @@ export interface KeyStore {
   moveSlot(from: number, to: number): void;
   /** Frees memory of cleared slots, a bounded piece; call it on every tick. */
   reclaim(): void;
+  /** Memory of cleared slots is not free yet. */
+  readonly isReclaiming: boolean;
   /**
    * Walks the records of a slot, in no order that means anything. A record that is there from the beginning to the
    * end is met exactly once; one that is added or removed meanwhile may be met or not.

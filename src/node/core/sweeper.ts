@@ -3,6 +3,7 @@
  * ago, and with a version older than any plain write that is still accepted. Goes through the slots a few records a
  * tick, so that it never holds up the node.
  */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
@@ -11,8 +12,14 @@ import type { Replica } from './replica.js';
 import { noRecord } from './store.js';
 import type { RecordId, RecordWalk } from './store.js';
 
-/** With a tick every 10 ms a million records are gone through in five minutes, well within `tombstoneMs`. */
-const recordsPerTick = 32;
+/** A round through all records takes this share of `tombstoneMs`: what is spent is kept for that much longer at most. */
+const roundRatio = 1 / 3;
+/** With more than a million records a round takes longer. */
+const stepsPerMsMax = 3.2;
+/** However long the last tick was ago. */
+const stepsPerTickMax = 160;
+/** Beyond those at its records, a slot takes one to enter and one to leave. */
+const stepsPerSlot = 2;
 
 export class Sweeper {
   readonly #ports: NodePorts;
@@ -21,6 +28,9 @@ export class Sweeper {
   readonly #replica: Replica;
   #slot = 0;
   #walk: RecordWalk | null = null;
+  #tickedAtMs = 0;
+  /** Steps to be taken, of which the fraction is carried over to the next tick. */
+  #due = 0;
 
   constructor(ports: NodePorts, membership: Membership, lease: Lease, replica: Replica) {
     this.#ports = ports;
@@ -32,7 +42,8 @@ export class Sweeper {
   tick(): void {
     const map = this.#membership.map;
     if (map === null || !this.#lease.clock.isKnown) return;
-    for (let step = 0; step < recordsPerTick; step++) {
+    this.#due = Math.min(stepsPerTickMax, this.#due + this.#elapsedMs() * this.#stepsPerMs(map));
+    for (; this.#due >= 1; this.#due--) {
       if (this.#walk === null) {
         if (this.#membership.role(this.#slot) === Role.full)
           this.#walk = this.#replica.store.walk(this.#slot);
@@ -47,6 +58,18 @@ export class Sweeper {
         this.#replica.remove(record);
       }
     }
+  }
+
+  #elapsedMs(): number {
+    const nowMs = this.#ports.nowMs();
+    const elapsedMs = nowMs - this.#tickedAtMs;
+    this.#tickedAtMs = nowMs;
+    return elapsedMs;
+  }
+
+  #stepsPerMs({ slots, settings }: ClusterMap): number {
+    const steps = this.#replica.store.keys + stepsPerSlot * slots.length;
+    return Math.min(stepsPerMsMax, steps / (roundRatio * settings.tombstoneMs));
   }
 
   /** @returns false at the end of a round: enough for this tick. */

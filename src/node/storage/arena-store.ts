@@ -204,8 +204,12 @@ export class ArenaStore extends Records implements KeyStore {
     this.#noteRanges(index, slot);
   }
 
+  get isReclaiming(): boolean {
+    return this.#dropped.length > 0;
+  }
+
   reclaim(): void {
-    if (this.#dropped.length > 0) this.#reclaim(reclaimedPerTick);
+    if (this.isReclaiming) this.#reclaim(reclaimedPerTick);
   }
 
   #reclaim(places: number): void {
