@@ -7,7 +7,7 @@
  *
  * Invariants:
  *  - Memory follows bytes received, never the declared length: at most twice what has come of the unfinished frame
- *    (and at least `partialBytesMin`). Four bytes that announce 16 MiB cost nothing.
+ *    (and at least `partialBytesMin`), or a spare buffer that was there anyway. Four bytes that announce 16 MiB cost nothing.
  *  - Work is linear in the bytes received, however they are cut.
  *  - No chunk is retained once `push` has returned.
  *  - Whatever ends a push early - a bad length, `stop()`, a callback that throws - ends the decoder: the place in
@@ -15,6 +15,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { ProtocolError } from './errors.js';
+import { giveBuffer, spareBytesMin, takeBuffer, takeSpare } from './spare-buffers.js';
 
 /** A length no frame may have; the stream cannot be read past it. */
 export class FrameError extends ProtocolError {}
@@ -89,8 +90,10 @@ export class FrameDecoder {
       } else {
         this.keep(chunk, start, pos);
         const { partial, received } = this;
+        this.partial = noBytes;
         this.expectHeader();
         onFrame(partial, 0, received);
+        giveBuffer(partial);
       }
       if (this.ended) return;
     }
@@ -119,20 +122,28 @@ export class FrameDecoder {
   private keep(chunk: Buffer, start: number, end: number): void {
     const needed = this.received + (end - start);
     if (needed > this.partial.length) {
-      const capacity = Math.max(needed, 2 * this.partial.length, partialBytesMin);
-      // Slow: not from Node's shared pool, where a few bytes would keep a whole slab alive.
-      const grown = Buffer.allocUnsafeSlow(Math.min(capacity, this.declared));
+      const grown = this.takeRoom(needed);
       this.partial.copy(grown, 0, 0, this.received);
+      giveBuffer(this.partial);
       this.partial = grown;
     }
     chunk.copy(this.partial, this.received, start, end);
     this.received = needed;
   }
 
+  /** Room for the whole frame, if that costs no new memory; else for what has come, and as much again. */
+  private takeRoom(needed: number): Buffer {
+    const spare = this.declared < spareBytesMin ? undefined : takeSpare(this.declared);
+    if (spare !== undefined) return spare;
+    const capacity = Math.max(needed, 2 * this.partial.length, partialBytesMin);
+    return takeBuffer(Math.min(capacity, this.declared));
+  }
+
   private expectHeader(): void {
     this.headerBytes = 0;
     this.declared = 0;
     this.received = 0;
+    giveBuffer(this.partial);
     this.partial = noBytes;
   }
 }

@@ -6,6 +6,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { MsgpackError } from './msgpack-scan.js';
+import { takeBuffer } from './spare-buffers.js';
 
 /** Up to here a loop over char codes is quicker than calling out; within the 31 bytes of a fixstr. */
 const shortTextLength = 31;
@@ -27,13 +28,13 @@ export class MsgpackWriter {
     this.pos = 0;
   }
 
-  /** Makes room for `bytes` more; at least doubles the buffer when it must grow. */
+  /** Makes room for `bytes` more; at least doubles the buffer when it must grow. The one before is left to whoever has it. */
   ensure(bytes: number): void {
     if (bytes > this.buf.length - this.pos) this.grow(bytes);
   }
 
   private grow(bytes: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.pos + bytes, 2 * this.buf.length));
+    const grown = takeBuffer(Math.max(this.pos + bytes, 2 * this.buf.length));
     this.buf.copy(grown, 0, 0, this.pos);
     this.buf = grown;
   }

@@ -14,6 +14,7 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import { MsgpackError, scanMsgpack } from './msgpack-scan.js';
 import { MsgpackWriter, utf8Length } from './msgpack-writer.js';
 import { loneSurrogate, refusal, ValueError, valuePath, ValueTooLargeError } from './value-error.js';
+import { giveBuffer } from './spare-buffers.js';
 import { ScannedReader } from './value-reader.js';
 
 /**
@@ -67,6 +68,7 @@ export function encodeValue(value: StoreValue, bytesMax = Infinity): Buffer {
     return out;
   } finally {
     if (writer.buf.length <= scratchBytesMax) scratch = writer;
+    else giveBuffer(writer.buf);
   }
 }
 

@@ -20,12 +20,15 @@ import { extendRun, isRun, runLengthMax } from '../protocol/hot-codec.js';
 import type { RunMessage } from '../protocol/hot-codec.js';
 import type { Message } from '../protocol/messages.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
+import { giveBuffer } from '../protocol/spare-buffers.js';
 import type { Flushable } from './flusher.js';
 
 const chunkBytes = 64 * 1024;
 /** From here on a chunk is full. What is left has room for most messages, so that only large ones make it grow. */
 const chunkFullBytes = chunkBytes / 2;
 const burstBytes = 4 * chunkBytes;
+/** A frame of so many bytes for several connections is not copied to each. */
+const sharedBytesMin = chunkBytes;
 /** As good as all. (Infinity is no integer, and one connection that ends would cost all the others their compiled code.) */
 const finalBytesMax = 1 << 30;
 const slabChunks = 64;
@@ -42,12 +45,16 @@ interface Chunk {
   readonly buf: Buffer;
   /** Where it begins in the slab; -1: somewhere else. */
   readonly offset: number;
+  /** Where it returns to; undefined: a large message made it grow out of one of those. */
+  readonly pool: Chunk[] | undefined;
+  /** Connections that send it, beyond one. */
+  shares: number;
 }
 
 const slab = Buffer.allocUnsafeSlow(slabChunks * chunkBytes);
 const freeChunks: Chunk[] = [];
 for (let offset = slab.length - chunkBytes; offset >= 0; offset -= chunkBytes) {
-  freeChunks.push({ buf: slab.subarray(offset, offset + chunkBytes), offset });
+  freeChunks.push({ buf: slab.subarray(offset, offset + chunkBytes), offset, pool: freeChunks, shares: 0 });
 }
 
 const freeSmallChunks: Chunk[] = [];
@@ -59,7 +66,7 @@ function takeChunk(): Chunk {
   if (free !== undefined) return free;
   if (looseChunks === looseChunksMax) return takeSmallChunk();
   looseChunks++;
-  return { buf: Buffer.allocUnsafeSlow(chunkBytes), offset: -1 };
+  return { buf: Buffer.allocUnsafeSlow(chunkBytes), offset: -1, pool: freeChunks, shares: 0 };
 }
 
 function takeSmallChunk(): Chunk {
@@ -67,16 +74,21 @@ function takeSmallChunk(): Chunk {
   if (free !== undefined) return free;
   const room = Buffer.allocUnsafeSlow(smallChunksAtOnce * smallChunkBytes);
   for (let begin = smallChunkBytes; begin < room.length; begin += smallChunkBytes)
-    freeSmallChunks.push({ buf: room.subarray(begin, begin + smallChunkBytes), offset: -1 });
-  return { buf: room.subarray(0, smallChunkBytes), offset: -1 };
+    freeSmallChunks.push(smallChunk(room, begin));
+  return smallChunk(room, 0);
+}
+
+function smallChunk(room: Buffer, begin: number): Chunk {
+  return { buf: room.subarray(begin, begin + smallChunkBytes), offset: -1, pool: freeSmallChunks, shares: 0 };
 }
 
 function releaseChunk(chunk: Chunk): void {
-  if (chunk.buf.length === chunkBytes) freeChunks.push(chunk);
-  else freeSmallChunks.push(chunk);
+  if (chunk.shares > 0) chunk.shares--;
+  else if (chunk.pool === undefined) giveBuffer(chunk.buf);
+  else chunk.pool.push(chunk);
 }
 
-const noChunk: Chunk = { buf: Buffer.alloc(0), offset: -1 };
+const noChunk: Chunk = { buf: Buffer.alloc(0), offset: -1, pool: undefined, shares: 0 };
 
 /** Where bytes go, and who is told about it. */
 export interface Sink {
@@ -94,13 +106,11 @@ export interface Sink {
   onOverflow(): void;
 }
 
-/** `bytes` of `buf` are to be sent; `chunk` is its chunk, unless a large message made it grow out of that. */
+/** [`at`, `end`) of the chunk are to be sent. */
 interface Filled {
-  readonly buf: Buffer;
-  readonly bytes: number;
-  readonly chunk: Chunk | undefined;
-  /** How many of them the socket has. */
-  given: number;
+  readonly chunk: Chunk;
+  readonly end: number;
+  at: number;
 }
 
 /** What waits in the socket; `chunk` is free when it has written this. */
@@ -182,8 +192,12 @@ export class Outgoing implements Flushable {
     this.runEnd = writer.pos;
   }
 
-  /** Appends the frame that was the last one appended to `from`, of that many bytes. */
+  /** Appends the frame that was the last one appended to `from`, of that many bytes. A large one is sent from where it is. */
   appendLastOf(from: Outgoing, bytes: number): void {
+    if (bytes >= sharedBytesMin) {
+      this.share(from, bytes);
+      return;
+    }
     this.makeRoom();
     const { writer } = this;
     writer.ensure(bytes);
@@ -201,6 +215,17 @@ export class Outgoing implements Flushable {
       source.copy(buf, pos, sourceEnd - bytes, sourceEnd);
     }
     writer.pos = pos + bytes;
+  }
+
+  private share(from: Outgoing, bytes: number): void {
+    from.setAside();
+    const filled = from.waiting.at(-1);
+    this.setAside();
+    if (this.bufferedBytes > this.bytesMax) this.sink.onOverflow();
+    if (this.discarded || filled === undefined) return;
+    filled.chunk.shares++;
+    this.waiting.push({ chunk: filled.chunk, at: filled.end - bytes, end: filled.end });
+    this.waitingBytes += bytes;
   }
 
   /** Gives the socket what is buffered; while an earlier write is under way, as soon as that is done. */
@@ -245,8 +270,10 @@ export class Outgoing implements Flushable {
     const { writer, chunk } = this;
     if (writer.pos === 0) return;
     const { buf, pos: bytes } = writer;
-    if (buf !== chunk.buf) releaseChunk(chunk);
-    this.waiting.push({ buf, bytes, chunk: buf === chunk.buf ? chunk : undefined, given: 0 });
+    const isGrown = buf !== chunk.buf;
+    if (isGrown) releaseChunk(chunk);
+    const holder = isGrown ? { buf, offset: -1, pool: undefined, shares: 0 } : chunk;
+    this.waiting.push({ chunk: holder, at: 0, end: bytes });
     this.waitingBytes += bytes;
     this.chunk = noChunk;
     this.runEnd = -1;
@@ -266,16 +293,17 @@ export class Outgoing implements Flushable {
       }
       const [filled] = this.waiting;
       if (filled === undefined) break;
-      const { buf, bytes, given } = filled;
-      const end = Math.min(bytes, given + room);
-      const chunk = end === bytes ? filled.chunk : undefined;
-      if (end === bytes) this.waiting.shift();
-      else filled.given = end;
-      const count = end - given;
+      const { at } = filled;
+      const { buf } = filled.chunk;
+      const end = Math.min(filled.end, at + room);
+      const chunk = end === filled.end ? filled.chunk : undefined;
+      if (end === filled.end) this.waiting.shift();
+      else filled.at = end;
+      const count = end - at;
       this.waitingBytes -= count;
       this.writes++;
       this.bytesWritten += count;
-      if (this.sink.write(buf.subarray(given, end), this.written)) {
+      if (this.sink.write(buf.subarray(at, end), this.written)) {
         if (chunk !== undefined) releaseChunk(chunk);
         taken = true;
       } else {

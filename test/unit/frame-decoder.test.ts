@@ -190,6 +190,21 @@ describe('FrameDecoder', () => {
       }
     });
 
+    it('of one large frame serves the next ones, which may be a little longer', () => {
+      const payloads = [1, 1.01, 0.99].map((share) => Buffer.alloc(Math.floor(share * mebibyte), `${share}`));
+      const decoder = new FrameDecoder(2 * mebibyte);
+      const { payloads: got, onFrame } = collector();
+      const push = (payload: Buffer): void => {
+        for (const chunk of chunksOf(frame(payload), [64 * 1024])) decoder.push(chunk, onFrame);
+      };
+      payloads.forEach(push);
+      const sizes = allocationsDuring(() => {
+        payloads.forEach(push);
+      });
+      expect(sizes).to.deep.equal([]);
+      expect(got).to.deep.equal([...payloads, ...payloads]);
+    });
+
     it('does not hold a chunk for the few bytes it left over', () => {
       const chunk = Buffer.concat([frame(Buffer.alloc(60_000)), header(100), Buffer.from('left over')]);
       const decoder = new FrameDecoder(100_000);

@@ -1,5 +1,8 @@
 import { expect } from 'chai';
+import { encodeMessage } from '../../src/protocol/codec.js';
 import { MessageType } from '../../src/protocol/messages.js';
+import type { Message } from '../../src/protocol/messages.js';
+import { MsgpackWriter } from '../../src/protocol/msgpack-writer.js';
 import { Outgoing } from '../../src/transport/outgoing.js';
 
 /** More than there are large chunks. */
@@ -59,5 +62,90 @@ describe('what many connections send in one turn of the loop', () => {
       expect(process.memoryUsage().arrayBuffers - before).to.be.lessThan(10 * megabyte);
       for (const { out } of wires) out.flush();
     }
+  });
+});
+
+/** Takes bytes when it is told to, and until then has no more of them than where they are. */
+class SlowWire {
+  readonly got: Buffer[] = [];
+  #held: Buffer[] = [];
+  #written: (() => void)[] = [];
+  readonly out = new Outgoing({
+    write: (bytes, written) => {
+      this.#held.push(bytes);
+      this.#written.push(written);
+      return false;
+    },
+    onWritten: () => undefined,
+    onOverflow: () => undefined,
+  });
+
+  /** Everything that waits, and what is written because of that. */
+  take(): void {
+    while (this.#held.length > 0) {
+      this.got.push(...this.#held.map((bytes) => Buffer.from(bytes)));
+      this.#held = [];
+      for (const written of this.#written.splice(0)) written();
+    }
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.got);
+  }
+}
+
+describe('a large message for several connections', () => {
+  const large = (rid: number): Message => ({
+    type: MessageType.value,
+    rid,
+    present: true,
+    version: entry.version,
+    value: new Uint8Array(megabyte).fill(rid),
+  });
+  const encoded = (...messages: Message[]): Buffer => {
+    const writer = new MsgpackWriter();
+    for (const message of messages) encodeMessage(writer, message);
+    return Buffer.from(writer.buf.subarray(0, writer.pos));
+  };
+  const broadcast = ([first, ...others]: SlowWire[], message: Message): void => {
+    const bytes = first?.out.append(message) ?? 0;
+    for (const { out } of others) if (first !== undefined) out.appendLastOf(first.out, bytes);
+  };
+
+  it('is held once, and until the slowest has it, whatever is sent before and after', () => {
+    const wires = [new SlowWire(), new SlowWire(), new SlowWire()];
+    const [quick, , slow] = wires;
+    slow?.out.append({ type: MessageType.ping, rid: 5 });
+    const message = large(1);
+    const before = process.memoryUsage().arrayBuffers;
+    broadcast(wires, message);
+    expect(process.memoryUsage().arrayBuffers - before).to.be.lessThan(1.5 * megabyte);
+    for (const { out } of wires) out.append({ type: MessageType.ping, rid: 6 });
+    for (const { out } of wires) out.flush();
+    quick?.take();
+    // Into whatever is free by now.
+    broadcast(wires, large(2));
+    for (const { out } of wires) out.flush();
+    for (const wire of wires) wire.take();
+
+    const [ping5, ping6] = [5, 6].map((rid): Message => ({ type: MessageType.ping, rid }));
+    if (ping5 === undefined || ping6 === undefined) throw new Error('two pings');
+    const rest = encoded(large(1), ping6, large(2));
+    for (const wire of wires) {
+      const expected = wire === slow ? Buffer.concat([encoded(ping5), rest]) : rest;
+      expect(wire.bytes.equals(expected)).to.equal(true);
+      expect(wire.out.bufferedBytes).to.equal(0);
+    }
+  });
+
+  it('reaches the others when one of them is given up', () => {
+    const wires = [new SlowWire(), new SlowWire(), new SlowWire()];
+    broadcast(wires, large(3));
+    wires[0]?.out.discard();
+    broadcast(wires.slice(1), large(4));
+    for (const { out } of wires) out.flush();
+    for (const wire of wires) wire.take();
+    expect(wires.map(({ bytes }) => bytes.length > 0)).to.deep.equal([false, true, true]);
+    for (const wire of wires.slice(1)) expect(wire.bytes.equals(encoded(large(3), large(4)))).to.equal(true);
   });
 });
