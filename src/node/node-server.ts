@@ -184,7 +184,7 @@ export class NodeServer {
   /** After a tick only: a timer that was set anew in between, again and again, would never fire. */
   #calmDownIfIdle(core: NodeCore): void {
     const { map } = core.membership;
-    if (this.#isCalm || core.isBusy || map === null) return;
+    if (core.isBusy || map === null || this.#stopping !== undefined) return;
     const { leaseMs } = map.settings;
     this.#isCalm = true;
     this.#tickEvery(Math.max(tickMs, Math.min(calmTickMsMax, leaseMs / calmTicksPerLease)));
@@ -308,7 +308,8 @@ export class NodeServer {
     this.#sample();
     if (this.#core !== undefined) {
       this.#core.tick();
-      this.#calmDownIfIdle(this.#core);
+      if (this.#isCalm) this.#hurryIfBusy();
+      else this.#calmDownIfIdle(this.#core);
     }
     const { endWithoutManagerMs } = this.#options;
     if (endWithoutManagerMs === undefined || this.#managerLink !== undefined) return;

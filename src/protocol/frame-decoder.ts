@@ -7,7 +7,7 @@
  *
  * Invariants:
  *  - Memory follows bytes received, never the declared length: at most twice what has come of the unfinished frame
- *    (and at least `partialBytesMin`), or a spare buffer that was there anyway. Four bytes that announce 16 MiB cost nothing.
+ *    (and at least `partialBytesMin`), or a spare buffer of at most 16 times that. Four bytes that announce 16 MiB cost nothing.
  *  - Work is linear in the bytes received, however they are cut.
  *  - No chunk is retained once `push` has returned.
  *  - Whatever ends a push early - a bad length, `stop()`, a callback that throws - ends the decoder: the place in
@@ -15,7 +15,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { ProtocolError } from './errors.js';
-import { giveBuffer, spareBytesMin, takeBuffer, takeSpare } from './spare-buffers.js';
+import { giveBuffer, takeBuffer, takeSpare } from './spare-buffers.js';
 
 /** A length no frame may have; the stream cannot be read past it. */
 export class FrameError extends ProtocolError {}
@@ -25,6 +25,8 @@ export type OnFrame = (buffer: Buffer, start: number, end: number) => void;
 
 const headerLength = 4;
 const partialBytesMin = 64;
+/** A spare buffer is taken for a frame of which at least this part has come. */
+const aheadMax = 8;
 const noBytes = Buffer.alloc(0);
 
 export class FrameDecoder {
@@ -66,6 +68,7 @@ export class FrameDecoder {
   /** Ends the decoder and lets go of its memory. Called from within `onFrame`, it drops the rest of the chunk. */
   stop(): void {
     this.ended = true;
+    giveBuffer(this.partial);
     this.expectHeader();
   }
 
@@ -90,7 +93,6 @@ export class FrameDecoder {
       } else {
         this.keep(chunk, start, pos);
         const { partial, received } = this;
-        this.partial = noBytes;
         this.expectHeader();
         onFrame(partial, 0, received);
         giveBuffer(partial);
@@ -131,19 +133,19 @@ export class FrameDecoder {
     this.received = needed;
   }
 
-  /** Room for the whole frame, if that costs no new memory; else for what has come, and as much again. */
+  /** Room for the whole frame, if a good part of it has come and a spare buffer is there; else for what has come, and as much again. */
   private takeRoom(needed: number): Buffer {
-    const spare = this.declared < spareBytesMin ? undefined : takeSpare(this.declared);
+    const { declared } = this;
+    const spare = needed * aheadMax < declared ? undefined : takeSpare(declared);
     if (spare !== undefined) return spare;
     const capacity = Math.max(needed, 2 * this.partial.length, partialBytesMin);
-    return takeBuffer(Math.min(capacity, this.declared));
+    return takeBuffer(Math.min(capacity, declared));
   }
 
   private expectHeader(): void {
     this.headerBytes = 0;
     this.declared = 0;
     this.received = 0;
-    giveBuffer(this.partial);
     this.partial = noBytes;
   }
 }

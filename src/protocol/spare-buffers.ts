@@ -3,41 +3,47 @@
  * of it, and the collector, which counts memory outside its heap, goes through the whole heap after some dozens: with values of
  * 1 MiB that took a node more than half of its time.
  *
- * One pool for the process. What is free in it is bounded, so that a burst of large frames leaves little behind.
+ * One pool for the process. What is free in it is bounded; whatever has lain there longest makes room for what comes.
  */
 import { Buffer } from 'node:buffer';
 
 /** Smaller ones are cheap enough to make. */
-export const spareBytesMin = 128 * 1024;
+const spareBytesMin = 48 * 1024;
 /** Free buffers together. */
 const freeBytesMax = 16 * 1024 * 1024;
 /** Lengths are multiples of this, so that frames of about one length fit into each other's buffers. */
 const stepBytes = 64 * 1024;
 
+/** Oldest first. */
 const free: Buffer[] = [];
 let freeBytes = 0;
 
-/** A free buffer of `bytes` or more, the shortest there is, if there is one. */
+/** A free buffer of `bytes` to twice as many, the shortest there is, if there is one. */
 export function takeSpare(bytes: number): Buffer | undefined {
+  if (bytes < spareBytesMin) return undefined;
   let best = -1;
-  for (const [at, { length }] of free.entries())
-    if (length >= bytes && (best < 0 || length < (free[best]?.length ?? 0))) best = at;
+  let bestLength = 2 * bytes + 1;
+  for (const [at, { length }] of free.entries()) {
+    if (length < bytes || length >= bestLength) continue;
+    best = at;
+    bestLength = length;
+  }
   if (best < 0) return undefined;
-  const [buffer] = free.splice(best, 1);
-  freeBytes -= buffer?.length ?? 0;
-  return buffer;
+  freeBytes -= bestLength;
+  return free.splice(best, 1)[0];
 }
 
-/** A buffer of `bytes` or more, whose contents are anything; from `spareBytesMin` on, one that was used before if there is one. */
+/** A buffer of `bytes` or more, whose contents are anything: if it is to be large, one that was used before, if there is one. */
 export function takeBuffer(bytes: number): Buffer {
   if (bytes < spareBytesMin) return Buffer.allocUnsafeSlow(bytes);
   return takeSpare(bytes) ?? Buffer.allocUnsafeSlow(Math.ceil(bytes / stepBytes) * stepBytes);
 }
 
-/** Nobody will touch it any more. A short one is left to the collector. */
+/** Nobody will touch it any more. One that is too short, or too long, is left to the collector. */
 export function giveBuffer(buffer: Buffer): void {
   const { length } = buffer;
-  if (length < spareBytesMin || freeBytes + length > freeBytesMax) return;
+  if (length < spareBytesMin || length > freeBytesMax) return;
   free.push(buffer);
   freeBytes += length;
+  while (freeBytes > freeBytesMax) freeBytes -= free.shift()?.length ?? 0;
 }

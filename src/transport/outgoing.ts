@@ -249,18 +249,19 @@ export class Outgoing implements Flushable {
     if (this.discarded) return;
     this.discarded = true;
     this.setAside();
-    release(this.waiting);
+    this.callbacksMissing = this.inFlight.length;
+    // The socket may hold the beginning of a chunk whose end still waits.
+    for (const { chunk } of this.waiting.splice(0)) this.inFlight.push({ bytes: 0, chunk });
+    if (this.callbacksMissing === 0) release(this.inFlight);
     this.waitingBytes = 0;
     this.inFlightBytes = 0;
-    this.callbacksMissing = this.inFlight.length;
   }
 
   private makeRoom(): void {
-    if (this.writer.pos >= chunkFullBytes) {
-      this.setAside();
-      if (this.bufferedBytes > this.bytesMax) this.sink.onOverflow();
-    }
-    if (this.chunk !== noChunk || this.discarded) return;
+    if (this.writer.pos >= chunkFullBytes) this.setAside();
+    if (this.chunk !== noChunk) return;
+    if (this.bufferedBytes > this.bytesMax) this.sink.onOverflow();
+    if (this.discarded) return;
     this.chunk = takeChunk();
     this.writer.buf = this.chunk.buf;
   }

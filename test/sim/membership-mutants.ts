@@ -185,8 +185,8 @@ export const membershipMutants: readonly Mutant[] = [
       },
       {
         file: `${node}/settle-queue.js`,
-        find: 'this.#store.exists(record) && !this.#store.isValid(record);',
-        replace: '!this.#store.isValid(record);',
+        find: 'store.exists(record) && !store.isValid(record);',
+        replace: '!store.isValid(record);',
       },
     ],
     bias: 'moves',

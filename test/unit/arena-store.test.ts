@@ -4,7 +4,6 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { SettleQueue } from '../../src/node/core/settle-queue.js';
 import { Hold, noRecord } from '../../src/node/core/store.js';
-import type { RecordId } from '../../src/node/core/store.js';
 import { ArenaStore } from '../../src/node/storage/arena-store.js';
 import { KeyView } from '../../src/protocol/key-view.js';
 import { versionZero } from '../../src/protocol/version.js';
@@ -322,24 +321,6 @@ describe('numbers of records', () => {
     expect(settledBy(1000)).to.deep.equal(expected);
     expect(queue.size).to.equal(0);
     expect(store.isHeld(invalid), 'nothing is held any more').to.equal(false);
-  });
-
-  it('leave the settle queue as others come, as far as nothing is to be done about them', () => {
-    const store = new ArenaStore();
-    const queue = new SettleQueue(store, 1000);
-    const early = Array.from({ length: 100 }, (_, i) => put(store, 0, `early-${i}`, null));
-    for (const [i, record] of early.entries()) {
-      queue.push(record, 0);
-      if (i !== 50) store.setValid(record);
-    }
-    for (let i = 0; i < 100; i++) queue.push(put(store, 0, `late-${i}`, null), 1000);
-    expect(queue.size, 'the one that is INVALID, and all behind it').to.equal(150);
-
-    const settled: RecordId[] = [];
-    queue.takeDue(1000, (record) => settled.push(record));
-    expect(settled).to.deep.equal([early[50]]);
-    expect(queue.size).to.equal(100);
-    expect(early.some((record) => store.isHeld(record))).to.equal(false);
   });
 
   it('are used again: as many as there were keys at once', () => {

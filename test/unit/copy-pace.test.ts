@@ -16,7 +16,7 @@ function asked(
   for (let tick = 0; tick < ticks; tick++) {
     from.ms += everyMs;
     if (isAsked) from.requests++;
-    pace.tick(from.ms, from.requests, isInNeed);
+    pace.tick(from.ms, from.requests, isInNeed, true);
     for (let underWay = 0; pace.allows(underWay); underWay++) {
       pace.asked();
       batches++;
@@ -41,6 +41,14 @@ describe('M5: how fast a learner copies beside what else it has to do', () => {
       const perTick = isInNeed ? 4 : 1;
       expect(asked(pace, 100, tickMs, true, clock, isInNeed)).to.be.within(98 * perTick, 102 * perTick);
     }
+  });
+
+  it('ticks that are far apart while nothing is filled do not make it slower afterwards', () => {
+    const clock = { ms: 0, requests: 0 };
+    const pace = new CopyPace();
+    asked(pace, 200, tickMs, true, clock);
+    for (let tick = 0; tick < 100; tick++) pace.tick((clock.ms += 50), ++clock.requests, false, false);
+    expect(asked(pace, 10, tickMs, true, clock)).to.be.within(10, 11);
   });
 
   it('while others of its host fill slots, too, all of them together ask for two batches a tick at most', () => {

@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { Buffer } from 'node:buffer';
 import { FrameDecoder, FrameError } from '../../src/protocol/frame-decoder.js';
+import { giveBuffer, takeBuffer, takeSpare } from '../../src/protocol/spare-buffers.js';
+import { drainSpareBuffers } from '../support/spare-buffers.js';
 
 const mebibyte = 1024 * 1024;
 
@@ -203,6 +205,18 @@ describe('FrameDecoder', () => {
       });
       expect(sizes).to.deep.equal([]);
       expect(got).to.deep.equal([...payloads, ...payloads]);
+    });
+
+    it('of a spare buffer is lent to a frame only when a good part of it has come', () => {
+      drainSpareBuffers();
+      const spare = takeBuffer(mebibyte);
+      giveBuffer(spare);
+      const decoder = new FrameDecoder(2 * mebibyte);
+      decoder.push(Buffer.concat([header(mebibyte), Buffer.alloc(mebibyte / 8 - 1)]), ignore);
+      expect(takeSpare(mebibyte)).to.equal(spare);
+      giveBuffer(spare);
+      decoder.push(Buffer.alloc(mebibyte / 8 + 1), ignore);
+      expect(takeSpare(mebibyte)).to.equal(undefined);
     });
 
     it('does not hold a chunk for the few bytes it left over', () => {

@@ -138,6 +138,20 @@ describe('a large message for several connections', () => {
     }
   });
 
+  it('of a connection that is given up stays as it is until the socket has let go of its beginning', () => {
+    const wire = new SlowWire();
+    const message = large(5);
+    wire.out.append(message);
+    wire.out.flush();
+    wire.out.discard();
+    // Into whatever is free.
+    const others = [new SlowWire(), new SlowWire()];
+    for (const { out } of others) out.append(large(6));
+    wire.take();
+    expect(wire.bytes.equals(encoded(message).subarray(0, wire.bytes.length))).to.equal(true);
+    expect(wire.bytes.length).to.be.within(1, megabyte);
+  });
+
   it('reaches the others when one of them is given up', () => {
     const wires = [new SlowWire(), new SlowWire(), new SlowWire()];
     broadcast(wires, large(3));

@@ -19,7 +19,7 @@ const perTickMaxOfMoves = 1;
 const perTickMaxOfHost = 2;
 /** A slot that lacks a replica cannot. */
 const perTickMaxInNeed = 4;
-/** Ticks are ten milliseconds apart, unless something holds them up. */
+/** While slots are filled, ticks are ten milliseconds apart, unless something holds them up. */
 const lateMs = 20;
 /** Nobody has asked for anything for this long. */
 const calmAfterMs = 50;
@@ -35,6 +35,7 @@ export class CopyPace {
   #left = 1;
   #looksLeft = looksBeside;
   #tickedAtMs = -Infinity;
+  #wasFilling = false;
   #requests = 0;
   #askedAtMs = -Infinity;
   #isCalm = false;
@@ -53,10 +54,12 @@ export class CopyPace {
   /**
    * @param requests how many have come since the node started, or since any moment
    * @param isInNeed a slot that is being copied has fewer full replicas than it should
+   * @param isFilling slots are being filled; if not, ticks are farther apart, and none of them is late
    */
-  tick(nowMs: number, requests: number, isInNeed: boolean): void {
-    const isLate = nowMs - this.#tickedAtMs > lateMs;
+  tick(nowMs: number, requests: number, isInNeed: boolean, isFilling: boolean): void {
+    const isLate = this.#wasFilling && nowMs - this.#tickedAtMs > lateMs;
     this.#tickedAtMs = nowMs;
+    this.#wasFilling = isFilling;
     if (requests !== this.#requests) this.#askedAtMs = nowMs;
     this.#requests = requests;
     this.#isCalm = nowMs - this.#askedAtMs > calmAfterMs;

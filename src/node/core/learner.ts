@@ -132,7 +132,7 @@ export class Learner {
     const nowMs = this.#ports.nowMs();
     for (const copy of this.#byRid.values()) if (nowMs - copy.sentMs > batchTimeoutMs) this.#failed(copy);
     this.#shareHost();
-    this.#pace.tick(nowMs, this.#replica.counts.total, this.#isInNeed());
+    this.#pace.tick(nowMs, this.#replica.counts.total, this.#isInNeed(), this.isCopying);
     for (const copy of this.#copies.values()) this.#look(copy);
     this.#startCopies(nowMs);
     if (this.#untold || nowMs - this.#toldAtMs >= tellAgainMs) this.#tell(nowMs);

@@ -18,6 +18,8 @@ import { Promises } from './promises.js';
 const heartbeatsPerLease = 5;
 /** Share of a lease after which an unanswered heartbeat means that the manager is away. */
 const silenceRatio = 0.4;
+/** From then on ticks come soon, so that the manager is known to be away in time. */
+const answerMsUsual = 25;
 /** Share of a lease between two rounds of asking for promises. */
 const askRatio = 0.25;
 
@@ -109,6 +111,13 @@ export class Lease {
     for (const sentMs of this.#heartbeats.values()) {
       return this.#ports.nowMs() - sentMs > this.#leaseMs * silenceRatio;
     }
+    return false;
+  }
+
+  /** The manager, which answers at once as a rule, has left a heartbeat unanswered for a while. */
+  get isAnswerLate(): boolean {
+    if (this.#heartbeats.size === 0) return false;
+    for (const sentMs of this.#heartbeats.values()) return this.#ports.nowMs() - sentMs > answerMsUsual;
     return false;
   }
 

@@ -1,6 +1,6 @@
 /**
  * A storage node without sockets, timers or processes: messages in, messages out. The shell (or the simulator)
- * calls it for every message, for connections that come and go, and `tick` every few milliseconds.
+ * calls it for every message, for connections that come and go, and `tick` again and again, more often while `isBusy`.
  *
  * The parts, in reading order: membership (who am I, which slots are mine), lease (may I serve), replica (reads,
  * writes, replays), conditions (compare-and-set at the primary), learner and walks (filling, both sides), sweeper.
@@ -432,7 +432,7 @@ export class NodeCore implements ReplicaOwner {
 
   /** Ticks shall come soon; otherwise one every twentieth of a lease will do. */
   get isBusy(): boolean {
-    if (this.#deferred !== null || this.#learner.isCopying) return true;
+    if (this.#deferred !== null || this.#learner.isCopying || this.lease.isAnswerLate) return true;
     const { waiters, peerWrites, store } = this.replica;
     return waiters > 0 || peerWrites.inFlight > 0 || store.isReclaiming;
   }

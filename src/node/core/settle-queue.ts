@@ -13,7 +13,6 @@ import type { KeyStore, RecordId } from './store.js';
 const capacityStart = 1024;
 /** Of what came within so long the last decides when they are looked at. */
 const groupMs = 10;
-const droppedPerPush = 2;
 
 /** Records that came one after the other. */
 interface Group {
@@ -42,7 +41,6 @@ export class SettleQueue {
   /** Queues the record to be looked at `afterMs` from now, or a little later. No effect if it is queued already. */
   push(record: RecordId, nowMs: number): void {
     if (this.#store.holds(record, Hold.settle)) return;
-    this.#dropSettled(nowMs);
     if (this.#size === this.#records.length) this.#grow();
     this.#store.hold(record, Hold.settle);
     const at = (this.#head + this.#size) & (this.#records.length - 1);
@@ -86,52 +84,24 @@ export class SettleQueue {
 
   /** Hands out the records that are due and have been INVALID at one version for `afterMs`. */
   takeDue(nowMs: number, settle: (record: RecordId) => void): void {
-    // What comes back meanwhile is younger.
-    for (let left = this.#size; left > 0 && this.#isDue(nowMs); left--) {
-      const record = this.#take();
-      if (!this.#isOpen(record)) this.#store.release(record, Hold.settle);
-      else this.#takeOpen(record, nowMs, settle);
+    // What comes back meanwhile is younger, and of no group that was there and is due.
+    for (let left = this.#groups.length; left > 0; left--) {
+      const [group] = this.#groups;
+      if (group === undefined || group.lastMs + this.#afterMs > nowMs) return;
+      this.#groups.shift();
+      for (let count = group.count; count > 0; count--) this.#takeOne(nowMs, settle);
     }
   }
 
-  #takeOpen(record: RecordId, nowMs: number, settle: (record: RecordId) => void): void {
-    const isDue = this.#store.storedAtMs(record) + this.#afterMs <= nowMs;
-    this.#store.release(record, Hold.settle);
-    if (isDue) settle(record);
-    else this.push(record, nowMs);
-  }
-
-  /**
-   * As records come others go, a few at a time, without waiting for `takeDue`, which would have thousands at once: those
-   * that are due and nothing is to be done about.
-   */
-  #dropSettled(nowMs: number): void {
-    for (let left = droppedPerPush; left > 0 && this.#isDue(nowMs); left--) {
-      const record = this.#records[this.#head] ?? 0;
-      if (this.#isOpen(record)) return;
-      this.#take();
-      this.#store.release(record, Hold.settle);
-    }
-  }
-
-  /** Whether the first one is. */
-  #isDue(nowMs: number): boolean {
-    const [group] = this.#groups;
-    return group !== undefined && group.lastMs + this.#afterMs <= nowMs;
-  }
-
-  /** The record is there and INVALID. */
-  #isOpen(record: RecordId): boolean {
-    return this.#store.exists(record) && !this.#store.isValid(record);
-  }
-
-  /** The first one leaves the queue; it is still held. */
-  #take(): RecordId {
+  #takeOne(nowMs: number, settle: (record: RecordId) => void): void {
+    const store = this.#store;
     const record = this.#records[this.#head] ?? 0;
     this.#head = (this.#head + 1) & (this.#records.length - 1);
     this.#size--;
-    const [group] = this.#groups;
-    if (group !== undefined && --group.count === 0) this.#groups.shift();
-    return record;
+    const isOpen = store.exists(record) && !store.isValid(record);
+    store.release(record, Hold.settle);
+    if (!isOpen) return;
+    if (store.storedAtMs(record) + this.#afterMs <= nowMs) settle(record);
+    else this.push(record, nowMs);
   }
 }

@@ -12,9 +12,9 @@ import type { Replica } from './replica.js';
 import { noRecord } from './store.js';
 import type { RecordId, RecordWalk } from './store.js';
 
-/** A round through all records takes this share of `tombstoneMs`: what is spent is kept for that much longer at most. */
-const roundRatio = 1 / 3;
-/** With more than a million records a round takes longer. */
+/** A round through all records takes this share of `tombstoneMs`: for so much longer is kept what is spent. */
+const roundRatio = 0.1;
+/** With more than some 300,000 records a round takes longer. */
 const stepsPerMsMax = 3.2;
 /** However long the last tick was ago. */
 const stepsPerTickMax = 160;
