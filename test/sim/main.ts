@@ -30,6 +30,8 @@ const { values: options } = parseArgs({
     bias: { type: 'string' },
     /** Nodes with disks: always or never; otherwise in every fourth schedule. */
     disks: { type: 'string' },
+    /** Nodes that tick seldom while they are not busy: always or never; otherwise in every third schedule. */
+    calm: { type: 'string' },
     verbose: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
@@ -65,9 +67,20 @@ if (![seed, schedules, workers].every((n) => Number.isSafeInteger(n) && n >= 0))
   process.exit(2);
 }
 
-/** Whether the nodes of that schedule have disks. */
-function disksOf(scheduleSeed: number): boolean {
-  return options.disks === undefined ? scheduleSeed % 4 === 0 : options.disks === 'always';
+/** What that schedule is like, as far as the seed alone does not say. */
+function kindOf(scheduleSeed: number): { bias: Bias | undefined; disks: boolean; calm: boolean } {
+  return {
+    bias,
+    disks: options.disks === undefined ? scheduleSeed % 4 === 0 : options.disks === 'always',
+    calm: options.calm === undefined ? scheduleSeed % 3 === 0 : options.calm === 'always',
+  };
+}
+
+/** The options that make it so again. */
+function kindArguments(scheduleSeed: number): string[] {
+  const { disks, calm } = kindOf(scheduleSeed);
+  const leaned = bias === undefined ? [] : ['--bias', bias];
+  return [...leaned, '--disks', disks ? 'always' : 'never', '--calm', calm ? 'always' : 'never'];
 }
 
 /** Most mutants need a few hundred. */
@@ -82,8 +95,7 @@ if (options.hunt) {
   work();
 } else if (options.trace) {
   const result = runSchedule(seed, {
-    bias,
-    disks: disksOf(seed),
+    ...kindOf(seed),
     trace: (line) => process.stdout.write(`${line}\n`),
   });
   console.log(result.violation ?? 'nothing is wrong');
@@ -104,7 +116,7 @@ function work(): void {
     reportedAt = Date.now();
   };
   for (let i = 0; i < schedules; i++) {
-    const result = runSchedule(seed + i, { bias, disks: disksOf(seed + i) });
+    const result = runSchedule(seed + i, kindOf(seed + i));
     count++;
     operations += result.operations;
     messages += result.messages;
@@ -126,7 +138,7 @@ function hunt(): void {
   let count = 0;
   while (violation === null && count < schedules) {
     const next = seed + count++;
-    violation = runSchedule(next, { bias, disks: disksOf(next) }).violation;
+    violation = runSchedule(next, kindOf(next)).violation;
   }
   process.stdout.write(JSON.stringify({ schedules: count, violation }));
 }
@@ -141,6 +153,7 @@ async function campaign(): Promise<void> {
     const args = ['--worker', '--seed', String(seed + i * share), '--schedules', String(count)];
     if (bias !== undefined) args.push('--bias', bias);
     if (options.disks !== undefined) args.push('--disks', options.disks);
+    if (options.calm !== undefined) args.push('--calm', options.calm);
     if (options.all) args.push('--all');
     const child = fork(fileURLToPath(import.meta.url), args);
     child.on('message', (report: Report) => {
@@ -185,10 +198,9 @@ function summary(reports: readonly Report[], seconds: number): void {
   console.log(`seen in so many schedules: ${covered.join(', ')}`);
   if (missing.length > 0 && count >= 1000) console.log(`WARNING: never seen: ${missing.join(', ')}`);
   for (const failure of failures) {
-    const leaned = bias === undefined ? '' : ` --bias ${bias}`;
     console.log(`\nseed ${failure.seed}: ${failure.violation}`);
     console.log(
-      `  again, with every message: npm run sim -- --seed ${failure.seed} --schedules 1 --trace${leaned}${disksOf(failure.seed) ? ' --disks always' : ' --disks never'}`,
+      `  again, with every message: npm run sim -- --seed ${failure.seed} --schedules 1 --trace ${kindArguments(failure.seed).join(' ')}`,
     );
   }
   if (failures.length > 0) process.exitCode = 1;

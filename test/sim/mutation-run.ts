@@ -82,7 +82,7 @@ export async function hunt(mutant: Mutant, schedulesMax: number): Promise<Mutant
   const startedAt = Date.now();
   try {
     const args = ['--hunt', '--schedules', String(schedulesMax), '--seed', String(mutant.firstSeed ?? 1)];
-    args.push('--disks', mutant.disks === true ? 'always' : 'never');
+    args.push('--disks', mutant.disks === true ? 'always' : 'never', '--calm', 'never');
     if (mutant.bias !== undefined) args.push('--bias', mutant.bias);
     const output = await run([join(folder, 'test/sim/main.js'), ...args]);
     const found = JSON.parse(output) as { schedules: number; violation: string | null };

@@ -36,6 +36,8 @@ export class NodeProcess extends SimProcess {
   leasedAtMs = -Infinity;
   /** The latest incarnation it was given. */
   lastIncarnation = 0;
+  /** Since the last one at which it acted. */
+  #ticks = 0;
   #managerEnd: End | null = null;
   readonly #peers = new Map<number, Peer>();
 
@@ -109,6 +111,8 @@ export class NodeProcess extends SimProcess {
   }
 
   tick(): void {
+    if (++this.#ticks < this.world.plan.calmTicks && !this.core.isBusy) return;
+    this.#ticks = 0;
     this.core.tick();
     this.watch.check();
   }

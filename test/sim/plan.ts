@@ -58,6 +58,8 @@ export interface Plan {
   readonly delayMs: number;
   readonly slowShare: number;
   readonly tickMs: number;
+  /** A node that is not busy acts at every so many ticks only. */
+  readonly calmTicks: number;
   readonly silenceMs: number;
   readonly persistMs: number;
   /** A new manager learns of processes that ended unseen. */
@@ -157,6 +159,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
     delayMs: prng.pick([0.2, 0.5, 1, 2, 4]),
     slowShare: bias === 'siblings' ? 0.1 : prng.pick([0, 0.01, 0.03, 0.1]),
     tickMs: prng.int(5, 10),
+    calmTicks: 1,
     silenceMs: prng.int(60, 400),
     persistMs: prng.pick([0, 1, 5, 20]),
     seesOldExits: prng.chance(0.75),
@@ -219,6 +222,12 @@ export function withDisks(plan: Plan, prng: Prng): Plan {
     allowsLoss: true,
     faultWeights: [...weights, ['losePower', prng.pick(shares)], ['killNodes', prng.pick(shares)]],
   };
+}
+
+/** The same plan with nodes that tick as seldom as the shell lets them while they are not busy. */
+export function withCalm(plan: Plan): Plan {
+  const calmTickMs = Math.min(50, plan.settings.leaseMs / 20);
+  return { ...plan, calmTicks: Math.max(1, Math.floor(calmTickMs / plan.tickMs)) };
 }
 
 /** Mostly 2 or 3; sometimes more than there are nodes. */

@@ -19,6 +19,8 @@ export interface ScheduleOptions {
   readonly bias?: Bias | undefined;
   /** Nodes keep what they hold on disks, and the power may fail; default: they do not. */
   readonly disks?: boolean | undefined;
+  /** Nodes tick seldom while nothing waits for them to, as the shell has it; default: always as often. */
+  readonly calm?: boolean | undefined;
   readonly trace?: ((line: string) => void) | undefined;
 }
 

@@ -15,7 +15,7 @@ import { ManagerProcess } from './manager-process.js';
 import type { End } from './network.js';
 import { NodeProcess } from './node-process.js';
 import { Observer } from './observer.js';
-import { drawPlan, withDisks } from './plan.js';
+import { drawPlan, withCalm, withDisks } from './plan.js';
 import type { Plan } from './plan.js';
 import { Prng } from './prng.js';
 import type { SimProcess } from './process.js';
@@ -66,11 +66,12 @@ export class World {
   #step = 0;
   #port = 100;
 
-  constructor(seed: number, { bias, disks = false, trace }: ScheduleOptions) {
+  constructor(seed: number, { bias, disks = false, calm = false, trace }: ScheduleOptions) {
     this.seed = seed;
     this.prng = new Prng(seed);
     this.diskPrng = new Prng(seed + diskSeedOffset);
-    const drawn = drawPlan(this.prng, bias);
+    const usual = drawPlan(this.prng, bias);
+    const drawn = calm ? withCalm(usual) : usual;
     this.plan = disks ? withDisks(drawn, this.diskPrng) : drawn;
     this.#traceSink = trace;
     this.tasks = new SimTasks(this, bias === undefined ? undefined : bias === 'tasks');
