@@ -68,6 +68,7 @@ describe('what many connections send in one turn of the loop', () => {
 /** Takes bytes when it is told to, and until then has no more of them than where they are. */
 class SlowWire {
   readonly got: Buffer[] = [];
+  overflows = 0;
   #held: Buffer[] = [];
   #written: (() => void)[] = [];
   readonly out = new Outgoing({
@@ -77,7 +78,9 @@ class SlowWire {
       return false;
     },
     onWritten: () => undefined,
-    onOverflow: () => undefined,
+    onOverflow: () => {
+      this.overflows++;
+    },
   });
 
   /** Everything that waits, and what is written because of that. */
@@ -150,6 +153,15 @@ describe('a large message for several connections', () => {
     wire.take();
     expect(wire.bytes.equals(encoded(message).subarray(0, wire.bytes.length))).to.equal(true);
     expect(wire.bytes.length).to.be.within(1, megabyte);
+  });
+
+  it('is too much for each of them alike, the one that it was encoded for included', () => {
+    const wires = [new SlowWire(), new SlowWire()];
+    for (const { out } of wires) out.bytesMax = 4 * megabyte;
+    for (let rid = 1; rid <= 4; rid++) broadcast(wires, large(rid));
+    expect(wires.map(({ overflows }) => overflows)).to.deep.equal([0, 0]);
+    for (let rid = 5; rid <= 6; rid++) broadcast(wires, large(rid));
+    for (const { overflows } of wires) expect(overflows).to.be.greaterThan(0);
   });
 
   it('reaches the others when one of them is given up', () => {
