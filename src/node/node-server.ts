@@ -16,16 +16,12 @@ import { MemberLinks } from '../transport/member-links.js';
 import { Redialler } from '../transport/redialler.js';
 import { SampledClock } from '../transport/sampled-clock.js';
 import { NodeCore } from './core/node-core.js';
+import { busyTickMs, calmTickMs } from './core/ports.js';
 import type { KeyStore } from './core/store.js';
 import { NodeDisk } from './node-disk.js';
 import { rehearse } from './rehearsal.js';
 import { ArenaStore } from './storage/arena-store.js';
 
-/** How often the core looks at its deadlines while something waits for it. */
-const tickMs = 10;
-/** The same while nothing does: the other deadlines are long, and a tick takes the processor 0.1 to 0.2 ms. */
-const calmTickMsMax = 50;
-const calmTicksPerLease = 20;
 const managerBackoffMsMax = 250;
 
 export interface NodeOptions {
@@ -92,7 +88,7 @@ export class NodeServer {
       },
       onMessage: (nodeId, _connection, message) => {
         this.#core?.onPeerMessage(nodeId, message);
-        if (this.#isCalm) this.#hurryIfBusy();
+        this.#hurryIfBusy();
       },
       onUp: () => undefined,
       onDown: (nodeId) => {
@@ -132,7 +128,7 @@ export class NodeServer {
         },
         onMessage: (connection, message) => {
           this.#core?.onRequest(connection, message);
-          if (this.#isCalm) this.#hurryIfBusy();
+          this.#hurryIfBusy();
         },
         onClose: (connection, reason) => {
           if (reason.code !== 'ended') this.#options.log.debug(`connection closed: ${reason.text}`);
@@ -146,7 +142,7 @@ export class NodeServer {
     this.#core = new NodeCore({ ports: this.#ports(), store, ...journal, address, ...identity });
     await this.#disk?.load(this.#core, () => this.#clock.nowMs);
     this.#dialManager(this.#core);
-    this.#tickEvery(tickMs);
+    this.#tickEvery(busyTickMs);
   }
 
   /** undefined: it keeps nothing beyond the process. */
@@ -176,18 +172,17 @@ export class NodeServer {
 
   /** What has begun just now waits for ticks. */
   #hurryIfBusy(): void {
-    if (this.#core?.isBusy !== true || this.#stopping !== undefined) return;
+    if (!this.#isCalm || this.#core?.isBusy !== true || this.#stopping !== undefined) return;
     this.#isCalm = false;
-    this.#tickEvery(tickMs);
+    this.#tickEvery(busyTickMs);
   }
 
   /** After a tick only: a timer that was set anew in between, again and again, would never fire. */
   #calmDownIfIdle(core: NodeCore): void {
     const { map } = core.membership;
     if (core.isBusy || map === null || this.#stopping !== undefined) return;
-    const { leaseMs } = map.settings;
     this.#isCalm = true;
-    this.#tickEvery(Math.max(tickMs, Math.min(calmTickMsMax, leaseMs / calmTicksPerLease)));
+    this.#tickEvery(calmTickMs(map.settings.leaseMs));
   }
 
   #ports(): ConstructorParameters<typeof NodeCore>[0]['ports'] {
@@ -278,7 +273,7 @@ export class NodeServer {
         },
         onMessage: (_connection, message: Message) => {
           core.onManagerMessage(message);
-          if (this.#isCalm) this.#hurryIfBusy();
+          this.#hurryIfBusy();
         },
         onClose: (_connection, reason) => {
           this.#sample();

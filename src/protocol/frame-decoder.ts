@@ -25,7 +25,7 @@ export type OnFrame = (buffer: Buffer, start: number, end: number) => void;
 
 const headerLength = 4;
 const partialBytesMin = 64;
-/** A spare buffer is taken for a frame of which at least this part has come. */
+/** A spare buffer is taken for a frame of which at least an eighth has come. */
 const aheadMax = 8;
 const noBytes = Buffer.alloc(0);
 

@@ -35,6 +35,7 @@ export function takeSpare(bytes: number): Buffer | undefined {
 
 /** A buffer of `bytes` or more, whose contents are anything: if it is to be large, one that was used before, if there is one. */
 export function takeBuffer(bytes: number): Buffer {
+  // Slow: not from Node's shared pool, where a few bytes would keep a whole slab alive.
   if (bytes < spareBytesMin) return Buffer.allocUnsafeSlow(bytes);
   return takeSpare(bytes) ?? Buffer.allocUnsafeSlow(Math.ceil(bytes / stepBytes) * stepBytes);
 }

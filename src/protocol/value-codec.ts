@@ -13,8 +13,8 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { MsgpackError, scanMsgpack } from './msgpack-scan.js';
 import { MsgpackWriter, utf8Length } from './msgpack-writer.js';
-import { loneSurrogate, refusal, ValueError, valuePath, ValueTooLargeError } from './value-error.js';
 import { giveBuffer } from './spare-buffers.js';
+import { loneSurrogate, refusal, ValueError, valuePath, ValueTooLargeError } from './value-error.js';
 import { ScannedReader } from './value-reader.js';
 
 /**

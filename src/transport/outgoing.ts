@@ -66,7 +66,7 @@ function takeChunk(): Chunk {
   if (free !== undefined) return free;
   if (looseChunks === looseChunksMax) return takeSmallChunk();
   looseChunks++;
-  return { buf: Buffer.allocUnsafeSlow(chunkBytes), offset: -1, pool: freeChunks, shares: 0 };
+  return looseChunk(Buffer.allocUnsafeSlow(chunkBytes), freeChunks);
 }
 
 function takeSmallChunk(): Chunk {
@@ -79,7 +79,11 @@ function takeSmallChunk(): Chunk {
 }
 
 function smallChunk(room: Buffer, begin: number): Chunk {
-  return { buf: room.subarray(begin, begin + smallChunkBytes), offset: -1, pool: freeSmallChunks, shares: 0 };
+  return looseChunk(room.subarray(begin, begin + smallChunkBytes), freeSmallChunks);
+}
+
+function looseChunk(buf: Buffer, pool: Chunk['pool']): Chunk {
+  return { buf, offset: -1, pool, shares: 0 };
 }
 
 function releaseChunk(chunk: Chunk): void {
@@ -88,7 +92,7 @@ function releaseChunk(chunk: Chunk): void {
   else chunk.pool.push(chunk);
 }
 
-const noChunk: Chunk = { buf: Buffer.alloc(0), offset: -1, pool: undefined, shares: 0 };
+const noChunk = looseChunk(Buffer.alloc(0), undefined);
 
 /** Where bytes go, and who is told about it. */
 export interface Sink {
@@ -273,8 +277,8 @@ export class Outgoing implements Flushable {
     const { buf, pos: bytes } = writer;
     const isGrown = buf !== chunk.buf;
     if (isGrown) releaseChunk(chunk);
-    const holder = isGrown ? { buf, offset: -1, pool: undefined, shares: 0 } : chunk;
-    this.waiting.push({ chunk: holder, at: 0, end: bytes });
+    const filled = isGrown ? looseChunk(buf, undefined) : chunk;
+    this.waiting.push({ chunk: filled, at: 0, end: bytes });
     this.waitingBytes += bytes;
     this.chunk = noChunk;
     this.runEnd = -1;

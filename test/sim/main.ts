@@ -20,7 +20,7 @@ import { situations } from './coverage.js';
 import type { Situation } from './coverage.js';
 import { biases } from './plan.js';
 import type { Bias } from './plan.js';
-import { runSchedule } from './schedule.js';
+import { runSchedule, usualKind } from './schedule.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -69,10 +69,11 @@ if (![seed, schedules, workers].every((n) => Number.isSafeInteger(n) && n >= 0))
 
 /** What that schedule is like, as far as the seed alone does not say. */
 function kindOf(scheduleSeed: number): { bias: Bias | undefined; disks: boolean; calm: boolean } {
+  const usual = usualKind(scheduleSeed);
   return {
     bias,
-    disks: options.disks === undefined ? scheduleSeed % 4 === 0 : options.disks === 'always',
-    calm: options.calm === undefined ? scheduleSeed % 3 === 0 : options.calm === 'always',
+    disks: options.disks === undefined ? usual.disks : options.disks === 'always',
+    calm: options.calm === undefined ? usual.calm : options.calm === 'always',
   };
 }
 

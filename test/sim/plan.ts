@@ -4,6 +4,7 @@
  */
 import type { ClientTimings } from '../../src/client/core/ports.js';
 import type { ManagerTimings } from '../../src/manager/core/ports.js';
+import { calmTickMs } from '../../src/node/core/ports.js';
 import type { NodeTimings } from '../../src/node/core/ports.js';
 import type { ClusterSettings } from '../../src/protocol/settings.js';
 import type { FaultKind } from './faults.js';
@@ -226,8 +227,7 @@ export function withDisks(plan: Plan, prng: Prng): Plan {
 
 /** The same plan with nodes that tick as seldom as the shell lets them while they are not busy. */
 export function withCalm(plan: Plan): Plan {
-  const calmTickMs = Math.min(50, plan.settings.leaseMs / 20);
-  return { ...plan, calmTicks: Math.max(1, Math.floor(calmTickMs / plan.tickMs)) };
+  return { ...plan, calmTicks: Math.floor(calmTickMs(plan.settings.leaseMs) / plan.tickMs) };
 }
 
 /** Mostly 2 or 3; sometimes more than there are nodes. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { situations } from './coverage.js';
 import type { Situation } from './coverage.js';
-import { runSchedule } from './schedule.js';
+import { runSchedule, usualKind } from './schedule.js';
 
 /** Enough to notice what is broken; campaigns (`npm run sim`) go on from here. */
 const schedulesMax = 2000;
@@ -40,7 +40,7 @@ describe('simulated clusters', () => {
     const endMs = Date.now() + secondsMax * 1000;
     let count = 0;
     for (let seed = 1; seed <= schedulesMax && Date.now() < endMs; seed++) {
-      const result = runSchedule(seed, { disks: seed % 4 === 0, calm: seed % 3 === 0 });
+      const result = runSchedule(seed, usualKind(seed));
       count++;
       for (const situation of result.seen) seen.add(situation);
       if (result.violation === null) continue;

@@ -107,18 +107,18 @@ export class Lease {
   }
 
   managerAway(): boolean {
-    if (this.#ports.manager() === undefined) return true;
-    for (const sentMs of this.#heartbeats.values()) {
-      return this.#ports.nowMs() - sentMs > this.#leaseMs * silenceRatio;
-    }
-    return false;
+    return this.#ports.manager() === undefined || this.#unansweredMs > this.#leaseMs * silenceRatio;
   }
 
   /** The manager, which answers at once as a rule, has left a heartbeat unanswered for a while. */
   get isAnswerLate(): boolean {
-    if (this.#heartbeats.size === 0) return false;
-    for (const sentMs of this.#heartbeats.values()) return this.#ports.nowMs() - sentMs > answerMsUsual;
-    return false;
+    return this.#unansweredMs > answerMsUsual;
+  }
+
+  /** How long the oldest heartbeat without an answer has been under way; 0: there is none. */
+  get #unansweredMs(): number {
+    for (const sentMs of this.#heartbeats.values()) return this.#ports.nowMs() - sentMs;
+    return 0;
   }
 
   tick(keys: number, bytes: number): void {

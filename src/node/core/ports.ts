@@ -34,6 +34,16 @@ export interface NodeAddress {
   readonly hostLabel: string;
 }
 
+/** How often a node ticks while it is busy, in milliseconds. */
+export const busyTickMs = 10;
+const calmTickMsMax = 50;
+const calmTicksPerLease = 20;
+
+/** The same while nothing waits for ticks: the other deadlines are long, and a tick takes the processor 0.1 to 0.2 ms. */
+export function calmTickMs(leaseMs: number): number {
+  return Math.max(busyTickMs, Math.min(calmTickMsMax, leaseMs / calmTicksPerLease));
+}
+
 /** Delays of the node core, all in milliseconds. Defaults: see `nodeTimings`. */
 export interface NodeTimings {
   /** A reader waits this long for a VALIDATE before the replica replays (R2). */

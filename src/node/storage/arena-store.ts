@@ -125,7 +125,7 @@ export class ArenaStore extends Records implements KeyStore {
     const key = this.#key;
     const index = this.#bySlot[slot] ?? this.#addIndex(slot);
     // Whoever fills a slot anew right after it was cleared shall not need memory for both.
-    if (this.#dropped.length > 0) this.#reclaim(reclaimedPerInsert);
+    if (this.isReclaiming) this.#reclaim(reclaimedPerInsert);
     const record = this.create(index.number, key);
     index.add(hash, record);
     this.#noteRanges(index, slot);
