@@ -3,6 +3,7 @@
  *
  * - with `always`, whoever says ACK or STALE to a write has that version, or a higher one, on its disk (D1);
  * - a plain write is not stored once its tombstone may have been dropped (W10);
+ * - a read of an INVALID key is answered with a version that is committed, and no earlier than what it found (R2);
  * - a retried conditional write that is told "applied" is in the list of every member (RMW5).
  */
 import { appliedLengthMax, compareApplied, findApplied } from '../../src/protocol/applied-list.js';
@@ -24,7 +25,7 @@ export interface Asked {
   readonly key: string;
   /** Epoch at which the node had joined the slot; 0: it had not. */
   readonly joinedAt: number;
-  /** Of a WRITE; zero: none. */
+  /** Of a WRITE; of a GET, that of the key when it came; zero: none. */
   readonly version: Version;
   /** Of a WRITE by a node. */
   readonly applied: AppliedList | null;
@@ -54,7 +55,7 @@ export class AnswerWatch {
     this.#asked.set(`${end.id} ${message.rid}`, {
       key,
       joinedAt: joinedAt(this.#node, world.slotOf(key)),
-      version: isWrite ? cloneVersion(message.version) : versionZero,
+      version: isWrite ? cloneVersion(message.version) : versionHeld(this.#node, key),
       applied: isWrite && message.applied !== null ? [...message.applied] : null,
       isOutdated: isWrite && message.kind === WriteKind.plain && message.version.hlc < oldestUs,
       retryOf,
@@ -87,6 +88,22 @@ export class AnswerWatch {
     world.fail(`D1: ${name} answers a write of ${key} at ${formatVersion(version)} with ${what} on its disk`);
   }
 
+  /** R2: of a version that has been overwritten, and was committed before: no full replica has an earlier one. */
+  checkFormer({ key, version: found }: Asked, answered: Version): void {
+    const { world, core, name } = this.#node;
+    const slot = world.slotOf(key);
+    const { map, nodeId } = core.membership;
+    if (compareVersions(answered, found) < 0)
+      world.fail(`R2: ${name} answers a read of ${key} with an earlier version than it found`);
+    for (const other of world.nodes) {
+      const id = other.core.membership.nodeId;
+      const isSame = other.alive && id !== nodeId && map?.joinedAt(slot, id) === joinedAt(other, slot);
+      if (!isSame || map.slots[slot]?.replicas.includes(id) !== true) continue;
+      if (compareVersions(versionHeld(other, key), answered) < 0)
+        world.fail(`R2: ${name} answers a read of ${key} with a version that ${other.name} does not have`);
+    }
+  }
+
   /** RMW5: all other members that are what this node's map says they are. */
   checkApplied({ key, retryOf }: Asked): void {
     if (retryOf === null) return;
@@ -100,6 +117,11 @@ export class AnswerWatch {
         world.fail(`RMW5: ${name} says "applied" of a retry on ${key} of which ${other.name} does not know`);
     }
   }
+}
+
+function versionHeld({ store, world }: NodeProcess, key: string): Version {
+  const record = store.get(world.slotOf(key), key);
+  return record === noRecord ? versionZero : store.versionOf(record);
 }
 
 /** Epoch at which the node joined the slot; 0: it is in none of its lists. */

@@ -6,6 +6,7 @@ export const situations = [
   'replay',
   'takeOver',
   'parkedRead',
+  'readOfFormer',
   'conditionalApplied',
   'conditionalRefused',
   'conditionalRetried',

@@ -33,6 +33,28 @@ export const mutants: readonly Mutant[] = [
     quick: true,
   },
   {
+    name: 'overwritten value exposed before it is known to be committed',
+    rule: 'R2',
+    edits: one(
+      `${node}/replica.js`,
+      'if (this.store.holds(record, Hold.work))\n            this.#keepForReaders(record);',
+      'if (this.store.holds(record, Hold.work)) {\n            this.#keepForReaders(record); this.#serveFormer(record, this.store.versionOf(record)); }',
+    ),
+    bias: 'puts',
+    quick: true,
+  },
+  {
+    name: 'reader given a version earlier than it found',
+    rule: 'R2',
+    edits: one(
+      `${node}/waiting-readers.js`,
+      'const due = this.#kept.splice(0, last + 1);',
+      'const due = this.#kept.splice(0);',
+    ),
+    bias: 'puts',
+    quick: true,
+  },
+  {
     name: 'STALE taken as success',
     rule: 'W5',
     edits: one(

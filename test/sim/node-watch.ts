@@ -3,7 +3,7 @@
  *
  * - the version of a key never falls within one membership of its slot, VALID never returns to INVALID at the same
  *   version, and only an old tombstone ever disappears (M6, W10);
- * - a learner, or a node without a right to serve, answers no read, and no INVALID value is read (R1, R4);
+ * - a learner, or a node without a right to serve, answers no read, and no INVALID value is read (R1, R2, R4);
  * - a request is answered at most once; the end of a schedule checks that it was answered;
  * - the adopted epoch never falls (M7), and nobody may serve together with one whom the map has taken off (M3, M4);
  * - an ACK, or word of a finished copy, comes from a node that has the label of the slot on its disk (D1, D2), and while
@@ -18,7 +18,7 @@ import {
   RefusedReason,
   WriteKind,
 } from '../../src/protocol/messages.js';
-import type { Entry, Message, WriteMessage } from '../../src/protocol/messages.js';
+import type { Entry, Message, ValueMessage, WriteMessage } from '../../src/protocol/messages.js';
 import { compareApplied } from '../../src/protocol/applied-list.js';
 import type { AppliedList } from '../../src/protocol/applied-list.js';
 import { copyVersion, formatVersion, versionZero } from '../../src/protocol/version.js';
@@ -169,7 +169,7 @@ export class NodeWatch {
     switch (message.type) {
       case MessageType.value:
         if (!isDirect) world.coverage.note('parkedRead');
-        if (request !== undefined) this.#reads(request.key);
+        if (request !== undefined) this.#reads(request, message);
         break;
       case MessageType.stale:
         if (this.#current?.conditional === true) world.coverage.note('conditionalStale');
@@ -260,13 +260,17 @@ export class NodeWatch {
     world.fail(`D2: ${name} ${what}, and the label of slot ${slot} is not on its disk`);
   }
 
-  #reads(key: string): void {
+  #reads(request: Asked, { present, version }: ValueMessage): void {
     const { world, store, name } = this.#node;
+    const { key } = request;
     const slot = world.slotOf(key);
     this.#serves(slot, `a read of ${key}`);
     const record = store.get(slot, key);
-    if (record !== noRecord && !store.isValid(record))
+    if (record === noRecord || store.isValid(record)) return;
+    if (present && store.compareVersion(version, record) === 0)
       world.fail(`R1: ${name} answers a read of ${key}, which is INVALID`);
+    world.coverage.note('readOfFormer');
+    if (present) this.#answers.checkFormer(request, version);
   }
 
   /** R1, R4. */

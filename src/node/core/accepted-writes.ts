@@ -20,8 +20,8 @@ const noPlaces = new Float64Array(0);
  * version. They lie side by side in one array, to be one or two lines of the processor's cache and nothing to the
  * collector.
  *
- * The record is not held: a number that has been given to another record, whatever it is, comes with another version,
- * since no two writes have the same.
+ * The record is not held: a number that has been given to another record, whatever it is, comes with other versions, before and
+ * now, since no two writes have the same.
  */
 const placeNumbers = 6;
 const placesMin = 64;
@@ -35,7 +35,8 @@ export class AcceptedWrites {
   /** Most messages come on the connection that the one before came on. */
   #lastLink: Link | null = null;
   #lastPlaces: Places = noPlaces;
-  readonly #version: MutableVersion = { hlc: 0, clientId: 0, seq: 0, epoch: 0 };
+  /** Of the write that was taken last. */
+  readonly version: MutableVersion = { hlc: 0, clientId: 0, seq: 0, epoch: 0 };
 
   constructor(store: KeyStore) {
     this.#store = store;
@@ -57,20 +58,22 @@ export class AcceptedWrites {
     places[at + 5] = version.epoch;
   }
 
-  /** The record, if it still holds the write of this request, else `noRecord`; each write is given out once. */
+  /**
+   * The record that took the write of this request, if there still is one of its number, else `noRecord`; each write is given out
+   * once. Only a record that has its `version` is surely the same.
+   */
   take(link: Link, rid: number): RecordId {
     const places = this.#placesOf(link);
     const at = (rid & placeMask) * placeNumbers;
     const record = places[at] === rid ? (places[at + 1] ?? noRecord) : noRecord;
     if (record === noRecord) return noRecord;
     places[at + 1] = noRecord;
-    const version = this.#version;
+    const { version } = this;
     version.hlc = places[at + 2] ?? 0;
     version.clientId = places[at + 3] ?? 0;
     version.seq = places[at + 4] ?? 0;
     version.epoch = places[at + 5] ?? 0;
-    const isThere = this.#store.exists(record) && this.#store.compareVersion(version, record) === 0;
-    return isThere ? record : noRecord;
+    return this.#store.exists(record) ? record : noRecord;
   }
 
   /** Room for the place at `at`. */

@@ -8,6 +8,7 @@ import type { Link, RefusedReason } from '../../protocol/messages.js';
 import { copyVersion, versionZero } from '../../protocol/version.js';
 import { noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
+import type { FormerEntry } from './waiting-readers.js';
 
 export class Answers {
   readonly #ack = { type: MessageType.ack, rid: 0 };
@@ -77,6 +78,16 @@ export class Answers {
     if (live === noRecord) copyVersion(versionZero, answer.version);
     else this.#store.copyVersion(live, answer.version);
     answer.value = live === noRecord || versionOnly ? null : this.#store.valueOf(live);
+    link.send(answer);
+  }
+
+  /** What the key held before it was overwritten. */
+  former(link: Link, rid: number, { version, value }: FormerEntry, versionOnly: boolean): void {
+    const answer = this.#value;
+    answer.rid = rid;
+    answer.present = value !== null;
+    copyVersion(value === null ? versionZero : version, answer.version);
+    answer.value = versionOnly ? null : value;
     link.send(answer);
   }
 }

@@ -154,18 +154,12 @@ export class Conditions {
   #nextVersion(record: RecordId): Version {
     const epoch = this.#membership.epoch;
     if (record !== noRecord) {
-      const current = this.#versionOf(record);
+      const current = this.#replica.store.versionOf(record);
       return { hlc: current.hlc, clientId: current.clientId, seq: current.seq + 1, epoch };
     }
     const { tombstoneMs = 0, writeAgeMsMax = 0 } = this.#membership.map?.settings ?? {};
     const hlc = Math.floor(this.#lease.clock.nowUs() - (tombstoneMs + writeAgeMsMax) * 500);
     return { hlc: Math.max(0, hlc), clientId: 0, seq: ++this.#absentCount, epoch };
-  }
-
-  #versionOf(record: RecordId): Version {
-    const version = { ...versionZero };
-    this.#replica.store.copyVersion(record, version);
-    return version;
   }
 
   /** RMW4: success is told only if nothing changed meanwhile; otherwise the client asks again with the same id. */
@@ -199,7 +193,7 @@ export class Conditions {
 
   #answerNotApplied(condition: Condition, record: RecordId): void {
     const isLive = record !== noRecord && this.#replica.isLive(record);
-    const version = isLive ? this.#versionOf(record) : versionZero;
+    const version = isLive ? this.#replica.store.versionOf(record) : versionZero;
     const value = isLive && condition.wantValue ? this.#replica.store.valueOf(record) : null;
     this.#answer(condition, ConditionStatus.notApplied, version, isLive, value);
   }

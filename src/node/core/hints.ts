@@ -2,7 +2,6 @@
  * What a learner that came back with its disk need not be sent (PROTOCOL M5, D2). The entries of the attic are hints: each
  * is taken over only when a full replica has said, by a digest, that it holds the very same - as if it had sent it then.
  */
-import { versionZero } from '../../protocol/version.js';
 import type { Entry } from '../../protocol/messages.js';
 import { atticSlot } from './attic.js';
 import { BucketDigests, countBits, EntryDigest, EntryDigests, hasBit } from './slot-digest.js';
@@ -108,11 +107,9 @@ export class Hints {
         drop(store.keyOf(record));
         continue;
       }
-      const version = { ...versionZero };
-      store.copyVersion(record, version);
       merge({
         key: store.keyOf(record),
-        version,
+        version: store.versionOf(record),
         valid: true,
         value: copyOf(store.valueOf(record)),
         expiresAtMs: store.expiresAtMs(record),

@@ -2,15 +2,12 @@
 import type { Link } from '../../protocol/messages.js';
 import type { Version } from '../../protocol/version.js';
 import type { PeerWrite } from './peer-writes.js';
+import type { NodePorts, NodeTimings } from './ports.js';
+import { Hold } from './store.js';
+import type { KeyStore, RecordId } from './store.js';
+import { KeptBytes, WaitingReaders } from './waiting-readers.js';
 
 const replayBackoffMsMax = 500;
-
-/** A GET that found the key INVALID (R2). */
-export interface Reader {
-  readonly link: Link;
-  readonly rid: number;
-  readonly versionOnly: boolean;
-}
 
 /** A conditional write at the primary (RMW1); a copy of its message, for it may have to wait. */
 export interface Condition {
@@ -31,7 +28,7 @@ export interface Condition {
 }
 
 export interface KeyWork {
-  readonly readers: Reader[];
+  readonly readers: WaitingReaders;
   readonly conditions: Condition[];
   /** The replay or conditional write of this key that is under way at the other members. */
   active: PeerWrite | null;
@@ -43,17 +40,60 @@ export interface KeyWork {
   waking: boolean;
 }
 
-export function newKeyWork(replayAtMs: number): KeyWork {
-  return { readers: [], conditions: [], active: null, replayAtMs, failures: 0, waking: false };
+/** All of it, by record; the records are held as long. */
+export class KeyWorks {
+  readonly #store: KeyStore;
+  readonly #ports: NodePorts;
+  readonly #timings: NodeTimings;
+  readonly #works = new Map<RecordId, KeyWork>();
+  readonly #keptBytes = new KeptBytes();
+
+  constructor(store: KeyStore, ports: NodePorts, timings: NodeTimings) {
+    this.#store = store;
+    this.#ports = ports;
+    this.#timings = timings;
+  }
+
+  [Symbol.iterator](): IterableIterator<[RecordId, KeyWork]> {
+    return this.#works.entries();
+  }
+
+  get(record: RecordId): KeyWork | undefined {
+    return this.#works.get(record);
+  }
+
+  /** The work at the record, from now on if there was none. */
+  at(record: RecordId): KeyWork {
+    const known = this.#works.get(record);
+    if (known !== undefined) return known;
+    const replayAtMs = this.#ports.nowMs() + this.#timings.replayAfterMs * (1 + this.#ports.random());
+    const readers = new WaitingReaders(this.#keptBytes);
+    const work = { readers, conditions: [], active: null, replayAtMs, failures: 0, waking: false };
+    this.#works.set(record, work);
+    this.#store.hold(record, Hold.work);
+    return work;
+  }
+
+  drop(record: RecordId): void {
+    this.#works.delete(record);
+    this.#store.release(record, Hold.work);
+  }
+
+  dropIfIdle(record: RecordId, work: KeyWork): void {
+    // An INVALID key stays under watch: a replay that failed is tried again although nobody waits.
+    if (this.#works.get(record) !== work || !isIdle(work) || !this.#store.isValid(record)) return;
+    this.drop(record);
+  }
+
+  /** A replay came to nothing: the next one waits longer. */
+  postponeReplay(work: KeyWork): void {
+    work.failures++;
+    const firstMs = this.#timings.replayAfterMs;
+    const pauseMs = Math.min(replayBackoffMsMax, firstMs * 2 ** Math.min(work.failures, 10));
+    work.replayAtMs = this.#ports.nowMs() + pauseMs * (0.5 + this.#ports.random());
+  }
 }
 
-/** A replay came to nothing: the next one waits longer. @param random uniform in [0, 1) */
-export function postponeReplay(work: KeyWork, nowMs: number, firstMs: number, random: number): void {
-  work.failures++;
-  const pauseMs = Math.min(replayBackoffMsMax, firstMs * 2 ** Math.min(work.failures, 10));
-  work.replayAtMs = nowMs + pauseMs * (0.5 + random);
-}
-
-export function isIdle(work: KeyWork): boolean {
-  return work.active === null && work.readers.length === 0 && work.conditions.length === 0;
+function isIdle(work: KeyWork): boolean {
+  return work.active === null && work.readers.isEmpty && work.conditions.length === 0;
 }

@@ -11,7 +11,6 @@
 import { type AppliedList, compareApplied } from '../../protocol/applied-list.js';
 import { MessageType, WriteKind } from '../../protocol/messages.js';
 import type { Link, StaleMessage } from '../../protocol/messages.js';
-import { versionZero } from '../../protocol/version.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
 import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
@@ -111,8 +110,7 @@ export class PeerWrites {
     if (map === null) throw new Error('a write before the first map');
     const slot = store.slotOf(record);
     const members = map.members(slot);
-    const version = { ...versionZero };
-    store.copyVersion(record, version);
+    const version = store.versionOf(record);
     const write: PeerWrite = {
       rid: this.#nextRid(),
       record,

@@ -27,7 +27,7 @@ import { Admission } from './admission.js';
 import { Answers } from './answers.js';
 import { DiskGate } from './disk-gate.js';
 import type { Journal } from './journal.js';
-import { type Condition, type KeyWork, type Reader, isIdle, newKeyWork, postponeReplay } from './key-work.js';
+import { type Condition, type KeyWork, KeyWorks } from './key-work.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership, RoleChange } from './membership.js';
@@ -38,6 +38,7 @@ import { SettleQueue } from './settle-queue.js';
 import { SlotCounts } from './slot-loads.js';
 import { Hold, noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
+import type { FormerEntry, Reader } from './waiting-readers.js';
 
 /** Readers and conditional writes that may wait in one node; further ones are refused. */
 const waitersMax = 65_536;
@@ -62,10 +63,8 @@ export class Replica implements PeerWriteOwner {
   readonly #ports: NodePorts;
   readonly #membership: Membership;
   readonly #lease: Lease;
-  readonly #timings: NodeTimings;
   readonly #owner: ReplicaOwner;
-  /** What waits at records, which are held as long. */
-  readonly #works = new Map<RecordId, KeyWork>();
+  readonly #works: KeyWorks;
   readonly #settleQueue: SettleQueue;
   readonly #answers: Answers;
   readonly #admission: Admission;
@@ -88,7 +87,7 @@ export class Replica implements PeerWriteOwner {
     this.#membership = membership;
     this.#lease = lease;
     this.store = store;
-    this.#timings = timings;
+    this.#works = new KeyWorks(store, ports, timings);
     this.#owner = owner;
     this.#journal = journal;
     this.#answers = new Answers(store);
@@ -183,6 +182,7 @@ export class Replica implements PeerWriteOwner {
 
   #overwrite(record: RecordId, version: Version, value: Uint8Array | null, expiresAtMs: number): void {
     const nowMs = this.#ports.nowMs();
+    if (this.store.holds(record, Hold.work)) this.#keepForReaders(record);
     this.store.write(record, version, value, expiresAtMs, nowMs);
     this.#settleQueue.push(record, nowMs);
   }
@@ -190,7 +190,10 @@ export class Replica implements PeerWriteOwner {
   /** W9. */
   onValidate(link: Link, message: ValidateMessage): void {
     const record = this.#accepted.take(link, message.rid);
-    if (record !== noRecord && !this.store.isValid(record)) this.#makeValid(record);
+    if (record === noRecord) return;
+    const { version } = this.#accepted;
+    if (this.store.compareVersion(version, record) !== 0) this.#serveFormer(record, version);
+    else if (!this.store.isValid(record)) this.#makeValid(record);
   }
 
   /** D1: more is on the disk. */
@@ -232,7 +235,7 @@ export class Replica implements PeerWriteOwner {
       return;
     }
     if (!this.#admitWaiter(link, message.rid)) return;
-    this.#workOf(record).readers.push({ link, rid: message.rid, versionOnly: message.versionOnly });
+    this.#works.at(record).readers.add({ link, rid: message.rid, versionOnly: message.versionOnly });
   }
 
   #answerGet(link: Link, rid: number, versionOnly: boolean, record: RecordId): void {
@@ -251,24 +254,9 @@ export class Replica implements PeerWriteOwner {
     return false;
   }
 
-  #workOf(record: RecordId): KeyWork {
-    const known = this.#works.get(record);
-    if (known !== undefined) return known;
-    const replayAtMs = this.#ports.nowMs() + this.#timings.replayAfterMs * (1 + this.#ports.random());
-    const work = newKeyWork(replayAtMs);
-    this.#works.set(record, work);
-    this.store.hold(record, Hold.work);
-    return work;
-  }
-
-  #dropWork(record: RecordId): void {
-    this.#works.delete(record);
-    this.store.release(record, Hold.work);
-  }
-
   /** Parks a conditional write until the key is VALID and the ones before it are done. */
   park(condition: Condition, record: RecordId): void {
-    if (this.#admitWaiter(condition.link, condition.rid)) this.#workOf(record).conditions.push(condition);
+    if (this.#admitWaiter(condition.link, condition.rid)) this.#works.at(record).conditions.push(condition);
   }
 
   /** The key is VALID, or free again: serve whoever waits, in order. */
@@ -276,7 +264,7 @@ export class Replica implements PeerWriteOwner {
     const work = this.#works.get(record);
     if (work === undefined) return;
     if (this.store.isValid(record)) {
-      for (const reader of work.readers.splice(0)) this.#serveReader(reader, record);
+      for (const reader of work.readers.takeAll()) this.#serveReader(reader, record, null);
     }
     if (work.waking) return;
     work.waking = true;
@@ -287,25 +275,39 @@ export class Replica implements PeerWriteOwner {
       this.#owner.runCondition(next, record);
     }
     work.waking = false;
-    this.#dropIfIdle(record, work);
+    this.#works.dropIfIdle(record, work);
   }
 
-  #serveReader(reader: Reader, record: RecordId): void {
+  /** @param former null: what is there now */
+  #serveReader({ link, rid, versionOnly }: Reader, record: RecordId, former: FormerEntry | null): void {
     this.#waiters--;
     const fault = this.serviceFault(this.store.slotOf(record));
-    if (fault === -1) this.#answerGet(reader.link, reader.rid, reader.versionOnly, record);
-    else this.fence(reader.link, reader.rid, fault);
+    if (fault !== -1) this.fence(link, rid, fault);
+    else if (former === null) this.#answerGet(link, rid, versionOnly, record);
+    else this.#answers.former(link, rid, former, versionOnly);
   }
 
-  #dropIfIdle(record: RecordId, work: KeyWork): void {
-    // An INVALID key stays under watch: a replay that failed is tried again although nobody waits.
-    if (this.#works.get(record) !== work || !isIdle(work) || !this.store.isValid(record)) return;
-    this.#dropWork(record);
+  /** R2: what is there is about to be overwritten, and may turn out to be committed. */
+  #keepForReaders(record: RecordId): void {
+    const readers = this.#works.get(record)?.readers;
+    const value = this.isLive(record) ? this.store.valueOf(record) : null;
+    if (readers?.wants(value?.length ?? 0) !== true) return;
+    readers.keep({
+      version: this.store.versionOf(record),
+      value: value === null ? null : Uint8Array.from(value),
+    });
+  }
+
+  /** R2: that version is committed, and another one has taken its place. */
+  #serveFormer(record: RecordId, version: Version): void {
+    this.#works.get(record)?.readers.takeUpTo(version, (reader, former) => {
+      this.#serveReader(reader, record, former);
+    });
   }
 
   /** Everybody waiting at the key is sent elsewhere. */
   #dismiss(record: RecordId, work: KeyWork, reason: FencedReason): void {
-    for (const reader of work.readers.splice(0)) {
+    for (const reader of work.readers.takeAll()) {
       this.#waiters--;
       this.fence(reader.link, reader.rid, reason);
     }
@@ -313,7 +315,7 @@ export class Replica implements PeerWriteOwner {
       this.#waiters--;
       this.fence(condition.link, condition.rid, reason);
     }
-    this.#dropIfIdle(record, work);
+    this.#works.dropIfIdle(record, work);
   }
 
   // --- own writes: replays and conditional writes -----------------------------------------------------------------
@@ -333,7 +335,7 @@ export class Replica implements PeerWriteOwner {
   }
 
   #begin(record: RecordId, condition: Condition | null): void {
-    const work = this.#workOf(record);
+    const work = this.#works.at(record);
     const write = this.peerWrites.start(record, condition);
     // null: committed within the call.
     if (write !== null) work.active = write;
@@ -341,14 +343,10 @@ export class Replica implements PeerWriteOwner {
 
   /** R3; a full replica only. */
   #replay(record: RecordId): void {
-    const work = this.#workOf(record);
+    const work = this.#works.at(record);
     if (work.active !== null || this.store.isValid(record)) return;
     if (this.peerWrites.reachesAll(this.store.slotOf(record))) this.#begin(record, null);
-    else this.#replayLater(work);
-  }
-
-  #replayLater(work: KeyWork): void {
-    postponeReplay(work, this.#ports.nowMs(), this.#timings.replayAfterMs, this.#ports.random());
+    else this.#works.postponeReplay(work);
   }
 
   committed(write: PeerWrite): void {
@@ -360,13 +358,14 @@ export class Replica implements PeerWriteOwner {
     if (condition !== null) this.#owner.conditionCommitted(condition, write);
     if (record === noRecord) return;
     if (this.store.compareVersion(write.version, record) === 0) this.store.setValid(record);
+    else this.#serveFormer(record, write.version);
     this.wake(record);
   }
 
   superseded(write: PeerWrite, by: StaleMessage): void {
     const { record, condition } = write;
     if (record !== noRecord) {
-      this.#workOf(record).active = null;
+      this.#works.at(record).active = null;
       this.#takeApplied(record, by.applied);
       if (by.hasEntry && this.store.compareVersion(by.version, record) > 0)
         this.#overwrite(record, by.version, by.value, by.expiresAtMs);
@@ -380,11 +379,11 @@ export class Replica implements PeerWriteOwner {
 
   failed(write: PeerWrite): void {
     const { record, condition } = write;
-    const work = record === noRecord ? null : this.#workOf(record);
+    const work = record === noRecord ? null : this.#works.at(record);
     if (work !== null) work.active = null;
     if (condition !== null) this.#owner.conditionInterrupted(condition);
     if (work === null) return;
-    this.#replayLater(work);
+    this.#works.postponeReplay(work);
     this.wake(record);
   }
 
@@ -412,7 +411,7 @@ export class Replica implements PeerWriteOwner {
   }
 
   #clear(slot: number): void {
-    for (const record of this.#works.keys()) if (this.store.slotOf(record) === slot) this.#dropWork(record);
+    for (const [record] of this.#works) if (this.store.slotOf(record) === slot) this.#works.drop(record);
     this.store.clearSlot(slot);
   }
 

@@ -77,6 +77,8 @@ export interface KeyStore {
   /** @returns negative, 0 or positive as `version` is before, equal to or after that of the record */
   compareVersion(version: Version, record: RecordId): number;
   copyVersion(record: RecordId, to: MutableVersion): void;
+  /** One to keep. */
+  versionOf(record: RecordId): Version;
   /** Microseconds: the first part of the version. */
   hlcOf(record: RecordId): number;
   /** VALID: known to be committed. */

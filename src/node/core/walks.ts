@@ -13,7 +13,6 @@ import type {
   Link,
   ScanMessage,
 } from '../../protocol/messages.js';
-import { versionZero } from '../../protocol/version.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 import type { Replica } from './replica.js';
@@ -212,12 +211,10 @@ export class Walks {
   /** Its value is a view: the batch is to be sent before the store changes. */
   #entryOf(record: RecordId, isScan: boolean): Entry {
     const { store } = this.#replica;
-    const version = { ...versionZero };
-    store.copyVersion(record, version);
     const valid = store.isValid(record);
     return {
       key: store.keyOf(record),
-      version,
+      version: store.versionOf(record),
       valid,
       value: isScan && !valid ? null : store.valueOf(record),
       expiresAtMs: store.expiresAtMs(record),

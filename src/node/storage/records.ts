@@ -12,6 +12,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { AppliedList } from '../../protocol/applied-list.js';
+import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
 import type { Hold, RecordId } from '../core/store.js';
 import { Arena, blockWordsMax, classOf } from './arena.js';
@@ -156,6 +157,12 @@ export class Records {
     to.clientId = this.#table.clientId(record);
     to.seq = this.#extension(record, seqAt);
     to.epoch = this.#extension(record, epochAt);
+  }
+
+  versionOf(record: RecordId): Version {
+    const version = cloneVersion(versionZero);
+    this.copyVersion(record, version);
+    return version;
   }
 
   hlcOf(record: RecordId): number {

@@ -1,0 +1,56 @@
+// One key that several clients write all the time, and another one that reads it.
+import { expect } from 'chai';
+import type { GTStoreClient } from '../../src/client/index.js';
+import { useCluster } from '../support/cluster-fixture.js';
+import { eventually } from '../support/cluster-until.js';
+
+const key = 'hot';
+const writers = 4;
+/** Of each writer: so many that another one is always under way. */
+const putsInFlight = 64;
+const reads = 60;
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+
+async function msOf(act: () => Promise<unknown>): Promise<number> {
+  const startedAtMs = performance.now();
+  await act();
+  return performance.now() - startedAtMs;
+}
+
+describe('a key that is written all the time', function () {
+  this.timeout(60_000);
+  const fixture = useCluster({ nodes: 3, replicas: 3 });
+
+  it('R2: is read about as soon as it is written, and never goes back', async () => {
+    const stores: GTStoreClient[] = [];
+    for (let i = 0; i < writers; i++) stores.push(await fixture.open());
+    const reader = await fixture.open();
+    let isOver = false;
+    let putsMs: number[] = [];
+    const lanes = stores.flatMap((store, writer) =>
+      Array.from({ length: putsInFlight }, async (_, lane) => {
+        for (let count = 1; !isOver; count++)
+          putsMs.push(await msOf(() => store.put(key, [writer, lane, count])));
+      }),
+    );
+    const counts = new Map<string, number>();
+    const read = async (): Promise<void> => {
+      const [writer, lane, count] = (await reader.get(key)) as [number, number, number];
+      const name = `${writer}/${lane}`;
+      expect(count).to.be.at.least(counts.get(name) ?? 1);
+      counts.set(name, count);
+    };
+    await eventually('there is something to be read', async () => (await reader.get(key)) !== undefined);
+    // Until all code is compiled.
+    for (let i = 0; i < reads; i++) await read();
+    putsMs = [];
+    const readsMs: number[] = [];
+    for (let i = 0; i < reads; i++) readsMs.push(await msOf(read));
+    isOver = true;
+    await Promise.all(lanes);
+    // Twice as long; where readers wait for a moment in which nobody writes it is 25 times.
+    expect(median(readsMs)).to.be.below(6 * median(putsMs));
+  });
+});

@@ -1,0 +1,143 @@
+import { expect } from 'chai';
+import { FencedReason, MessageType, WriteKind } from '../../src/protocol/messages.js';
+import type { ValueMessage } from '../../src/protocol/messages.js';
+import type { Version } from '../../src/protocol/version.js';
+import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
+
+const other = 2;
+const mebibyte = 1024 * 1024;
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+/** One slot of two replicas; each writer has a connection of its own, as if it were a client of its own. */
+class Stage extends NodeOnTable {
+  readonly reader = new KeepingLink();
+  #rid = 0;
+
+  constructor() {
+    super();
+    this.peers.set(other, new KeepingLink());
+    this.map([{ replicas: [self, other] }]);
+  }
+
+  /** @returns commits it: the VALIDATE of the client that wrote it */
+  write(
+    key: string,
+    value: Uint8Array | null,
+    { expiresAtMs = 0 } = {},
+  ): { version: Version; commit(): void } {
+    const link = new KeepingLink();
+    const rid = ++this.#rid;
+    const version = { hlc: this.nowMs * 1000 + rid, clientId: rid, seq: 0, epoch: 0 };
+    const fields = { epoch: this.core.membership.epoch, kind: WriteKind.plain, applied: null };
+    this.core.onRequest(link, { type: MessageType.write, rid, key, value, version, expiresAtMs, ...fields });
+    expect(link.take(MessageType.ack)).to.have.length(1);
+    return {
+      version,
+      commit: () => {
+        this.core.onRequest(link, { type: MessageType.validate, rid });
+      },
+    };
+  }
+
+  get(key: string, versionOnly = false): number {
+    const rid = ++this.#rid;
+    this.core.onRequest(this.reader, { type: MessageType.get, rid, versionOnly, key });
+    return rid;
+  }
+
+  /** What was answered since the last call, by request. */
+  answers(): Record<number, string | null> {
+    const text = ({ value }: ValueMessage): string | null =>
+      value === null ? null : Buffer.from(value).toString();
+    return Object.fromEntries(this.reader.take(MessageType.value).map((each) => [each.rid, text(each)]));
+  }
+}
+
+describe('R2: reads of a key that is overwritten while they wait', () => {
+  let stage: Stage;
+  beforeEach(() => {
+    stage = new Stage();
+  });
+
+  it('are answered with what they found, once that is committed', () => {
+    const first = stage.write('k', bytes('first'));
+    const read = stage.get('k');
+    stage.write('k', bytes('second'));
+    stage.write('k', bytes('third'));
+    expect(stage.answers()).to.deep.equal({});
+    first.commit();
+    const [{ version, present } = expect.fail()] = stage.reader.sent as ValueMessage[];
+    expect([version, present]).to.deep.equal([first.version, true]);
+    expect(stage.answers()).to.deep.equal({ [read]: 'first' });
+    expect(stage.core.replica.waiters).to.equal(0);
+  });
+
+  it('or with what came after it, whichever of them is committed first; never with what was before it', () => {
+    const first = stage.write('k', bytes('first'));
+    const early = stage.get('k');
+    const second = stage.write('k', bytes('second'));
+    const late = stage.get('k');
+    const third = stage.write('k', bytes('third'));
+    const latest = stage.get('k');
+    const versionOnly = stage.get('k', true);
+    stage.write('k', bytes('fourth'));
+    second.commit();
+    expect(stage.answers()).to.deep.equal({ [early]: 'second', [late]: 'second' });
+    first.commit();
+    expect(stage.answers()).to.deep.equal({});
+    third.commit();
+    expect(stage.answers()).to.deep.equal({ [latest]: 'third', [versionOnly]: null });
+  });
+
+  it('all of them, when what is there at last is committed', () => {
+    stage.write('k', bytes('first'));
+    const early = stage.get('k');
+    stage.write('k', bytes('second'));
+    const late = stage.get('k');
+    const third = stage.write('k', bytes('third'));
+    third.commit();
+    expect(stage.answers()).to.deep.equal({ [early]: 'third', [late]: 'third' });
+    expect(stage.core.isBusy).to.equal(false);
+  });
+
+  it('a tombstone, and what has expired by then, is absent', () => {
+    stage.write('gone', bytes('there')).commit();
+    const removal = stage.write('gone', null);
+    const expiring = stage.write('old', bytes('old'), { expiresAtMs: stage.nowMs + 5 });
+    const reads = [stage.get('gone'), stage.get('old')];
+    stage.nowMs += 10;
+    stage.write('gone', bytes('again'));
+    stage.write('old', bytes('new'));
+    removal.commit();
+    expiring.commit();
+    for (const { present } of stage.reader.sent as ValueMessage[]) expect(present).to.equal(false);
+    expect(stage.answers()).to.deep.equal({ [reads[0] ?? 0]: null, [reads[1] ?? 0]: null });
+  });
+
+  it('are sent elsewhere by a node that is no replica any more', () => {
+    const first = stage.write('k', bytes('first'));
+    const read = stage.get('k');
+    stage.write('k', bytes('second'));
+    stage.map([{ replicas: [other] }]);
+    const [{ rid, reason } = expect.fail()] = stage.reader.take(MessageType.fenced);
+    expect([rid, reason]).to.deep.equal([read, FencedReason.notReplica]);
+    first.commit();
+    expect(stage.answers()).to.deep.equal({});
+    expect(stage.core.replica.waiters).to.equal(0);
+  });
+
+  it('wait for what came instead where 16 MiB are kept for others already; there is room again afterwards', () => {
+    const value = new Uint8Array(mebibyte - 64);
+    const keys = Array.from({ length: 18 }, (_, i) => `k-${i}`);
+    for (let round = 0; round < 2; round++) {
+      const firsts = keys.map((key) => stage.write(key, value));
+      const reads = keys.map((key) => stage.get(key));
+      const seconds = keys.map((key) => stage.write(key, bytes('second')));
+      for (const { commit } of firsts) commit();
+      const answered = Object.keys(stage.answers()).map(Number);
+      expect(answered).to.deep.equal(reads.slice(0, 16));
+      for (const { commit } of seconds) commit();
+      expect(stage.answers()).to.deep.equal({ [reads[16] ?? 0]: 'second', [reads[17] ?? 0]: 'second' });
+    }
+  });
+});
