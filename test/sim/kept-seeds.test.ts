@@ -10,6 +10,7 @@ const kept: readonly {
   readonly seed: number;
   readonly bias?: Bias;
   readonly disks?: boolean;
+  readonly calm?: boolean;
   readonly found: string;
 }[] = [
   {
@@ -126,13 +127,20 @@ const kept: readonly {
     disks: true,
     found: 'M3: the REGISTER of a process that had the disk before its successor came after it, and ended it',
   },
+  {
+    seed: 13402251,
+    disks: false,
+    calm: true,
+    found:
+      'M9: a drained node stayed for one that had died, being on another host than those who could have its place',
+  },
 ];
 
 describe('schedules that once failed', () => {
-  for (const { seed, bias, disks, found } of kept) {
+  for (const { seed, bias, disks, calm, found } of kept) {
     it(`seed ${seed}${bias === undefined ? '' : `, ${bias}`}: ${found}`, function () {
       this.timeout(10_000);
-      expect(runSchedule(seed, { bias, disks }).violation).to.equal(null);
+      expect(runSchedule(seed, { bias, disks, calm }).violation).to.equal(null);
     });
   }
 });

@@ -32,6 +32,21 @@ describe('tasks that do not go on', () => {
     expect(progressOf(harness)).to.match(/^drain done/);
   });
 
+  it('M9: a drain ends though the node that was to have its slots has gone, and all others are on one host', () => {
+    // One slot, on nodes 0 and 1; whoever does not take the place of node 1 is its last node on another host than node 0.
+    const labelOf = (id: number): string => (id === 1 || id === 3 ? 'b' : 'a');
+    const settings = { slotCount: 1, replicas: 2 };
+    const harness = new ManagerHarness({ nodes: 4, settings, labelOf, respawn: false });
+    expect(harness.slots).to.deep.equal([[0, 1]]);
+    harness.node(3).isSlow = true;
+    harness.ask({ command: 'drain', nodeId: 1 });
+    harness.pass(100);
+    harness.end(harness.node(3));
+    harness.pass(10_000);
+    expect(harness.slots).to.deep.equal([[0, 2]]);
+    expect(progressOf(harness)).to.match(/^drain done/);
+  });
+
   it('M9: a rolling restart that is cancelled leaves the others alone', () => {
     const harness = new ManagerHarness();
     harness.lost.add(0);

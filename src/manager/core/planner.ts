@@ -99,9 +99,11 @@ export class Planner {
       : homeSubstitutes(slot, nodeCount, candidates.ring);
     const base = intent.target(slot);
     const able = substitutes.filter((id) => !intent.isBarred(id));
-    // Whoever is on its way out helps as long as there is nobody else.
-    if (intent.leavingId >= 0) able.push(intent.leavingId);
-    return desiredReplicas(base, able, intent.count(slot), candidates);
+    const count = intent.count(slot);
+    const desired = desiredReplicas(base, able, count, candidates);
+    if (desired.length === count || intent.leavingId < 0) return desired;
+    // Whoever is on its way out helps as long as there is nobody else, on whatever host.
+    return desiredReplicas(desired, [intent.leavingId], count, candidates);
   }
 
   /** The slot is as it shall be, as far as the nodes that are there allow. */
