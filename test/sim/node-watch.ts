@@ -169,7 +169,7 @@ export class NodeWatch {
     switch (message.type) {
       case MessageType.value:
         if (!isDirect) world.coverage.note('parkedRead');
-        if (request !== undefined) this.#reads(request, message);
+        if (request !== undefined) this.#reads(request, message, isDirect);
         break;
       case MessageType.stale:
         if (this.#current?.conditional === true) world.coverage.note('conditionalStale');
@@ -260,14 +260,14 @@ export class NodeWatch {
     world.fail(`D2: ${name} ${what}, and the label of slot ${slot} is not on its disk`);
   }
 
-  #reads(request: Asked, { present, version }: ValueMessage): void {
+  #reads(request: Asked, { present, version }: ValueMessage, isDirect: boolean): void {
     const { world, store, name } = this.#node;
     const { key } = request;
     const slot = world.slotOf(key);
     this.#serves(slot, `a read of ${key}`);
     const record = store.get(slot, key);
     if (record === noRecord || store.isValid(record)) return;
-    if (present && store.compareVersion(version, record) === 0)
+    if (isDirect || (present && store.compareVersion(version, record) === 0))
       world.fail(`R1: ${name} answers a read of ${key}, which is INVALID`);
     world.coverage.note('readOfFormer');
     if (present) this.#answers.checkFormer(request, version);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { nodeTimings } from '../../src/node/core/ports.js';
 import { FencedReason, MessageType, WriteKind } from '../../src/protocol/messages.js';
 import type { ValueMessage } from '../../src/protocol/messages.js';
 import type { Version } from '../../src/protocol/version.js';
@@ -7,6 +8,11 @@ import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
 const other = 2;
 const mebibyte = 1024 * 1024;
 const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+interface Committing {
+  readonly version: Version;
+  commit(): void;
+}
 
 /** One slot of two replicas; each writer has a connection of its own, as if it were a client of its own. */
 class Stage extends NodeOnTable {
@@ -100,6 +106,36 @@ describe('R2: reads of a key that is overwritten while they wait', () => {
     expect(stage.core.isBusy).to.equal(false);
   });
 
+  it('or with what this node replays, though that is overwritten, too, before the replay is done', () => {
+    const peer = stage.peers.get(other);
+    stage.write('k', bytes('of a client that died'));
+    const early = stage.get('k');
+    stage.write('k', bytes('replayed'));
+    stage.pass(100);
+    const [{ rid, value } = expect.fail()] = peer?.take(MessageType.write) ?? [];
+    expect(Buffer.from(value ?? []).toString()).to.equal('replayed');
+    stage.write('k', bytes('later'));
+    const late = stage.get('k');
+    stage.core.onPeerMessage(other, { type: MessageType.ack, rid });
+    expect(stage.answers()).to.deep.equal({ [early]: 'replayed' });
+    stage.pass(100);
+    const [again] = peer?.take(MessageType.write) ?? [];
+    stage.core.onPeerMessage(other, { type: MessageType.ack, rid: again?.rid ?? 0 });
+    expect(stage.answers()).to.deep.equal({ [late]: 'later' });
+  });
+
+  it('a key nobody waits at any more is not replayed before its time', () => {
+    const first = stage.write('k', bytes('first'));
+    stage.get('k');
+    stage.write('k', bytes('second'));
+    first.commit();
+    const { settleAfterMs } = nodeTimings;
+    stage.pass(settleAfterMs - 20);
+    expect(stage.peers.get(other)?.take(MessageType.write)).to.deep.equal([]);
+    stage.pass(100);
+    expect(stage.peers.get(other)?.take(MessageType.write)).to.have.length(1);
+  });
+
   it('a tombstone, and what has expired by then, is absent', () => {
     stage.write('gone', bytes('there')).commit();
     const removal = stage.write('gone', null);
@@ -126,18 +162,55 @@ describe('R2: reads of a key that is overwritten while they wait', () => {
     expect(stage.core.replica.waiters).to.equal(0);
   });
 
-  it('wait for what came instead where 16 MiB are kept for others already; there is room again afterwards', () => {
-    const value = new Uint8Array(mebibyte - 64);
+  it('are sent elsewhere by a node without a lease, whatever is committed then (R4)', () => {
+    const first = stage.write('k', bytes('first'));
+    const read = stage.get('k');
+    stage.write('k', bytes('second'));
+    stage.nowMs += 2000;
+    first.commit();
+    const [{ rid, reason } = expect.fail()] = stage.reader.take(MessageType.fenced);
+    expect([rid, reason]).to.deep.equal([read, FencedReason.noLease]);
+    expect(stage.answers()).to.deep.equal({});
+  });
+
+  describe('16 MiB are kept at most', () => {
+    const value = new Uint8Array(mebibyte - 256);
     const keys = Array.from({ length: 18 }, (_, i) => `k-${i}`);
-    for (let round = 0; round < 2; round++) {
+
+    /** Every key is read and then overwritten. @returns the reads, and the writes before and after */
+    function overwriteAll(): { firsts: Committing[]; reads: number[]; seconds: Committing[] } {
       const firsts = keys.map((key) => stage.write(key, value));
       const reads = keys.map((key) => stage.get(key));
-      const seconds = keys.map((key) => stage.write(key, bytes('second')));
+      return { firsts, reads, seconds: keys.map((key) => stage.write(key, bytes('second'))) };
+    }
+
+    /** All that can be kept is: the others wait for what came instead. */
+    function expectRoom(): void {
+      const { firsts, reads, seconds } = overwriteAll();
       for (const { commit } of firsts) commit();
-      const answered = Object.keys(stage.answers()).map(Number);
-      expect(answered).to.deep.equal(reads.slice(0, 16));
+      expect(Object.keys(stage.answers()).map(Number)).to.deep.equal(reads.slice(0, 16));
       for (const { commit } of seconds) commit();
       expect(stage.answers()).to.deep.equal({ [reads[16] ?? 0]: 'second', [reads[17] ?? 0]: 'second' });
     }
+
+    it('and there is room again when readers got what was kept', () => {
+      expectRoom();
+      expectRoom();
+    });
+
+    it('or what came instead', () => {
+      const { reads, seconds } = overwriteAll();
+      for (const { commit } of seconds) commit();
+      expect(Object.keys(stage.answers())).to.have.length(reads.length);
+      expectRoom();
+    });
+
+    it('or were sent elsewhere', () => {
+      overwriteAll();
+      stage.map([{ replicas: [other] }]);
+      stage.map([{ replicas: [self, other] }]);
+      expect(stage.reader.take(MessageType.fenced)).to.have.length(keys.length);
+      expectRoom();
+    });
   });
 });

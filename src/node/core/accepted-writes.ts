@@ -8,7 +8,7 @@
  * settled by a replay (R3) as if its client had died.
  */
 import type { Link, WriteMessage } from '../../protocol/messages.js';
-import type { MutableVersion } from '../../protocol/version.js';
+import type { MutableVersion, Version } from '../../protocol/version.js';
 import { noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
 
@@ -35,8 +35,7 @@ export class AcceptedWrites {
   /** Most messages come on the connection that the one before came on. */
   #lastLink: Link | null = null;
   #lastPlaces: Places = noPlaces;
-  /** Of the write that was taken last. */
-  readonly version: MutableVersion = { hlc: 0, clientId: 0, seq: 0, epoch: 0 };
+  readonly #takenVersion: MutableVersion = { hlc: 0, clientId: 0, seq: 0, epoch: 0 };
 
   constructor(store: KeyStore) {
     this.#store = store;
@@ -60,7 +59,7 @@ export class AcceptedWrites {
 
   /**
    * The record that took the write of this request, if there still is one of its number, else `noRecord`; each write is given out
-   * once. Only a record that has its `version` is surely the same.
+   * once. Only a record that has, or had, its `takenVersion` is surely the same.
    */
   take(link: Link, rid: number): RecordId {
     const places = this.#placesOf(link);
@@ -68,12 +67,17 @@ export class AcceptedWrites {
     const record = places[at] === rid ? (places[at + 1] ?? noRecord) : noRecord;
     if (record === noRecord) return noRecord;
     places[at + 1] = noRecord;
-    const { version } = this;
+    const version = this.#takenVersion;
     version.hlc = places[at + 2] ?? 0;
     version.clientId = places[at + 3] ?? 0;
     version.seq = places[at + 4] ?? 0;
     version.epoch = places[at + 5] ?? 0;
     return this.#store.exists(record) ? record : noRecord;
+  }
+
+  /** Of the write that was taken last. */
+  get takenVersion(): Version {
+    return this.#takenVersion;
   }
 
   /** Room for the place at `at`. */

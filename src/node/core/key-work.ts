@@ -40,7 +40,7 @@ export interface KeyWork {
   waking: boolean;
 }
 
-/** All of it, by record; the records are held as long. */
+/** What waits at records, by record; they are held as long. */
 export class KeyWorks {
   readonly #store: KeyStore;
   readonly #ports: NodePorts;
@@ -66,23 +66,34 @@ export class KeyWorks {
   at(record: RecordId): KeyWork {
     const known = this.#works.get(record);
     if (known !== undefined) return known;
-    const replayAtMs = this.#ports.nowMs() + this.#timings.replayAfterMs * (1 + this.#ports.random());
     const readers = new WaitingReaders(this.#keptBytes);
-    const work = { readers, conditions: [], active: null, replayAtMs, failures: 0, waking: false };
+    const work = { readers, conditions: [], active: null, replayAtMs: 0, failures: 0, waking: false };
+    this.expectSoon(work);
     this.#works.set(record, work);
     this.#store.hold(record, Hold.work);
     return work;
   }
 
+  /** Bytes of what was overwritten while somebody waited for it. */
+  get keptBytes(): number {
+    return this.#keptBytes.sum;
+  }
+
+  /** A VALIDATE will come soon, or the key is replayed. */
+  expectSoon(work: KeyWork): void {
+    work.replayAtMs = this.#ports.nowMs() + this.#timings.replayAfterMs * (1 + this.#ports.random());
+  }
+
+  /** Nobody waits there any more. */
   drop(record: RecordId): void {
     this.#works.delete(record);
     this.#store.release(record, Hold.work);
   }
 
   dropIfIdle(record: RecordId, work: KeyWork): void {
-    // An INVALID key stays under watch: a replay that failed is tried again although nobody waits.
-    if (this.#works.get(record) !== work || !isIdle(work) || !this.#store.isValid(record)) return;
-    this.drop(record);
+    // A replay that failed is tried again although nobody waits.
+    const isDone = work.failures === 0 || this.#store.isValid(record);
+    if (this.#works.get(record) === work && isIdle(work) && isDone) this.drop(record);
   }
 
   /** A replay came to nothing: the next one waits longer. */

@@ -1,8 +1,8 @@
 /**
  * The replica: what one node does with the keys of its slots (PROTOCOL W3, W4, W9, W10, R1-R4).
  *
- * Every key is VALID (known to be committed) or INVALID (stored, perhaps not committed). A read is answered from a
- * VALID key only; an INVALID one parks its readers until a VALIDATE comes or this replica replays the write itself.
+ * Every key is VALID (known to be committed) or INVALID (stored, perhaps not committed). A read is answered with what is known
+ * to be committed only; an INVALID key parks its readers until a VALIDATE comes or this replica replays the write itself.
  *
  * Invariants, asserted where they could break:
  * - the version of a key never falls, and VALID never returns to INVALID at the same version;
@@ -191,7 +191,7 @@ export class Replica implements PeerWriteOwner {
   onValidate(link: Link, message: ValidateMessage): void {
     const record = this.#accepted.take(link, message.rid);
     if (record === noRecord) return;
-    const { version } = this.#accepted;
+    const version = this.#accepted.takenVersion;
     if (this.store.compareVersion(version, record) !== 0) this.#serveFormer(record, version);
     else if (!this.store.isValid(record)) this.#makeValid(record);
   }
@@ -289,20 +289,21 @@ export class Replica implements PeerWriteOwner {
 
   /** R2: what is there is about to be overwritten, and may turn out to be committed. */
   #keepForReaders(record: RecordId): void {
-    const readers = this.#works.get(record)?.readers;
+    const { readers, active } = this.#works.at(record);
+    const isReplayed = active !== null && this.store.compareVersion(active.version, record) === 0;
+    if (!readers.wantsEntry(isReplayed)) return;
     const value = this.isLive(record) ? this.store.valueOf(record) : null;
-    if (readers?.wants(value?.length ?? 0) !== true) return;
-    readers.keep({
-      version: this.store.versionOf(record),
-      value: value === null ? null : Uint8Array.from(value),
-    });
+    readers.keep({ version: this.store.versionOf(record), value: value && Uint8Array.from(value) });
   }
 
   /** R2: that version is committed, and another one has taken its place. */
   #serveFormer(record: RecordId, version: Version): void {
-    this.#works.get(record)?.readers.takeUpTo(version, (reader, former) => {
-      this.#serveReader(reader, record, former);
-    });
+    const work = this.#works.get(record);
+    const due = work?.readers.takeUpTo(version);
+    if (work === undefined || !due) return;
+    this.#works.expectSoon(work);
+    for (const reader of due.readers) this.#serveReader(reader, record, due.entry);
+    this.#works.dropIfIdle(record, work);
   }
 
   /** Everybody waiting at the key is sent elsewhere. */

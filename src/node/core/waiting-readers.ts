@@ -10,8 +10,10 @@ import type { Link } from '../../protocol/messages.js';
 import { compareVersions } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
 
-/** Bytes of overwritten values that a node keeps. Beyond, readers wait for the version that came instead, too. */
+/** Bytes of overwritten entries that a node keeps, and one more. Beyond, readers wait for the version that came instead, too. */
 const keptBytesMax = 16 * 1024 * 1024;
+/** Of an entry, beside its value: more than it takes. */
+const entryBytes = 256;
 
 /** A GET that found the key INVALID. */
 export interface Reader {
@@ -27,6 +29,7 @@ export interface FormerEntry {
   readonly value: Uint8Array | null;
 }
 
+/** An entry, and those who are to be told of it. */
 interface Kept {
   readonly entry: FormerEntry;
   readonly readers: readonly Reader[];
@@ -34,10 +37,10 @@ interface Kept {
 
 /** What all keys of a node keep together. */
 export class KeptBytes {
-  bytes = 0;
+  sum = 0;
 
-  hasRoomFor(bytes: number): boolean {
-    return this.bytes + bytes <= keptBytesMax;
+  get isFull(): boolean {
+    return this.sum >= keptBytesMax;
   }
 }
 
@@ -60,31 +63,36 @@ export class WaitingReaders {
     this.#latest.push(reader);
   }
 
-  /** Whether a value of so many bytes, about to be overwritten, is to be kept for somebody. */
-  wants(valueBytes: number): boolean {
-    return this.#latest.length > 0 && this.#keptBytes.hasRoomFor(valueBytes);
+  /**
+   * Whether what is about to be overwritten is to be kept: somebody found it, or it is being replayed, which may be the only commit
+   * that is left to those who found something earlier.
+   */
+  wantsEntry(isReplayed: boolean): boolean {
+    if (this.#latest.length === 0 && !(isReplayed && this.#kept.length > 0)) return false;
+    return !this.#keptBytes.isFull;
   }
 
-  /** Keeps what is about to be overwritten for those who found it. */
+  /** What is about to be overwritten. */
   keep(entry: FormerEntry): void {
-    this.#keptBytes.bytes += entry.value?.length ?? 0;
+    this.#keptBytes.sum += bytesOf(entry);
     this.#kept.push({ entry, readers: this.#latest });
     this.#latest = [];
   }
 
-  /** That version is committed. Hands out those who found it, or an earlier one, with what it was; unless it was not kept. */
-  takeUpTo(version: Version, serve: (reader: Reader, entry: FormerEntry) => void): void {
+  /** That version is committed: what it was, if it was kept, and those who found it or an earlier one. */
+  takeUpTo(version: Version): Kept | null {
     const last = this.#kept.findIndex(({ entry }) => compareVersions(entry.version, version) === 0);
     const entry = this.#kept[last]?.entry;
-    if (entry === undefined) return;
+    if (entry === undefined) return null;
     const due = this.#kept.splice(0, last + 1);
     this.#letGo(due);
-    for (const { readers } of due) for (const reader of readers) serve(reader, entry);
+    return { entry, readers: due.flatMap(({ readers }) => readers) };
   }
 
   /** All of them, those who came first first. */
-  takeAll(): Reader[] {
-    const all = [...this.#kept.flatMap(({ readers }) => readers), ...this.#latest];
+  takeAll(): readonly Reader[] {
+    const all = this.#kept.length === 0 ? this.#latest : this.#kept.flatMap(({ readers }) => readers);
+    if (all !== this.#latest) all.push(...this.#latest);
     this.#letGo(this.#kept);
     this.#kept = [];
     this.#latest = [];
@@ -92,6 +100,10 @@ export class WaitingReaders {
   }
 
   #letGo(kept: readonly Kept[]): void {
-    for (const { entry } of kept) this.#keptBytes.bytes -= entry.value?.length ?? 0;
+    for (const { entry } of kept) this.#keptBytes.sum -= bytesOf(entry);
   }
+}
+
+function bytesOf({ value }: FormerEntry): number {
+  return entryBytes + (value?.length ?? 0);
 }
