@@ -23,6 +23,8 @@ export interface MemberLinksOptions extends ConnectionOptions {
 }
 
 const backoffMsMax = 250;
+/** A member whose connection ends has mostly died, and by then a map without it has come. */
+const backoffMsMin = 50;
 
 export class MemberLinks {
   readonly #options: MemberLinksOptions;
@@ -98,7 +100,7 @@ class MemberLink implements Handlers {
     this.#owner = owner;
     const { host, port } = member;
     const { onUp: _up, onDown: _down, onMessage: _message, onBatchStart: _batch, ...dialling } = options;
-    this.#redialler = new Redialler({ ...dialling, host, port, handlers: this, backoffMsMax });
+    this.#redialler = new Redialler({ ...dialling, host, port, handlers: this, backoffMsMin, backoffMsMax });
   }
 
   onOpen(connection: Connection): void {

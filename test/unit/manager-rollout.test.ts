@@ -17,9 +17,12 @@ class EpochsLink implements Link {
   /** Of whole maps. */
   readonly epochs: number[] = [];
   readonly changes: [base: number, epoch: number][] = [];
+  /** Answers without a map. */
+  none = 0;
 
   send(message: Message): void {
     if (message.type === MessageType.map && message.map !== null) this.epochs.push(message.map.epoch);
+    if (message.type === MessageType.map && message.map === null) this.none++;
     if (message.type === MessageType.mapChange) this.changes.push([message.base, message.epoch]);
   }
 
@@ -135,6 +138,23 @@ describe('M7: how maps come out', () => {
     expect([first?.epochs, first?.changes]).to.deep.equal([[5], [[5, 6]]]);
     expect([asker.epochs, asker.changes]).to.deep.equal([[5], [[5, 6]]]);
     expect([scene.client.epochs, scene.client.changes], 'it missed a map').to.deep.equal([[6], []]);
+  });
+
+  it('who asks while it is on its way is not sent it once more, unless it cannot use what it was sent', () => {
+    const scene = new Scene();
+    const ask = { type: MessageType.getMap, rid: 1 };
+    const map = mapOf(5, [1], [], nodes.slice(0, 1));
+    scene.announce(mapOf(4, [1, 2]), mapOf(3, [1, 2]));
+    scene.announce(map, mapOf(4, [1, 2]));
+    const [first = new EpochsLink()] = scene.links;
+    expect(first.changes).to.deep.equal([[4, 5]]);
+    scene.rollout.onGetMap(first, { ...ask, newerThan: 4 }, map);
+    expect([first.epochs, first.none]).to.deep.equal([[4], 1]);
+    scene.rollout.onGetMap(first, { ...ask, newerThan: 3 }, map);
+    expect([first.epochs, first.none]).to.deep.equal([[4, 5], 1]);
+    const other = new EpochsLink();
+    scene.rollout.onGetMap(other, { ...ask, newerThan: 4 }, map);
+    expect(other.epochs).to.deep.equal([5]);
   });
 
   it('the next step waits until the last map has had its time and every node has it, within bounds', () => {

@@ -84,11 +84,15 @@ export class Rollout {
     link.send(isBaseThere ? change : whole);
   }
 
-  /** GET_MAP. Whoever will be told in a moment, and has the map before, is not answered. */
+  /**
+   * GET_MAP. Whoever will be told in a moment, and has the map before, is not answered. Nor is the map sent again to whoever asked
+   * while it was on its way: when a node fails all clients ask at once, and whole maps would take longer than all the rest.
+   */
   onGetMap(link: Link, { rid, newerThan }: GetMapMessage, map: ClusterMap | null): void {
     const epoch = map?.epoch ?? 0;
     if (this.#waiting.has(link) && newerThan + 1 >= epoch) return;
-    if (map !== null && epoch > newerThan) {
+    const isOnItsWay = this.#told.get(link) === epoch && this.#news?.change?.base === newerThan;
+    if (map !== null && epoch > newerThan && !isOnItsWay) {
       this.#waiting.delete(link);
       this.#told.set(link, epoch);
       link.send({ type: MessageType.map, rid, map: map.toData() });
