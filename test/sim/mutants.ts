@@ -40,7 +40,7 @@ export const mutants: readonly Mutant[] = [
       'if (this.store.holds(record, Hold.work))\n            this.#keepForReaders(record);',
       'if (this.store.holds(record, Hold.work)) {\n            this.#keepForReaders(record); this.#serveFormer(record, this.store.versionOf(record)); }',
     ),
-    bias: 'puts',
+    bias: 'hotKey',
     quick: true,
   },
   {
@@ -51,7 +51,7 @@ export const mutants: readonly Mutant[] = [
       'const due = this.#kept.splice(0, last + 1);',
       'const due = this.#kept.splice(0);',
     ),
-    bias: 'puts',
+    bias: 'hotKey',
     quick: true,
   },
   {

@@ -38,6 +38,8 @@ export const biases = [
   ...drawnBiases,
   /** Administrators at work all the time. */
   'tasks',
+  /** One key that all clients write and read without a pause: it is INVALID nearly all the time. */
+  'hotKey',
   /** With disks: power failures in a row, all nodes killed at once, a manager that is started again meanwhile. */
   'disasters',
 ] as const;
@@ -98,6 +100,7 @@ function faultWeights(prng: Prng, bias: Bias): (readonly [FaultKind, number])[] 
     siblings: ['crashNode', 'cutFromManager', 'pauseNode', 'breakLink', 'slowNode'],
     copies: ['crashNode', 'crashClient', 'cutFromManager', 'cutLink'],
     tasks: ['crashNode', 'crashManager'],
+    hotKey: ['crashClient', 'breakLink', 'pauseNode', 'crashNode', 'cutFromManager'],
     disasters: ['crashNode', 'crashManager', 'cutManager', 'cutFromManager'],
   };
   // A schedule has a few kinds of faults rather than all: their consequences then build on each other.
@@ -111,13 +114,15 @@ function drawMix(prng: Prng, bias: Bias): number[] {
   if (bias === 'conditions') return [1, 3, 5, 2, 2, 0.3];
   if (bias === 'siblings') return [0.3, 5, 6, 1, 1, 0];
   if (bias === 'puts' || bias === 'copies') return [6, 5, 0.3, 0, 0, 0.3];
+  if (bias === 'hotKey') return [6, 6, 0.5, 0.1, 0.1, 0.3];
   if (bias === 'tombstones' || bias === 'oldWrites') return [2, 3, 1, 2, 3, 1];
   return [3 + prng.next() * 3, 4, prng.next() * 4, prng.next() * 2, prng.next() * 2, prng.next() * 0.5];
 }
 
 export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
   const bias = wantedBias ?? (prng.chance(0.4) ? 'none' : prng.pick(drawnBiases));
-  const isBusyKey = bias === 'copies' || bias === 'siblings';
+  const isHotKey = bias === 'hotKey';
+  const isBusyKey = isHotKey || bias === 'copies' || bias === 'siblings';
   const nodeCount = isBusyKey ? prng.int(3, 4) : prng.chance(0.75) ? prng.int(2, 4) : prng.int(5, 7);
   const replicas = bias === 'copies' ? 3 : drawReplicas(prng, nodeCount);
   const slotCount = nodeCount * (prng.chance(0.8) ? 1 : 2);
@@ -132,12 +137,16 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
   // Neighbouring letters live in neighbouring slots; letters a slot count apart share one.
   for (let i = 0; i < keyCount; i++)
     keys.add(letters[prng.chance(0.4) ? (first + slotCount * i) % letters.length : first + i] ?? 'a');
-  const faultMs = ages ? prng.int(1500, 3500) : prng.int(300, 1500) + leaseMs * prng.int(0, 3);
+  const faultMs = isHotKey
+    ? prng.int(50, 300)
+    : ages
+      ? prng.int(1500, 3500)
+      : prng.int(300, 1500) + leaseMs * prng.int(0, 3);
   return {
     bias,
     nodeCount,
     clientCount: isBusyKey ? 5 : prng.pick([1, 2, 2, 3, 3, 4, 5]),
-    lanes: prng.chance(0.25) ? 2 : 1,
+    lanes: isHotKey ? 2 : prng.chance(0.25) ? 2 : 1,
     settings: {
       replicas,
       slotCount,
@@ -151,11 +160,11 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       copyBytesPerSecondMax: 0,
     },
     keys: [...keys],
-    operations: isBusyKey ? 60 : prng.int(10, 60),
+    operations: isHotKey ? 150 : isBusyKey ? 60 : prng.int(10, 60),
     faultMs,
     faultCount: prng.chance(0.05) ? 0 : prng.int(1, 4 + Math.floor(faultMs / 200)),
     faultWeights: faultWeights(prng, bias),
-    thinkMs: isBusyKey ? faultMs / 20 : prng.pick([1, 5, 20, faultMs / 20]),
+    thinkMs: isHotKey ? 1 : isBusyKey ? faultMs / 20 : prng.pick([1, 5, 20, faultMs / 20]),
     deadlineMs,
     delayMs: prng.pick([0.2, 0.5, 1, 2, 4]),
     slowShare: bias === 'siblings' ? 0.1 : prng.pick([0, 0.01, 0.03, 0.1]),
