@@ -7,6 +7,7 @@
  */
 import { type Buffer } from 'node:buffer';
 import { decodeCold, encodeCold } from './cold-codec.js';
+import { copyBytes } from './copy-bytes.js';
 import { ProtocolError } from './errors.js';
 import { encodeHot, firstColdType, isHot } from './hot-codec.js';
 import { HotDecoder } from './hot-decoder.js';
@@ -115,5 +116,5 @@ export function keepMessage(message: Message): Message {
 }
 
 function keepBytes(bytes: Uint8Array | null): Uint8Array | null {
-  return bytes === null ? null : Uint8Array.from(bytes);
+  return bytes && copyBytes(bytes);
 }

@@ -10,6 +10,7 @@
  */
 import { extendApplied, findApplied } from '../../protocol/applied-list.js';
 import type { AppliedList } from '../../protocol/applied-list.js';
+import { copyBytes } from '../../protocol/copy-bytes.js';
 import { ConditionStatus, FencedReason, MessageType, RefusedReason } from '../../protocol/messages.js';
 import type { ConditionMessage, Link } from '../../protocol/messages.js';
 import { cloneVersion, versionZero } from '../../protocol/version.js';
@@ -222,7 +223,7 @@ function copyOf(message: ConditionMessage, link: Link, slot: number): Condition 
     expected: cloneVersion(message.expected),
     slot,
     key: message.key,
-    value: message.value === null ? null : Uint8Array.from(message.value),
+    value: message.value && copyBytes(message.value),
     expiresAtMs: message.expiresAtMs,
     isConfirming: false,
   };

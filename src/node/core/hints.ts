@@ -2,6 +2,7 @@
  * What a learner that came back with its disk need not be sent (PROTOCOL M5, D2). The entries of the attic are hints: each
  * is taken over only when a full replica has said, by a digest, that it holds the very same - as if it had sent it then.
  */
+import { copyBytes } from '../../protocol/copy-bytes.js';
 import type { Entry } from '../../protocol/messages.js';
 import { atticSlot } from './attic.js';
 import { BucketDigests, countBits, EntryDigest, EntryDigests, hasBit } from './slot-digest.js';
@@ -107,11 +108,13 @@ export class Hints {
         drop(store.keyOf(record));
         continue;
       }
+      const value = store.valueOf(record);
       merge({
         key: store.keyOf(record),
         version: store.versionOf(record),
         valid: true,
-        value: copyOf(store.valueOf(record)),
+        // The view onto the attic would not outlive the first change to the store.
+        value: value && copyBytes(value),
         expiresAtMs: store.expiresAtMs(record),
         applied: store.appliedOf(record),
       });
@@ -124,9 +127,4 @@ export class Hints {
     const bucket = this.#sights[this.#place++]?.bucket ?? 0;
     return !hasBit(this.wanted, bucket) || !hasBit(this.#missing, this.#walked++);
   }
-}
-
-/** The view onto the attic would not outlive the first change to the store. */
-function copyOf(value: Uint8Array | null): Uint8Array | null {
-  return value === null ? null : Uint8Array.from(value);
 }

@@ -293,7 +293,7 @@ export class Replica implements PeerWriteOwner {
     const isReplayed = active !== null && this.store.compareVersion(active.version, record) === 0;
     if (!readers.wantsEntry(isReplayed)) return;
     const value = this.isLive(record) ? this.store.valueOf(record) : null;
-    readers.keep({ version: this.store.versionOf(record), value: value && Uint8Array.from(value) });
+    readers.keep({ version: this.store.versionOf(record), value });
   }
 
   /** R2: that version is committed, and another one has taken its place. */

@@ -6,6 +6,7 @@
  * given to them when its VALIDATE comes. That is a state the key was in while they waited: whatever was committed before a
  * GET came is no later than what it found, since this replica has a share in every commit.
  */
+import { copyBytes } from '../../protocol/copy-bytes.js';
 import type { Link } from '../../protocol/messages.js';
 import { compareVersions } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
@@ -72,8 +73,9 @@ export class WaitingReaders {
     return !this.#keptBytes.isFull;
   }
 
-  /** What is about to be overwritten. */
-  keep(entry: FormerEntry): void {
+  /** A copy of what is about to be overwritten. */
+  keep({ version, value }: FormerEntry): void {
+    const entry = { version, value: value && copyBytes(value) };
     this.#keptBytes.sum += bytesOf(entry);
     this.#kept.push({ entry, readers: this.#latest });
     this.#latest = [];
