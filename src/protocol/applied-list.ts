@@ -14,17 +14,18 @@ import type { MutableVersion, Version } from './version.js';
 
 export type AppliedList = readonly number[];
 
-const headLength = 4;
+/** Of the numbers before the first entry: what tells which of two lists is the later one. */
+export const appliedHeadLength = 4;
 const entryLength = 6;
 
 /** How many conditional writes a key remembers; a retry older than that stays OUTCOME_UNKNOWN. */
 export const appliedEntriesMax = 16;
-export const appliedLengthMax = headLength + entryLength * appliedEntriesMax;
+export const appliedLengthMax = appliedHeadLength + entryLength * appliedEntriesMax;
 
 /** @returns positive when `a` is the later list; no list at all is the earliest. */
 export function compareApplied(a: AppliedList | null, b: AppliedList | null): number {
   if (a === null || b === null) return (a === null ? 0 : 1) - (b === null ? 0 : 1);
-  for (let i = 0; i < headLength; i++) {
+  for (let i = 0; i < appliedHeadLength; i++) {
     const difference = (a[i] ?? 0) - (b[i] ?? 0);
     if (difference !== 0) return difference;
   }
@@ -39,7 +40,7 @@ export function findApplied(
   out: MutableVersion,
 ): boolean {
   if (list === null) return false;
-  for (let i = headLength; i < list.length; i += entryLength) {
+  for (let i = appliedHeadLength; i < list.length; i += entryLength) {
     if (list[i] !== opClientId || list[i + 1] !== opNumber) continue;
     out.hlc = list[i + 2] ?? 0;
     out.clientId = list[i + 3] ?? 0;
@@ -59,8 +60,8 @@ export function extendApplied(
 ): AppliedList {
   const next = [v.hlc, v.clientId, v.seq, v.epoch];
   if (list !== null) {
-    const surplus = (list.length - headLength) / entryLength - (appliedEntriesMax - 1);
-    for (let i = headLength + Math.max(0, surplus) * entryLength; i < list.length; i++)
+    const surplus = (list.length - appliedHeadLength) / entryLength - (appliedEntriesMax - 1);
+    for (let i = appliedHeadLength + Math.max(0, surplus) * entryLength; i < list.length; i++)
       next.push(list[i] ?? 0);
   }
   next.push(opClientId, opNumber, v.hlc, v.clientId, v.seq, v.epoch);
@@ -69,5 +70,9 @@ export function extendApplied(
 
 /** Whether a list from the wire has a possible length. */
 export function isAppliedLength(length: number): boolean {
-  return length <= appliedLengthMax && length >= headLength && (length - headLength) % entryLength === 0;
+  return (
+    length <= appliedLengthMax &&
+    length >= appliedHeadLength &&
+    (length - appliedHeadLength) % entryLength === 0
+  );
 }

@@ -29,7 +29,15 @@ import type {
   ValueMessage,
   WriteMessage,
 } from './messages.js';
-import { readKey, readKeyView, readUint, readValue, readValueBuffer, readVersion } from './hot-fields.js';
+import {
+  readKey,
+  readKeyView,
+  readLongUint,
+  readUint,
+  readValue,
+  readValueBuffer,
+  readVersion,
+} from './hot-fields.js';
 import { KeyView } from './key-view.js';
 import type { MsgpackReader } from './msgpack-reader.js';
 import type { MutableVersion, Version } from './version.js';
@@ -283,7 +291,7 @@ export function readApplied(reader: MsgpackReader): AppliedList | null {
   const length = reader.array();
   if (!isAppliedLength(length)) throw new ProtocolError(`a list of conditional writes of ${length} numbers`);
   const applied: number[] = [];
-  for (let i = 0; i < length; i++) applied.push(readUint(reader));
+  for (let i = 0; i < length; i++) applied.push(readLongUint(reader));
   return applied;
 }
 

@@ -136,6 +136,19 @@ export function readUint(reader: MsgpackReader): number {
   return reader.uint();
 }
 
+/** The same, for numbers of which most have more than 32 bits. */
+export function readLongUint(reader: MsgpackReader): number {
+  const { buf, pos } = reader;
+  if (reader.end - pos >= 9 && buf[pos] === 0xcf) {
+    const high = read32(buf, pos + 1);
+    if (high < 0x200000) {
+      reader.pos = pos + 9;
+      return high * two32 + read32(buf, pos + 5);
+    }
+  }
+  return readUint(reader);
+}
+
 /** Into `version`, which is half overwritten if this throws. @throws ProtocolError unless four integers follow */
 export function readVersion(reader: MsgpackReader, version: MutableVersion): void {
   const { buf, pos } = reader;

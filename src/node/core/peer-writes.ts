@@ -8,7 +8,7 @@
  *   something too old to be concurrent.
  * - fenced, link down, no answer in time, or the slot changed: failed; nothing is known.
  */
-import { type AppliedList, compareApplied } from '../../protocol/applied-list.js';
+import type { AppliedList } from '../../protocol/applied-list.js';
 import { MessageType, WriteKind } from '../../protocol/messages.js';
 import type { Link, StaleMessage } from '../../protocol/messages.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
@@ -179,7 +179,7 @@ export class PeerWrites {
     { version: theirs, applied }: StaleMessage,
   ): boolean {
     if (condition === null || condition.isConfirming || record === noRecord) return false;
-    const isListLater = applied !== null && compareApplied(applied, this.#store.appliedOf(record)) > 0;
+    const isListLater = applied !== null && this.#store.compareApplied(applied, record) > 0;
     return !isListLater && this.#isConcurrentPlain(version, theirs);
   }
 

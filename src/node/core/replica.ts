@@ -11,7 +11,7 @@
  *
  * Conditional writes are in conditions.ts; both share the records, and `wake` hands a key from one to the other.
  */
-import { type AppliedList, compareApplied } from '../../protocol/applied-list.js';
+import type { AppliedList } from '../../protocol/applied-list.js';
 import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
 import type {
   Entry,
@@ -170,14 +170,14 @@ export class Replica implements PeerWriteOwner {
 
   /** RMW5: the later list replaces the earlier one whole, whatever happens to the value. */
   #takeApplied(record: RecordId, applied: AppliedList | null): boolean {
-    if (applied === null || compareApplied(applied, this.store.appliedOf(record)) <= 0) return false;
+    if (applied === null || this.store.compareApplied(applied, record) <= 0) return false;
     this.store.setApplied(record, applied);
     return true;
   }
 
   /** RMW5: whoever drives the write at hand has an older list of conditional writes, and shall take over this one. */
   #hasLaterList(record: RecordId, { kind, applied }: WriteMessage): boolean {
-    return kind !== WriteKind.plain && compareApplied(this.store.appliedOf(record), applied) > 0;
+    return kind !== WriteKind.plain && this.store.compareApplied(applied, record) < 0;
   }
 
   #overwrite(record: RecordId, version: Version, value: Uint8Array | null, expiresAtMs: number): void {

@@ -94,6 +94,8 @@ export interface KeyStore {
   storedAtMs(record: RecordId): number;
   /** A copy of the list of conditional writes (RMW5), or null. */
   appliedOf(record: RecordId): AppliedList | null;
+  /** What `compareApplied` says of that list and the record's, which it does not copy. */
+  compareApplied(applied: AppliedList | null, record: RecordId): number;
   setApplied(record: RecordId, applied: AppliedList): void;
 
   /**

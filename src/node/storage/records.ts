@@ -11,6 +11,7 @@
  * What is handed in is copied once, into the block; what is handed out is a view of the block.
  */
 import { Buffer } from 'node:buffer';
+import { appliedHeadLength } from '../../protocol/applied-list.js';
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
@@ -73,7 +74,7 @@ export class Records {
     table.setIndex(record, index);
     table.setKeyLength(record, key.length);
     this.#place(record, blockWords(isLong ? extendedWords : plainWords, key.length, 0));
-    if (isLong) this.#writeExtension(record, 0, 0, 0, key.length, null);
+    if (isLong) this.#writeExtension(record, 0, 0, 0, key.length, 0);
     key.copyTo(this.#memoryOf(record).words, this.#keyAt(record) >>> 2);
     return record;
   }
@@ -207,7 +208,23 @@ export class Records {
   appliedOf(record: RecordId): AppliedList | null {
     const count = this.#appliedCount(record);
     if (count === 0) return null;
-    return Array.from({ length: count }, (_, i) => this.#extension(record, extendedWords + 2 * i));
+    const { words } = this.#memoryOf(record);
+    const from = this.#wordOf(record) + extendedWords;
+    const applied: number[] = [];
+    for (let i = 0; i < count; i++) applied.push(floatAt(words, from + 2 * i));
+    return applied;
+  }
+
+  compareApplied(applied: AppliedList | null, record: RecordId): number {
+    const count = this.#appliedCount(record);
+    if (applied === null || count === 0) return (applied === null ? 0 : 1) - (count === 0 ? 0 : 1);
+    const { words } = this.#memoryOf(record);
+    const from = this.#wordOf(record) + extendedWords;
+    for (let i = 0; i < appliedHeadLength; i++) {
+      const difference = (applied[i] ?? 0) - floatAt(words, from + 2 * i);
+      if (difference !== 0) return difference;
+    }
+    return 0;
   }
 
   // --- writing -----------------------------------------------------------------------------------------------------
@@ -241,13 +258,13 @@ export class Records {
     expiresAtMs: number,
   ): void {
     const keyLength = this.#keyLength(record);
-    const applied = this.appliedOf(record);
-    if (isPlain && applied === null && keyLength < longKeyBytes) {
+    const count = this.#appliedCount(record);
+    if (isPlain && count === 0 && keyLength < longKeyBytes) {
       this.#reshape(record, plainWords, length, false);
       return;
     }
-    this.#reshape(record, extendedWords + 2 * (applied?.length ?? 0), length, false);
-    this.#writeExtension(record, seq, epoch, expiresAtMs, keyLength, applied);
+    this.#reshape(record, extendedWords + 2 * count, length, false);
+    this.#writeExtension(record, seq, epoch, expiresAtMs, keyLength, count);
   }
 
   setApplied(record: RecordId, applied: AppliedList): void {
@@ -256,12 +273,15 @@ export class Records {
     const expiresAtMs = this.expiresAtMs(record);
     const keyLength = this.#keyLength(record);
     this.#reshape(record, extendedWords + 2 * applied.length, this.#table.valueLength(record), true);
-    this.#writeExtension(record, seq, epoch, expiresAtMs, keyLength, applied);
+    this.#writeExtension(record, seq, epoch, expiresAtMs, keyLength, applied.length);
+    const { words } = this.#memoryOf(record);
+    const to = this.#wordOf(record) + extendedWords;
+    for (let i = 0; i < applied.length; i++) putFloat(words, to + 2 * i, applied[i] ?? 0);
   }
 
   /**
-   * Gives the record a block for so many words before the key and so long a value. The key goes along, and the value
-   * if it is to be kept; an extension is not filled in.
+   * Gives the record a block for so many words before the key and so long a value. The key goes along, the value if it is to
+   * be kept, and a list of conditional writes if there is room for one as long; the rest of an extension is not filled in.
    */
   #reshape(record: RecordId, wordsBeforeKey: number, valueLength: number, keepsValue: boolean): void {
     const table = this.#table;
@@ -275,10 +295,13 @@ export class Records {
       const kept = keyLength + (keepsValue ? valueLength : 0);
       const refBefore = table.block(record);
       const wasLarge = table.has(record, Flag.large);
+      const listBefore = this.#wordOf(record) + extendedWords;
+      const listWords = wordsBeforeKey === this.#wordsBeforeKey(record) ? wordsBeforeKey - extendedWords : 0;
       this.#place(record, words);
       const after = this.#memoryOf(record).words;
       const to = this.#wordOf(record) + wordsBeforeKey;
       copyWords(before, keyBefore >>> 2, after, to, (kept + 3) >>> 2);
+      if (listWords > 0) copyWords(before, listBefore, after, to - listWords, listWords);
       // Last: it may move the new block.
       if (!wasLarge) this.#blocks.free(refBefore, wordsBefore);
     }
@@ -360,9 +383,7 @@ export class Records {
     if (!this.#table.has(record, Flag.extended)) return 0;
     const { words } = this.#memoryOf(record);
     const word = this.#wordOf(record) + at;
-    floatWords[0] = words[word] ?? 0;
-    floatWords[1] = words[word + 1] ?? 0;
-    return float[0] ?? 0;
+    return floatAt(words, word);
   }
 
   #writeExtension(
@@ -371,7 +392,7 @@ export class Records {
     epoch: number,
     expiresAtMs: number,
     keyLength: number,
-    applied: AppliedList | null,
+    appliedCount: number,
   ): void {
     const { words } = this.#memoryOf(record);
     const at = this.#wordOf(record);
@@ -379,11 +400,14 @@ export class Records {
     putFloat(words, at + epochAt, epoch);
     putFloat(words, at + expiresAt, expiresAtMs);
     words[at + keyLengthAt] = keyLength;
-    words[at + appliedCountAt] = applied?.length ?? 0;
-    applied?.forEach((number, i) => {
-      putFloat(words, at + extendedWords + 2 * i, number);
-    });
+    words[at + appliedCountAt] = appliedCount;
   }
+}
+
+function floatAt(words: Uint32Array, at: number): number {
+  floatWords[0] = words[at] ?? 0;
+  floatWords[1] = words[at + 1] ?? 0;
+  return float[0] ?? 0;
 }
 
 function putFloat(words: Uint32Array, at: number, number: number): void {
