@@ -107,7 +107,7 @@ describe('the journal of a node on its disk', () => {
       value: fc.option(fc.uint8Array({ maxLength: 5 })),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(change, { maxLength: 40 }), async (changes) => {
+      fc.asyncProperty(fc.array(change, { maxLength: 40, size: 'max' }), async (changes) => {
         const directory = disks.directory();
         let disk = await disks.open(directory);
         for (const { what, slot, key, value } of changes) {

@@ -60,7 +60,7 @@ const held: fc.Arbitrary<Held> = fc.record({
   applied: fc.option(fc.array(number, { minLength: 4, maxLength: 10 })),
 });
 const key = fc.nat(60).map((n) => `key-${n}`);
-const contents = fc.array(fc.tuple(key, held), { maxLength: 60 }).map((all) => new Map(all));
+const contents = fc.array(fc.tuple(key, held), { maxLength: 60, size: 'max' }).map((all) => new Map(all));
 
 describe('D2: digests of a slot', () => {
   it('has about eight keys in a bucket, and a power of two of them', () => {
