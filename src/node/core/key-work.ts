@@ -74,11 +74,6 @@ export class KeyWorks {
     return work;
   }
 
-  /** Bytes of what was overwritten while somebody waited for it. */
-  get keptBytes(): number {
-    return this.#keptBytes.sum;
-  }
-
   /** A VALIDATE will come soon, or the key is replayed. */
   expectSoon(work: KeyWork): void {
     work.replayAtMs = this.#ports.nowMs() + this.#timings.replayAfterMs * (1 + this.#ports.random());
