@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 
-/** Bytes of their own for what is a view onto memory that changes. `Uint8Array.from` takes 1.8 us for 100 bytes, this 0.1. */
+/** A copy of what is a view onto memory that changes; a small one lies in Buffer's pool. `Uint8Array.from` takes 1.8 us for 100 bytes, this 0.1. */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   return Buffer.from(bytes);
 }

@@ -23,7 +23,7 @@ export interface MemberLinksOptions extends ConnectionOptions {
 }
 
 const backoffMsMax = 250;
-/** A member whose connection ends has mostly died, and by then a map without it has come. */
+/** A member whose connection ends has mostly died, and by then a map without it has come; one that lives is dialled again within that time. */
 const backoffMsMin = 50;
 
 export class MemberLinks {

@@ -47,6 +47,22 @@ describe('tasks that do not go on', () => {
     expect(progressOf(harness)).to.match(/^drain done/);
   });
 
+  it('M9: a drain waits for the node that is to have its slots while that may come back, if all others are on one host', () => {
+    const labelOf = (id: number): string => (id === 1 || id === 3 ? 'b' : 'a');
+    const harness = new ManagerHarness({ nodes: 4, settings: { slotCount: 1, replicas: 2 }, labelOf });
+    harness.node(3).isSlow = true;
+    harness.ask({ command: 'drain', nodeId: 1 });
+    harness.pass(100);
+    harness.lost.add(3);
+    harness.end(harness.node(3));
+    harness.pass(30_000);
+    expect(harness.slots).to.deep.equal([[0, 1]]);
+    harness.find(3);
+    harness.pass(10_000);
+    expect(harness.slots).to.deep.equal([[0, 3]]);
+    expect(progressOf(harness)).to.match(/^drain done/);
+  });
+
   it('M9: a rolling restart that is cancelled leaves the others alone', () => {
     const harness = new ManagerHarness();
     harness.lost.add(0);

@@ -126,7 +126,7 @@ export class ManagerCore {
       nodeCount: this.#nodeCount,
       nowMs: () => options.ports.nowMs(),
       isExpectedBack: (id) => this.#respawner.isExpectedBack(id),
-      placeCount: () => this.#administration.places().length,
+      places: () => this.#administration.places(),
       onSlotsLost: (slots, partly, epoch) => {
         this.#ports.log('error', describeLoss(slots, partly, epoch));
       },

@@ -35,8 +35,8 @@ export interface PlannerOptions {
   readonly nowMs: () => number;
   /** Whether a lost node's place is still kept for it. */
   readonly isExpectedBack: (nodeId: number) => boolean;
-  /** How many nodes may hold slots, those included that are away for a moment. */
-  readonly placeCount: () => number;
+  /** Nodes that may hold slots, those included that are away for a moment. */
+  readonly places: () => readonly number[];
   /** Slots lost all their full replicas; `partly`: their learners go on with the part they have (M6). */
   readonly onSlotsLost: (slots: readonly number[], partly: boolean, epoch: number) => void;
 }
@@ -100,10 +100,22 @@ export class Planner {
     const base = intent.target(slot);
     const able = substitutes.filter((id) => !intent.isBarred(id));
     const count = intent.count(slot);
+    const { leavingId } = intent;
+    // Whoever is on its way out helps where there is nobody else, or nobody on another host as long as those may come back
+    // whose place it is. If they have gone for good it is not kept for them.
+    if (leavingId >= 0 && this.#mayReturn(base, candidates))
+      return desiredReplicas(base, [...able, leavingId], count, candidates);
     const desired = desiredReplicas(base, able, count, candidates);
-    if (desired.length === count || intent.leavingId < 0) return desired;
-    // Whoever is on its way out helps as long as there is nobody else, on whatever host.
-    return desiredReplicas(desired, [intent.leavingId], count, candidates);
+    if (desired.length === count || leavingId < 0) return desired;
+    return desiredReplicas(desired, [leavingId], count, candidates);
+  }
+
+  /** One of them is away, and has its place in the cluster. */
+  #mayReturn(base: readonly number[], { usable, expected }: Candidates): boolean {
+    const away = base.filter((id) => !usable.has(id) && !expected.has(id));
+    if (away.length === 0) return false;
+    const places = this.#options.places();
+    return away.some((id) => places.includes(id));
   }
 
   /** The slot is as it shall be, as far as the nodes that are there allow. */
@@ -247,12 +259,13 @@ export class Planner {
 
   /** Every slot has all its replicas, and they answer: then each can do without one for a while. */
   #mayRestart(map: ClusterMap, { usable }: Candidates): boolean {
-    const { intent, placeCount } = this.#options;
+    const { intent, places } = this.#options;
     const { restartingId, settings } = intent;
     if (restartingId < 0 || settings.replicas < 2) return false;
+    const placeCount = places().length;
     return map.slots.every(({ replicas, learners }, slot) => {
       const others = replicas.filter((id) => usable.has(id)).length;
-      const wanted = Math.min(intent.count(slot), placeCount()) - 1;
+      const wanted = Math.min(intent.count(slot), placeCount) - 1;
       return learners.length === 0 && others >= Math.max(1, wanted);
     });
   }

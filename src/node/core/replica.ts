@@ -31,13 +31,11 @@ import { type Condition, type KeyWork, KeyWorks } from './key-work.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership, RoleChange } from './membership.js';
-import { PeerWrites } from './peer-writes.js';
-import type { PeerWrite, PeerWriteOwner } from './peer-writes.js';
+import { type PeerWrite, type PeerWriteOwner, PeerWrites } from './peer-writes.js';
 import type { NodePorts, NodeTimings } from './ports.js';
 import { SettleQueue } from './settle-queue.js';
 import { SlotCounts } from './slot-loads.js';
-import { Hold, noRecord } from './store.js';
-import type { KeyStore, RecordId } from './store.js';
+import { Hold, type KeyStore, noRecord, type RecordId } from './store.js';
 import type { FormerEntry, Reader } from './waiting-readers.js';
 
 /** Readers and conditional writes that may wait in one node; further ones are refused. */
@@ -290,8 +288,8 @@ export class Replica implements PeerWriteOwner {
   /** R2: what is there is about to be overwritten, and may turn out to be committed. */
   #keepForReaders(record: RecordId): void {
     const { readers, active } = this.#works.at(record);
-    const isReplayed = active !== null && this.store.compareVersion(active.version, record) === 0;
-    if (!readers.wantsEntry(isReplayed)) return;
+    const isUnderWay = active !== null && this.store.compareVersion(active.version, record) === 0;
+    if (!readers.wantsEntry(isUnderWay)) return;
     const value = this.isLive(record) ? this.store.valueOf(record) : null;
     readers.keep({ version: this.store.versionOf(record), value });
   }
@@ -345,8 +343,10 @@ export class Replica implements PeerWriteOwner {
   /** R3; a full replica only. */
   #replay(record: RecordId): void {
     const work = this.#works.at(record);
-    if (work.active !== null || this.store.isValid(record)) return;
-    if (this.peerWrites.reachesAll(this.store.slotOf(record))) this.#begin(record, null);
+    if (this.store.isValid(record)) return;
+    // What is under way may be an earlier version.
+    if (work.active !== null) this.#settleQueue.push(record, this.#ports.nowMs());
+    else if (this.peerWrites.reachesAll(this.store.slotOf(record))) this.#begin(record, null);
     else this.#works.postponeReplay(work);
   }
 

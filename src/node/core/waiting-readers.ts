@@ -3,7 +3,7 @@
  *
  * While they wait another write may take that version's place. Whoever waited for that one, too, and for the next, might
  * wait for ever where several clients write one key all the time. So what is overwritten is kept for those who found it, and
- * given to them when its VALIDATE comes. That is a state the key was in while they waited: whatever was committed before a
+ * given to them when it turns out to be committed. That is a state the key was in while they waited: whatever was committed before a
  * GET came is no later than what it found, since this replica has a share in every commit.
  */
 import { copyBytes } from '../../protocol/copy-bytes.js';
@@ -13,7 +13,7 @@ import type { Version } from '../../protocol/version.js';
 
 /** Bytes of overwritten entries that a node keeps, and one more. Beyond, readers wait for the version that came instead, too. */
 const keptBytesMax = 16 * 1024 * 1024;
-/** Of an entry, beside its value: more than it takes. */
+/** Of an entry, beside its value, about. */
 const entryBytes = 256;
 
 /** A GET that found the key INVALID. */
@@ -65,11 +65,11 @@ export class WaitingReaders {
   }
 
   /**
-   * Whether what is about to be overwritten is to be kept: somebody found it, or it is being replayed, which may be the only commit
-   * that is left to those who found something earlier.
+   * Whether what is about to be overwritten is to be kept: somebody found it, or this node is writing it to the others, which may
+   * be the only commit that is left to those who found something earlier.
    */
-  wantsEntry(isReplayed: boolean): boolean {
-    if (this.#latest.length === 0 && !(isReplayed && this.#kept.length > 0)) return false;
+  wantsEntry(isUnderWay: boolean): boolean {
+    if (this.#latest.length === 0 && !(isUnderWay && this.#kept.length > 0)) return false;
     return !this.#keptBytes.isFull;
   }
 
@@ -86,7 +86,10 @@ export class WaitingReaders {
     const last = this.#kept.findIndex(({ entry }) => compareVersions(entry.version, version) === 0);
     const entry = this.#kept[last]?.entry;
     if (entry === undefined) return null;
-    const due = this.#kept.splice(0, last + 1);
+    let count = last + 1;
+    // What nobody is left to be told of goes along.
+    while (this.#kept[count]?.readers.length === 0) count++;
+    const due = this.#kept.splice(0, count);
     this.#letGo(due);
     return { entry, readers: due.flatMap(({ readers }) => readers) };
   }
