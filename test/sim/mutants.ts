@@ -48,7 +48,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'R2',
     edits: one(
       `${node}/waiting-readers.js`,
-      'const due = this.#kept.splice(0, last + 1);',
+      'const due = this.#kept.splice(0, count);',
       'const due = this.#kept.splice(0);',
     ),
     bias: 'hotKey',
