@@ -101,20 +101,16 @@ export function keepMessage(message: Message): Message {
     case MessageType.stale:
     case MessageType.value:
     case MessageType.conditionResult:
-      return { ...message, version: cloneVersion(message.version), value: keepBytes(message.value) };
+      return { ...message, version: cloneVersion(message.version), value: copyBytes(message.value) };
     case MessageType.condition:
-      return { ...message, expected: cloneVersion(message.expected), value: keepBytes(message.value) };
+      return { ...message, expected: cloneVersion(message.expected), value: copyBytes(message.value) };
     case MessageType.copyBatch:
     case MessageType.scanBatch:
       return {
         ...message,
-        entries: message.entries.map((entry) => ({ ...entry, value: keepBytes(entry.value) })),
+        entries: message.entries.map((entry) => ({ ...entry, value: copyBytes(entry.value) })),
       };
     default:
       return { ...message };
   }
-}
-
-function keepBytes(bytes: Uint8Array | null): Uint8Array | null {
-  return bytes && copyBytes(bytes);
 }

@@ -92,30 +92,35 @@ export class AnswerWatch {
   checkFormer({ key, version: found }: Asked, answered: Version): void {
     const { world, core, name } = this.#node;
     const slot = world.slotOf(key);
-    const { map, nodeId } = core.membership;
+    const { map } = core.membership;
     if (compareVersions(answered, found) < 0)
       world.fail(`R2: ${name} answers a read of ${key} with an earlier version than it found`);
-    for (const other of world.nodes) {
-      const id = other.core.membership.nodeId;
-      const isSame = other.alive && id !== nodeId && map?.joinedAt(slot, id) === joinedAt(other, slot);
-      if (!isSame || map.slots[slot]?.replicas.includes(id) !== true) continue;
-      if (compareVersions(versionHeld(other, key), answered) < 0)
+    for (const other of this.#otherMembers(slot)) {
+      const isFull = map?.slots[slot]?.replicas.includes(other.core.membership.nodeId) === true;
+      if (isFull && compareVersions(versionHeld(other, key), answered) < 0)
         world.fail(`R2: ${name} answers a read of ${key} with a version that ${other.name} does not have`);
     }
   }
 
-  /** RMW5: all other members that are what this node's map says they are. */
+  /** RMW5. */
   checkApplied({ key, retryOf }: Asked): void {
     if (retryOf === null) return;
-    const { world, core, name } = this.#node;
+    const { world, name } = this.#node;
     const slot = world.slotOf(key);
-    const { map, nodeId } = core.membership;
-    for (const other of world.nodes) {
-      const id = other.core.membership.nodeId;
-      const isMember = other.alive && id !== nodeId && map?.joinedAt(slot, id) === joinedAt(other, slot);
-      if (isMember && !knows(other, slot, key, retryOf))
+    for (const other of this.#otherMembers(slot)) {
+      if (!knows(other, slot, key, retryOf))
         world.fail(`RMW5: ${name} says "applied" of a retry on ${key} of which ${other.name} does not know`);
     }
+  }
+
+  /** All other members of the slot that are what this node's map says they are. */
+  #otherMembers(slot: number): NodeProcess[] {
+    const { world, core } = this.#node;
+    const { map, nodeId } = core.membership;
+    return world.nodes.filter((other) => {
+      const id = other.core.membership.nodeId;
+      return other.alive && id !== nodeId && map?.joinedAt(slot, id) === joinedAt(other, slot);
+    });
   }
 }
 

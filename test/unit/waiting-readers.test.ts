@@ -26,11 +26,7 @@ class Stage extends NodeOnTable {
   }
 
   /** @returns commits it: the VALIDATE of the client that wrote it */
-  write(
-    key: string,
-    value: Uint8Array | null,
-    { expiresAtMs = 0 } = {},
-  ): { version: Version; commit(): void } {
+  write(key: string, value: Uint8Array | null, { expiresAtMs = 0 } = {}): Committing {
     const link = new KeepingLink();
     const rid = ++this.#rid;
     const version = { hlc: this.nowMs * 1000 + rid, clientId: rid, seq: 0, epoch: 0 };

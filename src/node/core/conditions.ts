@@ -223,7 +223,7 @@ function copyOf(message: ConditionMessage, link: Link, slot: number): Condition 
     expected: cloneVersion(message.expected),
     slot,
     key: message.key,
-    value: message.value && copyBytes(message.value),
+    value: copyBytes(message.value),
     expiresAtMs: message.expiresAtMs,
     isConfirming: false,
   };

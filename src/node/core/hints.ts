@@ -108,13 +108,12 @@ export class Hints {
         drop(store.keyOf(record));
         continue;
       }
-      const value = store.valueOf(record);
       merge({
         key: store.keyOf(record),
         version: store.versionOf(record),
         valid: true,
         // The view onto the attic would not outlive the first change to the store.
-        value: value && copyBytes(value),
+        value: copyBytes(store.valueOf(record)),
         expiresAtMs: store.expiresAtMs(record),
         applied: store.appliedOf(record),
       });

@@ -75,7 +75,7 @@ export class WaitingReaders {
 
   /** A copy of what is about to be overwritten. */
   keep({ version, value }: FormerEntry): void {
-    const entry = { version, value: value && copyBytes(value) };
+    const entry = { version, value: copyBytes(value) };
     this.#keptBytes.sum += bytesOf(entry);
     this.#kept.push({ entry, readers: this.#latest });
     this.#latest = [];

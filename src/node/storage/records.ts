@@ -11,7 +11,7 @@
  * What is handed in is copied once, into the block; what is handed out is a view of the block.
  */
 import { Buffer } from 'node:buffer';
-import { appliedHeadLength } from '../../protocol/applied-list.js';
+import { appliedHeadLength, compareApplied } from '../../protocol/applied-list.js';
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
@@ -206,25 +206,22 @@ export class Records {
   }
 
   appliedOf(record: RecordId): AppliedList | null {
-    const count = this.#appliedCount(record);
+    return this.#firstApplied(record, this.#appliedCount(record));
+  }
+
+  compareApplied(applied: AppliedList | null, record: RecordId): number {
+    const count = Math.min(appliedHeadLength, this.#appliedCount(record));
+    return compareApplied(applied, this.#firstApplied(record, count));
+  }
+
+  /** The first numbers of the list of conditional writes; null for none. */
+  #firstApplied(record: RecordId, count: number): AppliedList | null {
     if (count === 0) return null;
     const { words } = this.#memoryOf(record);
     const from = this.#wordOf(record) + extendedWords;
     const applied: number[] = [];
     for (let i = 0; i < count; i++) applied.push(floatAt(words, from + 2 * i));
     return applied;
-  }
-
-  compareApplied(applied: AppliedList | null, record: RecordId): number {
-    const count = this.#appliedCount(record);
-    if (applied === null || count === 0) return (applied === null ? 0 : 1) - (count === 0 ? 0 : 1);
-    const { words } = this.#memoryOf(record);
-    const from = this.#wordOf(record) + extendedWords;
-    for (let i = 0; i < appliedHeadLength; i++) {
-      const difference = (applied[i] ?? 0) - floatAt(words, from + 2 * i);
-      if (difference !== 0) return difference;
-    }
-    return 0;
   }
 
   // --- writing -----------------------------------------------------------------------------------------------------
