@@ -125,7 +125,9 @@ export class NodeServer {
       handlers: {
         onBatchStart: () => {
           this.#sample();
+          this.#hurryIfBusy();
         },
+        frameTaker: () => this.#core?.replica.plain,
         onMessage: (connection, message) => {
           this.#core?.onRequest(connection, message);
           this.#hurryIfBusy();

@@ -11,6 +11,7 @@ import { Buffer } from 'node:buffer';
 import { ProtocolError } from './errors.js';
 import type { KeyView } from './key-view.js';
 import type { MsgpackReader } from './msgpack-reader.js';
+import { clientIdEnd } from './version.js';
 import type { MutableVersion, Version } from './version.js';
 
 export const uintBytesMax = 9;
@@ -156,7 +157,7 @@ export function readVersion(reader: MsgpackReader, version: MutableVersion): voi
   if (reader.end - pos >= 20 && buf[pos] === 0xcf && buf[pos + 9] === 0xcf) {
     const hlcHigh = read32(buf, pos + 1);
     const clientHigh = read32(buf, pos + 10);
-    if (hlcHigh < 0x200000 && clientHigh < 0x200000 && buf[pos + 18] === 0 && buf[pos + 19] === 0) {
+    if (hlcHigh < 0x200000 && clientHigh < 0x10000 && buf[pos + 18] === 0 && buf[pos + 19] === 0) {
       version.hlc = hlcHigh * two32 + read32(buf, pos + 5);
       version.clientId = clientHigh * two32 + read32(buf, pos + 14);
       version.seq = 0;
@@ -167,6 +168,7 @@ export function readVersion(reader: MsgpackReader, version: MutableVersion): voi
   }
   version.hlc = reader.uint();
   version.clientId = reader.uint();
+  if (version.clientId >= clientIdEnd) throw new ProtocolError(`a writer with id ${version.clientId}`);
   version.seq = reader.uint();
   version.epoch = reader.uint();
 }

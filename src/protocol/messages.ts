@@ -223,3 +223,20 @@ export interface Link {
   /** Sends without causing a flush: goes with whatever is sent next, or after a millisecond (W9). */
   sendLazily(message: Message): void;
 }
+
+/** A value with a plain version, where it lies in memory. */
+export interface PlainValue {
+  hlc: number;
+  clientId: number;
+  memory: ArrayBufferLike;
+  at: number;
+  length: number;
+}
+
+/** A connection on which requests come; the commonest answers need no message object. */
+export interface RequestLink extends Link {
+  /** The same as to `send` an ACK. */
+  sendAck(rid: number): void;
+  /** The same as to `send` a VALUE. */
+  sendPlainValue(rid: number, value: PlainValue): void;
+}

@@ -26,6 +26,9 @@ export interface MutableVersion {
   epoch: number;
 }
 
+/** Ids of clients and of nodes as writers are below: they have 48 bits. */
+export const clientIdEnd = 2 ** 48;
+
 /** Lower than every version that was ever written. */
 export const versionZero: Version = Object.freeze({ hlc: 0, clientId: 0, seq: 0, epoch: 0 });
 
@@ -57,5 +60,8 @@ export function formatVersion(v: Version): string {
 export function isVersion(v: unknown): v is Version {
   if (typeof v !== 'object' || v === null) return false;
   const { hlc, clientId, seq, epoch } = v as Partial<Record<keyof Version, unknown>>;
-  return [hlc, clientId, seq, epoch].every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+  return (
+    [hlc, clientId, seq, epoch].every((n) => Number.isSafeInteger(n) && (n as number) >= 0) &&
+    (clientId as number) < clientIdEnd
+  );
 }

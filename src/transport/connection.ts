@@ -23,10 +23,17 @@ import type { Socket } from 'node:net';
 import { ProtocolError } from '../protocol/errors.js';
 import { isRun } from '../protocol/hot-codec.js';
 import { MessageType } from '../protocol/messages.js';
-import type { ErrorMessage, HelloMessage, Link, Message, WelcomeMessage } from '../protocol/messages.js';
+import type {
+  ErrorMessage,
+  HelloMessage,
+  Message,
+  RequestLink,
+  WelcomeMessage,
+} from '../protocol/messages.js';
+import type { PlainValue } from '../protocol/messages.js';
 import type { CloseCode, CloseReason } from './close-reason.js';
 import { flushLater, flushSoon } from './flusher.js';
-import type { Greeter, Handlers } from './handlers.js';
+import type { FrameTaker, Greeter, Handlers } from './handlers.js';
 import { Incoming } from './incoming.js';
 import type { Receiver } from './incoming.js';
 import { outgoingFramesMax } from './options.js';
@@ -57,7 +64,7 @@ const noBytes = Buffer.alloc(0);
 
 let lastId = 0;
 
-export class Connection implements Link, Sink, Receiver, Watched {
+export class Connection implements RequestLink, Sink, Receiver, Watched {
   readonly id = ++lastId;
   /** Host and port of the other end, for logs. */
   readonly remote: string;
@@ -66,6 +73,7 @@ export class Connection implements Link, Sink, Receiver, Watched {
   private readonly greeter: Greeter;
   private readonly options: ResolvedOptions;
   private readonly accepted: boolean;
+  private taker: FrameTaker | undefined;
   private readonly out = new Outgoing(this);
   private readonly incoming = new Incoming(this);
   private state: 'greeting' | 'open' | 'closing' | 'gone' = 'greeting';
@@ -147,6 +155,20 @@ export class Connection implements Link, Sink, Receiver, Watched {
   send(message: Message): void {
     if (this.state !== 'open') return;
     this.out.append(message);
+    if (this.inChunk) this.answered = true;
+    else flushSoon(this.out);
+  }
+
+  sendAck(rid: number): void {
+    if (this.state !== 'open') return;
+    this.out.appendRid(MessageType.ack, rid);
+    if (this.inChunk) this.answered = true;
+    else flushSoon(this.out);
+  }
+
+  sendPlainValue(rid: number, value: PlainValue): void {
+    if (this.state !== 'open') return;
+    this.out.appendPlainValue(rid, value);
     if (this.inChunk) this.answered = true;
     else flushSoon(this.out);
   }
@@ -236,9 +258,16 @@ export class Connection implements Link, Sink, Receiver, Watched {
     const { frameBytesMax } = 'reply' in verdict ? verdict.reply : verdict.peer;
     this.out.bytesMax = this.options.outgoingBytesMax ?? outgoingFramesMax * frameBytesMax;
     if ('reply' in verdict) this.send(verdict.reply);
+    this.taker = this.handlers.frameTaker?.();
     this.handlers.onBatchStart?.(this);
     this.handlers.onOpen?.(this);
     return this.options.frameBytesMax ?? frameBytesMax;
+  }
+
+  onFrame(buffer: Buffer, start: number, end: number): boolean {
+    if (this.taker?.onFrame(this, buffer, start, end) !== true) return false;
+    if (this.accepted && this.congested) this.holdRequests();
+    return true;
   }
 
   onMessage(message: Message): void {

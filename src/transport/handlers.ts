@@ -1,5 +1,12 @@
 /** What a connection calls: the handlers of its owner, and whoever decides over its peer's first message. */
-import type { ErrorMessage, HelloMessage, Message, WelcomeMessage } from '../protocol/messages.js';
+import type { Buffer } from 'node:buffer';
+import type {
+  ErrorMessage,
+  HelloMessage,
+  Message,
+  RequestLink,
+  WelcomeMessage,
+} from '../protocol/messages.js';
 import type { CloseReason } from './close-reason.js';
 import type { Connection } from './connection.js';
 
@@ -9,12 +16,23 @@ export interface Handlers {
   onMessage(connection: Connection, message: Message): void;
   /** Called once for each connection that was open. */
   onClose(connection: Connection, reason: CloseReason): void;
+  /** Who takes frames before they are decoded; asked when the connection opens. */
+  frameTaker?(): FrameTaker | undefined;
   /** The greetings are exchanged; before the first message. */
   onOpen?(connection: Connection): void;
   /** Before the messages of each chunk that arrives: the moment to look at the clock. */
   onBatchStart?(connection: Connection): void;
   /** No longer congested. */
   onDrain?(connection: Connection): void;
+}
+
+/** Whoever can do without a message takes the frame where it lies. */
+export interface FrameTaker {
+  /**
+   * @param buffer - good until this returns; the frame's payload is in [start, end)
+   * @returns false: nothing has happened, it is to be decoded
+   */
+  onFrame(link: RequestLink, buffer: Buffer, start: number, end: number): boolean;
 }
 
 /** What becomes of a connection after the peer's first message. */

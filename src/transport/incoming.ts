@@ -18,6 +18,8 @@ const greetingBytesMax = 1024;
 export interface Receiver {
   /** @returns the bytes that frames may have from now on */
   onGreeting(message: Message): number;
+  /** A frame that may be taken as it is. @returns false: it is to be decoded */
+  onFrame(buffer: Buffer, start: number, end: number): boolean;
   onMessage(message: Message): void;
 }
 
@@ -91,6 +93,7 @@ export class Incoming {
       this.held.push(Buffer.from(buffer.subarray(start, end)));
       return;
     }
+    if (this.receiver.onFrame(buffer, start, end)) return;
     const { decoder } = this;
     this.receiver.onMessage(decoder.decode(buffer, start, end));
     // The rest of a run is handed on whole, held back or not: it is no more than its request ids.

@@ -20,6 +20,8 @@ import { extendRun, isRun, runLengthMax } from '../protocol/hot-codec.js';
 import type { RunMessage } from '../protocol/hot-codec.js';
 import type { Message } from '../protocol/messages.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
+import { encodePlainValue } from '../protocol/plain-frame.js';
+import type { PlainValue } from '../protocol/messages.js';
 import { giveBuffer } from '../protocol/spare-buffers.js';
 import type { Flushable } from './flusher.js';
 
@@ -172,28 +174,48 @@ export class Outgoing implements Flushable {
     this.makeRoom();
     const { writer } = this;
     const start = writer.pos;
-    if (isRun(message)) this.appendToRun(message);
-    else encodeMessage(writer, message);
+    if (!isRun(message)) encodeMessage(writer, message);
+    // What is no request id is found out by the codec.
+    else if (this.isRunOf(message.type) && message.rid >>> 0 === message.rid) this.extend(message.rid);
+    else this.beginRun(message.type, message.rid);
     return writer.pos - start;
   }
 
-  /** To the last frame, if that is a run of the same type. */
-  private appendToRun(message: RunMessage): void {
-    const { writer } = this;
-    const { type, rid } = message;
-    const isNext = this.runEnd === writer.pos && this.runType === type && this.runLength < runLengthMax;
-    if (isNext && rid >>> 0 === rid) {
-      extendRun(writer, this.runStart, rid);
-      this.runLength++;
+  /** The same as to append that message. */
+  appendRid(type: RunMessage['type'], rid: number): void {
+    if (this.isRunOf(type)) {
+      this.extend(rid);
     } else {
-      const start = writer.pos;
-      this.runEnd = -1;
-      encodeMessage(writer, message);
-      this.runType = type;
-      this.runStart = start;
-      this.runLength = 1;
+      this.makeRoom();
+      this.beginRun(type, rid);
     }
-    this.runEnd = writer.pos;
+  }
+
+  /** The same as to append a VALUE. */
+  appendPlainValue(rid: number, value: PlainValue): void {
+    this.makeRoom();
+    encodePlainValue(this.writer, rid, value);
+  }
+
+  /** The last frame is a run of that type, and may become longer. */
+  private isRunOf(type: RunMessage['type']): boolean {
+    return this.runEnd === this.writer.pos && this.runType === type && this.runLength < runLengthMax;
+  }
+
+  private extend(rid: number): void {
+    extendRun(this.writer, this.runStart, rid);
+    this.runLength++;
+    this.runEnd = this.writer.pos;
+  }
+
+  private beginRun(type: RunMessage['type'], rid: number): void {
+    const start = this.writer.pos;
+    this.runEnd = -1;
+    encodeMessage(this.writer, { type, rid });
+    this.runType = type;
+    this.runStart = start;
+    this.runLength = 1;
+    this.runEnd = this.writer.pos;
   }
 
   /** Appends the frame that was the last one appended to `from`, of that many bytes. A large one is sent from where it is. */

@@ -20,6 +20,7 @@ import { situations } from './coverage.js';
 import type { Situation } from './coverage.js';
 import { biases } from './plan.js';
 import type { Bias } from './plan.js';
+import type { FrameMode } from './frames.js';
 import { runSchedule, usualKind } from './schedule.js';
 
 const { values: options } = parseArgs({
@@ -32,6 +33,8 @@ const { values: options } = parseArgs({
     disks: { type: 'string' },
     /** Nodes that tick seldom while they are not busy: always or never; otherwise in every third schedule. */
     calm: { type: 'string' },
+    /** Requests that are offered as frames first: always or never; otherwise every other one. */
+    frames: { type: 'string' },
     verbose: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
@@ -68,12 +71,18 @@ if (![seed, schedules, workers].every((n) => Number.isSafeInteger(n) && n >= 0))
 }
 
 /** What that schedule is like, as far as the seed alone does not say. */
-function kindOf(scheduleSeed: number): { bias: Bias | undefined; disks: boolean; calm: boolean } {
+function kindOf(scheduleSeed: number): {
+  bias: Bias | undefined;
+  disks: boolean;
+  calm: boolean;
+  frames: FrameMode;
+} {
   const usual = usualKind(scheduleSeed);
   return {
     bias,
     disks: options.disks === undefined ? usual.disks : options.disks === 'always',
     calm: options.calm === undefined ? usual.calm : options.calm === 'always',
+    frames: options.frames === undefined ? 'mixed' : options.frames === 'always' ? 'always' : 'never',
   };
 }
 
@@ -81,7 +90,8 @@ function kindOf(scheduleSeed: number): { bias: Bias | undefined; disks: boolean;
 function kindArguments(scheduleSeed: number): string[] {
   const { disks, calm } = kindOf(scheduleSeed);
   const leaned = bias === undefined ? [] : ['--bias', bias];
-  return [...leaned, '--disks', disks ? 'always' : 'never', '--calm', calm ? 'always' : 'never'];
+  const offered = options.frames === undefined ? [] : ['--frames', options.frames];
+  return [...leaned, '--disks', disks ? 'always' : 'never', '--calm', calm ? 'always' : 'never', ...offered];
 }
 
 /** Most mutants need a few hundred. */
@@ -155,6 +165,7 @@ async function campaign(): Promise<void> {
     if (bias !== undefined) args.push('--bias', bias);
     if (options.disks !== undefined) args.push('--disks', options.disks);
     if (options.calm !== undefined) args.push('--calm', options.calm);
+    if (options.frames !== undefined) args.push('--frames', options.frames);
     if (options.all) args.push('--all');
     const child = fork(fileURLToPath(import.meta.url), args);
     child.on('message', (report: Report) => {

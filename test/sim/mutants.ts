@@ -281,7 +281,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'src/node/storage/records.js',
-        find: 'return new Uint8Array(buffer, this.#valueAt(record), this.#table.valueLength(record));',
+        find: 'return new Uint8Array(buffer, this.#valueAt(record), this.table.valueLength(record));',
         replace: 'return buffer === null ? null : this.kept.get(record);',
       },
     ],

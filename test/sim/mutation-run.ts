@@ -11,6 +11,7 @@ import { diskMutants } from './disk-mutants.js';
 import { mutants as ruleMutants } from './mutants.js';
 import type { Edit, Mutant } from './mutant.js';
 import { membershipMutants } from './membership-mutants.js';
+import { plainMutants } from './plain-mutants.js';
 import { taskMutants } from './task-mutants.js';
 import { variants } from './variants.js';
 
@@ -25,6 +26,7 @@ export const mutants: readonly Mutant[] = [
   ...membershipMutants,
   ...diskMutants,
   ...taskMutants,
+  ...plainMutants,
 ];
 
 /** Schedules for a change that must go unnoticed. */

@@ -4,7 +4,9 @@
  * (the other notices after what was sent before), or falls silent in one direction until that heals or silence
  * detection closes it. A dial is answered by the process life it reaches, with its incarnation at that moment.
  */
-import type { Link, Message } from '../../src/protocol/messages.js';
+import { MessageType } from '../../src/protocol/messages.js';
+import type { Message, PlainValue, RequestLink } from '../../src/protocol/messages.js';
+import { plainValueMessage } from './frames.js';
 import { cloneMessage } from './wire.js';
 import type { SimProcess } from './process.js';
 import type { World } from './world.js';
@@ -12,7 +14,7 @@ import type { World } from './world.js';
 /** A message, or something that happens at the receiver in its turn. */
 type Item = Message | (() => void);
 
-export class End implements Link {
+export class End implements RequestLink {
   readonly id: number;
   open = true;
   /** Incarnation of the far process when the connection was made. */
@@ -40,6 +42,14 @@ export class End implements Link {
     this.#flush();
     this.owner.world.observer.sent(this, message);
     this.conn.transmit(this, cloneMessage(message));
+  }
+
+  sendAck(rid: number): void {
+    this.send({ type: MessageType.ack, rid });
+  }
+
+  sendPlainValue(rid: number, value: PlainValue): void {
+    this.send(plainValueMessage(rid, value));
   }
 
   sendLazily(message: Message): void {

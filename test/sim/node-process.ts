@@ -8,6 +8,7 @@ import { ArenaStore } from '../../src/node/storage/arena-store.js';
 import type { ClusterMap, MemberNode } from '../../src/protocol/cluster-map.js';
 import type { Link, Message } from '../../src/protocol/messages.js';
 import type { ManagerProcess } from './manager-process.js';
+import { Frames } from './frames.js';
 import { dial } from './network.js';
 import type { End } from './network.js';
 import { SimJournal } from './disk.js';
@@ -40,9 +41,11 @@ export class NodeProcess extends SimProcess {
   #ticks = 0;
   #managerEnd: End | null = null;
   readonly #peers = new Map<number, Peer>();
+  readonly #frames: Frames;
 
   constructor(world: World, givenId: number, parent: ManagerProcess | null, port: number) {
     super(world);
+    this.#frames = new Frames(world);
     this.givenId = givenId;
     this.parent = parent;
     this.port = port;
@@ -125,7 +128,9 @@ export class NodeProcess extends SimProcess {
       this.core.onManagerMessage(message);
     } else if (end === end.conn.acceptor) {
       this.watch.requested(end, message);
-      this.core.onRequest(end, message);
+      const { plain } = this.core.replica;
+      const taken = this.#frames.offer(message, (buffer, from, to) => plain.onFrame(end, buffer, from, to));
+      if (!taken) this.core.onRequest(end, message);
     } else {
       const id = this.#idOf(end);
       if (id !== undefined) this.core.onPeerMessage(id, message);

@@ -11,6 +11,7 @@ import type { Situation } from './coverage.js';
 import { scheduleFaults } from './faults.js';
 import type { NodeProcess } from './node-process.js';
 import type { Bias } from './plan.js';
+import type { FrameMode } from './frames.js';
 import { Violation, World } from './world.js';
 import { Workload } from './workload.js';
 import type { Done } from './workload.js';
@@ -21,6 +22,8 @@ export interface ScheduleOptions {
   readonly disks?: boolean | undefined;
   /** Nodes tick seldom while nothing waits for them to, as the shell has it; default: always as often. */
   readonly calm?: boolean | undefined;
+  /** Whether requests are offered as frames first; default: every other one. */
+  readonly frames?: FrameMode | undefined;
   readonly trace?: ((line: string) => void) | undefined;
 }
 

@@ -20,6 +20,7 @@ import type { Plan } from './plan.js';
 import { Prng } from './prng.js';
 import type { SimProcess } from './process.js';
 import type { ScheduleOptions } from './schedule.js';
+import type { FrameMode } from './frames.js';
 import { SimTasks } from './tasks.js';
 import { describeMessage } from './wire.js';
 
@@ -60,14 +61,16 @@ export class World {
   traceHash = 0x811c9dc5;
   messages = 0;
   readonly seed: number;
+  readonly frameMode: FrameMode;
   readonly #traceSink: ((line: string) => void) | undefined;
   #pid = 0;
   #linkId = 0;
   #step = 0;
   #port = 100;
 
-  constructor(seed: number, { bias, disks = false, calm = false, trace }: ScheduleOptions) {
+  constructor(seed: number, { bias, disks = false, calm = false, frames = 'mixed', trace }: ScheduleOptions) {
     this.seed = seed;
+    this.frameMode = frames;
     this.prng = new Prng(seed);
     this.diskPrng = new Prng(seed + diskSeedOffset);
     const usual = drawPlan(this.prng, bias);

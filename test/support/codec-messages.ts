@@ -9,6 +9,7 @@ import type { Entry, Message } from '../../src/protocol/messages.js';
 import { MsgpackWriter } from '../../src/protocol/msgpack-writer.js';
 import { fromKeyBytes, toKeyBytes } from '../../src/protocol/partition.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
+import { clientIdEnd } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
 
 export const T = MessageType;
@@ -58,7 +59,7 @@ export const uint = fc.oneof(
 export const id = fc.nat({ max: 2 ** 31 - 1 });
 export const bool = fc.boolean();
 export const version = fc.oneof(
-  fc.record({ hlc: uint, clientId: uint, seq: uint, epoch: uint }),
+  fc.record({ hlc: uint, clientId: uint.filter((id) => id < clientIdEnd), seq: uint, epoch: uint }),
   fc.record({
     hlc: fc.maxSafeNat(),
     clientId: fc.nat(2 ** 48 - 1),

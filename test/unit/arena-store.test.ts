@@ -6,7 +6,7 @@ import { SettleQueue } from '../../src/node/core/settle-queue.js';
 import { Hold, noRecord } from '../../src/node/core/store.js';
 import { ArenaStore } from '../../src/node/storage/arena-store.js';
 import { KeyView } from '../../src/protocol/key-view.js';
-import { versionZero } from '../../src/protocol/version.js';
+import { clientIdEnd, versionZero } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
 
 const slotCount = 2;
@@ -31,6 +31,15 @@ type Step =
       readonly version: Version;
       readonly expiresAtMs: number;
     }
+  | {
+      readonly do: 'writePlain';
+      readonly n: number;
+      readonly bytes: readonly number[];
+      readonly hlc: number;
+      readonly clientId: number;
+    }
+  /** Of the version that is there, or of another one. */
+  | { readonly do: 'validatePlain'; readonly n: number; readonly isSame: boolean }
   | { readonly do: 'apply'; readonly n: number; readonly applied: number[] }
   | { readonly do: 'validate' | 'remove'; readonly n: number }
   | { readonly do: 'clear'; readonly slot: number }
@@ -62,6 +71,20 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     {
       weight: 40,
       arbitrary: fc.record({ do: fc.constant('write' as const), n, value, version, expiresAtMs }),
+    },
+    {
+      weight: 20,
+      arbitrary: fc.record({
+        do: fc.constant('writePlain' as const),
+        n,
+        bytes: fc.array(fc.nat(255), { maxLength: 5 }),
+        hlc: fc.maxSafeNat(),
+        clientId: fc.nat(clientIdEnd - 1),
+      }),
+    },
+    {
+      weight: 10,
+      arbitrary: fc.record({ do: fc.constant('validatePlain' as const), n, isSame: fc.boolean() }),
     },
     { weight: 5, arbitrary: fc.record({ do: fc.constant('apply' as const), n, applied }) },
     { weight: 5, arbitrary: fc.record({ do: fc.constant('validate' as const), n }) },
@@ -95,7 +118,22 @@ function apply(store: ArenaStore, model: Map<number, Model>, step: Step): void {
     const list = known?.applied ?? null;
     model.set(at, { n: at, version: its, value: its2, expiresAtMs: until, valid: false, applied: list });
   } else if (known !== undefined) {
-    if (step.do === 'remove') {
+    if (step.do === 'writePlain') {
+      const { hlc, clientId, bytes } = step;
+      const memory = Uint8Array.from([1, 2, 3, ...bytes, 4]);
+      if (!store.writePlain(record, hlc, clientId, memory.buffer, 3, bytes.length, at)) {
+        expect(isPlain(known) && (known.value ?? []).length === bytes.length).to.equal(false);
+        return;
+      }
+      memory.fill(0xee);
+      const its = { hlc, clientId, seq: 0, epoch: 0 };
+      model.set(at, { ...known, version: its, value: [...bytes], expiresAtMs: 0, valid: false });
+    } else if (step.do === 'validatePlain') {
+      const { hlc, clientId } = known.version;
+      const isDone = store.validatePlain(record, hlc, step.isSame ? clientId : clientId + 1);
+      expect(isDone).to.equal(step.isSame && !hasExtension(known));
+      if (isDone) known.valid = true;
+    } else if (step.do === 'remove') {
       store.remove(record);
       model.delete(at);
     } else if (step.do === 'apply') {
@@ -106,6 +144,15 @@ function apply(store: ArenaStore, model: Map<number, Model>, step: Step): void {
       known.valid = true;
     }
   }
+}
+
+function hasExtension({ n: at, version: { seq, epoch }, expiresAtMs: until, applied: list }: Model): boolean {
+  return keyOf(at).length >= 255 || seq !== 0 || epoch !== 0 || until !== 0 || list !== null;
+}
+
+/** Without extension, in a block of the arena. */
+function isPlain(model: Model): boolean {
+  return !hasExtension(model) && (model.value ?? []).length < 65_500;
 }
 
 function describeRecord(store: ArenaStore, record: number): Omit<Model, 'n'> & { key: string; slot: number } {
@@ -181,6 +228,60 @@ describe('arena store', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('tells where the plain value of a VALID key lies, and nothing of any other key', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const store = new ArenaStore();
+        const model = new Map<number, Model>();
+        for (const step of all) apply(store, model, step);
+        const found = {
+          hlc: 0,
+          clientId: 0,
+          memory: new ArrayBuffer(0) as ArrayBufferLike,
+          at: 0,
+          length: 0,
+        };
+        for (const each of model.values()) {
+          const record = store.get(slotOf(each.n), keyOf(each.n));
+          const isThere = store.plainValueOf(record, found);
+          expect(isThere).to.equal(each.valid && each.value !== null && isPlain(each));
+          if (!isThere) continue;
+          expect([...new Uint8Array(found.memory, found.at, found.length)]).to.deep.equal(each.value);
+          const { hlc, clientId } = each.version;
+          expect([found.hlc, found.clientId]).to.deep.equal([hlc, clientId]);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('leaves a VALIDATE of what somebody works at, or of what is gone, to be looked at', () => {
+    const store = new ArenaStore();
+    const record = put(store, 0, 'k', Uint8Array.of(1));
+    store.hold(record, Hold.work);
+    expect(store.validatePlain(record, 1, 1)).to.equal(false);
+    expect(store.isValid(record)).to.equal(false);
+    store.release(record, Hold.work);
+    expect(store.holdAnew(record, Hold.settle)).to.equal(true);
+    expect(store.holdAnew(record, Hold.settle)).to.equal(false);
+    store.clearSlot(0);
+    expect(store.validatePlain(record, 1, 1)).to.equal(false);
+    store.release(record, Hold.settle);
+  });
+
+  it('knows nothing of the number of a record that is gone with all its neighbours', () => {
+    const store = new ArenaStore();
+    const recordsPerPage = 32_768;
+    const records = Array.from({ length: recordsPerPage + 9 }, (_, i) => put(store, 0, `k${i}`, null));
+    const beyond = records.filter((record) => record >= recordsPerPage);
+    expect(beyond.length).to.be.greaterThan(5);
+    for (const record of beyond) store.remove(record);
+    for (const record of beyond) {
+      expect(store.exists(record)).to.equal(false);
+      expect(store.validatePlain(record, 1, 1)).to.equal(false);
+    }
   });
 
   it('finds the same key in a frame and in a string, of any length', () => {

@@ -8,6 +8,7 @@
  * settled by a replay (R3) as if its client had died.
  */
 import type { Link, WriteMessage } from '../../protocol/messages.js';
+import type { PlainFrame } from '../../protocol/plain-frame.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
 import { noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
@@ -43,6 +44,23 @@ export class AcceptedWrites {
 
   /** This WRITE was accepted, and its version is that of the record; `noRecord`: it was not accepted. */
   note(link: Link, { rid, version }: WriteMessage, record: RecordId): void {
+    this.#note(link, rid, record, version.hlc, version.clientId, version.seq, version.epoch);
+  }
+
+  /** This plain WRITE was accepted. */
+  notePlain(link: Link, { rid, hlc, clientId }: PlainFrame, record: RecordId): void {
+    this.#note(link, rid, record, hlc, clientId, 0, 0);
+  }
+
+  #note(
+    link: Link,
+    rid: number,
+    record: RecordId,
+    hlc: number,
+    clientId: number,
+    seq: number,
+    epoch: number,
+  ): void {
     let places = this.#placesOf(link);
     const at = (rid & placeMask) * placeNumbers;
     if (at >= places.length) {
@@ -51,10 +69,25 @@ export class AcceptedWrites {
     }
     places[at] = rid;
     places[at + 1] = record;
-    places[at + 2] = version.hlc;
-    places[at + 3] = version.clientId;
-    places[at + 4] = version.seq;
-    places[at + 5] = version.epoch;
+    places[at + 2] = hlc;
+    places[at + 3] = clientId;
+    places[at + 4] = seq;
+    places[at + 5] = epoch;
+  }
+
+  /**
+   * Makes VALID what that request wrote, if it was plain and there is nothing more to it; if it is not known, there is nothing to do.
+   * False: `take` it.
+   */
+  validatePlain(link: Link, rid: number): boolean {
+    const places = this.#placesOf(link);
+    const at = (rid & placeMask) * placeNumbers;
+    const record = places[at] === rid ? (places[at + 1] ?? noRecord) : noRecord;
+    if (record === noRecord) return true;
+    if (places[at + 4] !== 0 || places[at + 5] !== 0) return false;
+    if (!this.#store.validatePlain(record, places[at + 2] ?? 0, places[at + 3] ?? 0)) return false;
+    places[at + 1] = noRecord;
+    return true;
   }
 
   /**

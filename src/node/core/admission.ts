@@ -1,6 +1,7 @@
 /** Which WRITEs a replica takes: epoch, membership and lease (PROTOCOL W3), limits, age (W10), room on the disk (D4). */
 import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
 import type { WriteMessage } from '../../protocol/messages.js';
+import type { PlainFrame } from '../../protocol/plain-frame.js';
 import { clockAheadMsMax } from '../../protocol/settings.js';
 import { type Journal, hasNoRoomFor } from './journal.js';
 import type { Lease } from './lease.js';
@@ -66,5 +67,17 @@ export class Admission {
   oldestPlainHlc(): number {
     const { clock } = this.#lease;
     return clock.nowUs() + clock.errorUs - (this.#membership.map?.settings.writeAgeMsMax ?? 0) * 1000;
+  }
+
+  /** Neither `fault` nor `refusal` has anything against such a plain WRITE made under the own epoch; false: perhaps they have. */
+  takesPlain(slot: number, { epoch, hlc, key, valueLength }: PlainFrame): boolean {
+    const { map, epoch: ownEpoch } = this.#membership;
+    if (map === null || epoch !== ownEpoch || this.#membership.role(slot) === Role.none) return false;
+    if (this.#rightFault(slot) !== -1 || this.#journal.isFull) return false;
+    const { keyBytesMax, valueBytesMax, writeAgeMsMax } = map.settings;
+    if (key.length > keyBytesMax || valueLength > valueBytesMax) return false;
+    const { clock } = this.#lease;
+    const nowUs = clock.nowUs();
+    return hlc <= nowUs + clockAheadMsMax * 1000 && hlc >= nowUs + clock.errorUs - writeAgeMsMax * 1000;
   }
 }

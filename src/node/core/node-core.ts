@@ -32,9 +32,8 @@ import { Lease } from './lease.js';
 import { Membership, Role } from './membership.js';
 import type { PeerWrite } from './peer-writes.js';
 import { nodeTimings } from './ports.js';
-import type { NodeAddress, NodePorts, NodeTimings } from './ports.js';
+import type { NodeAddress, NodePorts, NodeTimings, ReplicaOwner } from './ports.js';
 import { Replica } from './replica.js';
-import type { ReplicaOwner } from './replica.js';
 import { LoadReporter } from './slot-loads.js';
 import type { KeyStore, RecordId } from './store.js';
 import { Sweeper } from './sweeper.js';
@@ -114,7 +113,7 @@ export class NodeCore implements ReplicaOwner {
         this.replica.onGet(link, message);
         return;
       case MessageType.validate:
-        this.replica.onValidate(link, message);
+        this.replica.onValidate(link, message.rid);
         return;
       case MessageType.condition:
         this.#conditions.onCondition(link, message);

@@ -1,6 +1,9 @@
 /** What the node core asks of its surroundings: the shell in production, the simulated world in test/sim. */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import type { Link } from '../../protocol/messages.js';
+import type { Condition } from './key-work.js';
+import type { PeerWrite } from './peer-writes.js';
+import type { RecordId } from './store.js';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
@@ -62,3 +65,16 @@ export const nodeTimings: NodeTimings = {
   peerAnswerMsMax: 250,
   reportEveryMs: 100,
 };
+
+/** What the replica needs of the other parts of its node. */
+export interface ReplicaOwner {
+  /** A request carried an epoch that this node has not adopted. */
+  mapWanted(): void;
+  /** See-tell: a member left a request unanswered. */
+  unanswered(nodeId: number): void;
+  /** The key is VALID and free: run its next conditional write. */
+  runCondition(condition: Condition, record: RecordId): void;
+  /** A conditional write was decided at all members, or could not be. */
+  conditionCommitted(condition: Condition, write: PeerWrite): void;
+  conditionInterrupted(condition: Condition): void;
+}

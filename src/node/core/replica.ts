@@ -13,26 +13,20 @@
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
-import type {
-  Entry,
-  GetMessage,
-  Link,
-  StaleMessage,
-  ValidateMessage,
-  WriteMessage,
-} from '../../protocol/messages.js';
+import type { Entry, GetMessage, Link, StaleMessage, WriteMessage } from '../../protocol/messages.js';
 import type { Version } from '../../protocol/version.js';
 import { AcceptedWrites } from './accepted-writes.js';
 import { Admission } from './admission.js';
 import { Answers } from './answers.js';
 import { DiskGate } from './disk-gate.js';
-import type { Journal } from './journal.js';
+import { type Journal, noJournal } from './journal.js';
 import { type Condition, type KeyWork, KeyWorks } from './key-work.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership, RoleChange } from './membership.js';
 import { type PeerWrite, type PeerWriteOwner, PeerWrites } from './peer-writes.js';
-import type { NodePorts, NodeTimings } from './ports.js';
+import { PlainRequests } from './plain-requests.js';
+import type { NodePorts, NodeTimings, ReplicaOwner } from './ports.js';
 import { SettleQueue } from './settle-queue.js';
 import { SlotCounts } from './slot-loads.js';
 import { Hold, type KeyStore, noRecord, type RecordId } from './store.js';
@@ -41,21 +35,9 @@ import type { FormerEntry, Reader } from './waiting-readers.js';
 /** Readers and conditional writes that may wait in one node; further ones are refused. */
 const waitersMax = 65_536;
 
-/** What the replica needs of the other parts of its node. */
-export interface ReplicaOwner {
-  /** A request carried an epoch that this node has not adopted. */
-  mapWanted(): void;
-  /** See-tell: a member left a request unanswered. */
-  unanswered(nodeId: number): void;
-  /** The key is VALID and free: run its next conditional write. */
-  runCondition(condition: Condition, record: RecordId): void;
-  /** A conditional write was decided at all members, or could not be. */
-  conditionCommitted(condition: Condition, write: PeerWrite): void;
-  conditionInterrupted(condition: Condition): void;
-}
-
 export class Replica implements PeerWriteOwner {
   readonly store: KeyStore;
+  readonly plain: PlainRequests;
   readonly peerWrites: PeerWrites;
   readonly counts = new SlotCounts();
   readonly #ports: NodePorts;
@@ -96,6 +78,17 @@ export class Replica implements PeerWriteOwner {
     this.#gate = new DiskGate(journal, store, this.#answers, fence, FencedReason.notReplica);
     this.#accepted = new AcceptedWrites(store);
     this.#settleQueue = new SettleQueue(store, timings.settleAfterMs);
+    this.plain = new PlainRequests({
+      ports,
+      membership,
+      admission: this.#admission,
+      store,
+      counts: this.counts,
+      accepted: this.#accepted,
+      settleQueue: this.#settleQueue,
+      hasJournal: journal !== noJournal,
+      validate: this.onValidate.bind(this),
+    });
     this.peerWrites = new PeerWrites(ports, membership, store, journal, timings, nextRid, this);
   }
 
@@ -185,9 +178,9 @@ export class Replica implements PeerWriteOwner {
     this.#settleQueue.push(record, nowMs);
   }
 
-  /** W9. */
-  onValidate(link: Link, message: ValidateMessage): void {
-    const record = this.#accepted.take(link, message.rid);
+  /** W9: of the WRITE with that request id. */
+  onValidate(link: Link, rid: number): void {
+    const record = this.#accepted.take(link, rid);
     if (record === noRecord) return;
     const version = this.#accepted.takenVersion;
     if (this.store.compareVersion(version, record) !== 0) this.#serveFormer(record, version);

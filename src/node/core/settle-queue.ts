@@ -40,9 +40,8 @@ export class SettleQueue {
 
   /** Queues the record to be looked at `afterMs` from now, or a little later. No effect if it is queued already. */
   push(record: RecordId, nowMs: number): void {
-    if (this.#store.holds(record, Hold.settle)) return;
+    if (!this.#store.holdAnew(record, Hold.settle)) return;
     if (this.#size === this.#records.length) this.#grow();
-    this.#store.hold(record, Hold.settle);
     const at = (this.#head + this.#size) & (this.#records.length - 1);
     this.#records[at] = record;
     this.#size++;
@@ -50,7 +49,9 @@ export class SettleQueue {
   }
 
   #note(nowMs: number): void {
-    const group = this.#groups[this.#groups.length - 1];
+    const { length } = this.#groups;
+    // Not at index -1: that is no index to the engine, but a name.
+    const group = length === 0 ? undefined : this.#groups[length - 1];
     if (group === undefined || nowMs - group.firstMs >= groupMs) {
       this.#groups.push({ count: 1, firstMs: nowMs, lastMs: nowMs });
     } else {
@@ -86,7 +87,7 @@ export class SettleQueue {
   takeDue(nowMs: number, settle: (record: RecordId) => void): void {
     // What comes back meanwhile is younger, and of no group that was there and is due.
     for (let left = this.#groups.length; left > 0; left--) {
-      const [group] = this.#groups;
+      const group = this.#groups[0];
       if (group === undefined || group.lastMs + this.#afterMs > nowMs) return;
       this.#groups.shift();
       for (let count = group.count; count > 0; count--) this.#takeOne(nowMs, settle);

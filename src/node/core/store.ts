@@ -8,6 +8,7 @@
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
 import type { KeyView } from '../../protocol/key-view.js';
+import type { PlainValue } from '../../protocol/messages.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
 
 /** Number of a record. */
@@ -62,9 +63,14 @@ export interface KeyStore {
    */
   walk(slot: number): RecordWalk;
 
-  /** Whether a record whose number was held is still there. */
+  /**
+   * Whether a record whose number was held is still there. A number that was not held is told of, too; it may be another record's
+   * by now.
+   */
   exists(record: RecordId): boolean;
   hold(record: RecordId, by: Hold): void;
+  /** @returns whether he did not hold it before */
+  holdAnew(record: RecordId, by: Hold): boolean;
   /** The record may have been removed; then the number is not to be used any more. */
   release(record: RecordId, by: Hold): void;
   holds(record: RecordId, by: Hold): boolean;
@@ -88,6 +94,8 @@ export interface KeyStore {
   hasValue(record: RecordId): boolean;
   /** The value, or null for a tombstone: a view that is good until the next change to the store. */
   valueOf(record: RecordId): Uint8Array | null;
+  /** Where the value lies, and its version: of a VALID key with a value and nothing unusual. False: it is no such one. */
+  plainValueOf(record: RecordId, to: PlainValue): boolean;
   /** Manager-clock milliseconds; 0: never. An expired value is treated as a tombstone. */
   expiresAtMs(record: RecordId): number;
   /** Own-clock milliseconds at which the version was stored, a fraction of one later at most. */
@@ -109,4 +117,23 @@ export interface KeyStore {
     expiresAtMs: number,
     storedAtMs: number,
   ): void;
+
+  /**
+   * The same, of a plain version and the `length` bytes of `memory` at `at`, without end of life. False: it does not fit in the
+   * place of what is there; nothing has changed.
+   */
+  writePlain(
+    record: RecordId,
+    hlc: number,
+    clientId: number,
+    memory: ArrayBufferLike,
+    at: number,
+    length: number,
+    storedAtMs: number,
+  ): boolean;
+  /**
+   * The record is VALID, if it is there, has that plain version and no `Hold.work`. False: that does not hold, and nothing has
+   * changed.
+   */
+  validatePlain(record: RecordId, hlc: number, clientId: number): boolean;
 }

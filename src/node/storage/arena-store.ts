@@ -13,9 +13,8 @@ import { Arena } from './arena.js';
 import { homeOf } from './hash-range.js';
 import type { Cursor, HashRange } from './hash-range.js';
 import { indexesMax } from './record-table.js';
-import { Records } from './records.js';
+import { PlainRecords } from './plain-records.js';
 import { Outline, Ranges, SlotIndex } from './slot-index.js';
-import { SlotTotals } from './slot-totals.js';
 import { SoughtKey } from './sought-key.js';
 
 /** Places of dropped indexes that one call of `reclaim` looks at, and one insertion. */
@@ -37,7 +36,7 @@ interface Dropped {
   readonly ranges: HashRange[];
 }
 
-export class ArenaStore extends Records implements KeyStore {
+export class ArenaStore extends PlainRecords implements KeyStore {
   /** Of the call at hand. */
   readonly #key: SoughtKey;
   readonly #ranges = new Ranges();
@@ -48,7 +47,6 @@ export class ArenaStore extends Records implements KeyStore {
   readonly #bySlot: (SlotIndex | undefined)[] = [];
   /** By slot: the number of its only range, `noRange` or `severalRanges`. So a look-up passes by the objects. */
   #onlyRanges = new Int32Array(0);
-  readonly #totals = new SlotTotals();
   /** The last one is being freed. */
   readonly #dropped: Dropped[] = [];
   /** Places of its last range that are done. */
@@ -80,12 +78,12 @@ export class ArenaStore extends Records implements KeyStore {
 
   bytesIn(slot: number): number {
     const index = this.#bySlot[slot];
-    return index === undefined ? 0 : this.#totals.bytesOf(index.number);
+    return index === undefined ? 0 : this.totals.bytesOf(index.number);
   }
 
   invalidIn(slot: number): number {
     const index = this.#bySlot[slot];
-    return index === undefined ? 0 : this.#totals.invalidOf(index.number);
+    return index === undefined ? 0 : this.totals.invalidOf(index.number);
   }
 
   get(slot: number, key: string | KeyView): RecordId {
@@ -129,8 +127,8 @@ export class ArenaStore extends Records implements KeyStore {
     const record = this.create(index.number, key);
     index.add(hash, record);
     this.#noteRanges(index, slot);
-    this.#totals.addBytes(index.number, key.length);
-    this.#totals.addInvalid(index.number, 1);
+    this.totals.addBytes(index.number, key.length);
+    this.totals.addInvalid(index.number, 1);
     this.#keys++;
     this.#bytes += key.length;
     return record;
@@ -149,7 +147,7 @@ export class ArenaStore extends Records implements KeyStore {
     }
     const number = free ?? this.#indexNumbers++;
     const index = new SlotIndex(this.#rangeBlocks, this.#ranges, number);
-    this.#totals.begin(number);
+    this.totals.begin(number);
     this.#place(index, slot);
     return index;
   }
@@ -161,8 +159,8 @@ export class ArenaStore extends Records implements KeyStore {
     index.remove(this.hashOf(record, this.#key), record);
     this.#noteRanges(index, slot);
     const bytes = this.bytesOf(record);
-    this.#totals.addBytes(index.number, -bytes);
-    if (!this.isValid(record)) this.#totals.addInvalid(index.number, -1);
+    this.totals.addBytes(index.number, -bytes);
+    if (!this.isValid(record)) this.totals.addInvalid(index.number, -1);
     this.#keys--;
     this.#bytes -= bytes;
     this.destroy(record);
@@ -172,8 +170,8 @@ export class ArenaStore extends Records implements KeyStore {
     const index = this.#bySlot[slot];
     if (index === undefined) return;
     this.#keys -= index.keys;
-    this.#bytes -= this.#totals.bytesOf(index.number);
-    this.#totals.drop(index.number);
+    this.#bytes -= this.totals.bytesOf(index.number);
+    this.totals.drop(index.number);
     this.#displace(slot);
     this.#dropped.unshift({ index, ranges: index.ranges() });
   }
@@ -195,7 +193,7 @@ export class ArenaStore extends Records implements KeyStore {
     // No holes: an array that begins far from 0 would become a dictionary, looked into with every message.
     while (this.#bySlot.length < slot) this.#bySlot.push(undefined);
     this.#bySlot[slot] = index;
-    this.#totals.place(index.number, slot);
+    this.totals.place(index.number, slot);
     if (slot >= this.#onlyRanges.length) {
       const grown = new Int32Array(Math.max(slot + 1, 2 * this.#onlyRanges.length)).fill(noRange);
       grown.set(this.#onlyRanges);
@@ -243,13 +241,13 @@ export class ArenaStore extends Records implements KeyStore {
 
   /** @returns -1 of a slot that was cleared */
   slotOf(record: RecordId): number {
-    return this.#totals.slotOf(this.indexNumberOf(record));
+    return this.totals.slotOf(this.indexNumberOf(record));
   }
 
   override setValid(record: RecordId): void {
     if (this.isValid(record)) return;
     super.setValid(record);
-    this.#totals.addInvalid(this.indexNumberOf(record), -1);
+    this.totals.addInvalid(this.indexNumberOf(record), -1);
   }
 
   override write(
@@ -261,11 +259,11 @@ export class ArenaStore extends Records implements KeyStore {
   ): void {
     const before = this.valueLengthOf(record);
     const index = this.indexNumberOf(record);
-    if (this.isValid(record)) this.#totals.addInvalid(index, 1);
+    if (this.isValid(record)) this.totals.addInvalid(index, 1);
     super.write(record, version, value, expiresAtMs, storedAtMs);
     const more = this.valueLengthOf(record) - before;
     if (more === 0) return;
     this.#bytes += more;
-    this.#totals.addBytes(index, more);
+    this.totals.addBytes(index, more);
   }
 }

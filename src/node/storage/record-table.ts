@@ -111,6 +111,11 @@ export class RecordTable {
     this.#pages[at] = undefined;
   }
 
+  /** False: all records of its page are gone, and so is the page. Whoever keeps a number without holding it asks first. */
+  hasPage(record: number): boolean {
+    return this.#pages[record >>> recordShift] !== undefined;
+  }
+
   /** The page of a record, and the word at which the record begins there. */
   pageOf(record: number): Page {
     const numbers = this.#pages[record >>> recordShift];
@@ -212,6 +217,15 @@ export class RecordTable {
     const words = this.#words(record);
     const at = this.wordOf(record) + 7;
     words[at] = (words[at] ?? 0) | flag;
+  }
+
+  /** @returns whether it was not set before */
+  setFlagAnew(record: number, flag: number): boolean {
+    const words = this.#words(record);
+    const at = this.wordOf(record) + Word.keyAndFlags;
+    const before = words[at] ?? 0;
+    words[at] = before | flag;
+    return (before & flag) === 0;
   }
 
   clearFlag(record: number, flag: number): void {

@@ -23,7 +23,7 @@ import { Flag, keyLengthMask, keyLengthShift, RecordTable, Word } from './record
 import type { SoughtKey } from './sought-key.js';
 
 /** Words before the key: of a plain block, and of an extended one without the list. */
-const plainWords = 1;
+export const plainWords = 1;
 const extendedWords = 9;
 /** Words of the extension. */
 const seqAt = 1;
@@ -35,21 +35,21 @@ const appliedCountAt = 8;
 const longKeyBytes = 255;
 
 /** Without these a block is a plain one in the arena, as nearly all are. */
-const unusual = Flag.extended | Flag.large;
+export const unusual = Flag.extended | Flag.large;
 
 /** A float of 64 bits as two words. */
 const float = new Float64Array(1);
 const floatWords = new Uint32Array(float.buffer);
 
 export class Records {
-  readonly #table = new RecordTable();
-  readonly #blocks: Arena;
+  protected readonly table = new RecordTable();
+  protected readonly blocks: Arena;
   /** Blocks too large for the arena, by record. */
   readonly #large = new Map<RecordId, Memory>();
 
   constructor() {
-    const table = this.#table;
-    this.#blocks = new Arena({
+    const table = this.table;
+    this.blocks = new Arena({
       moved: (record, ref) => {
         table.setBlock(record, ref);
       },
@@ -60,14 +60,14 @@ export class Records {
   protected get recordBytesHeld(): number {
     let large = 0;
     for (const { bytes } of this.#large.values()) large += bytes.length;
-    return this.#table.bytes + this.#blocks.bytes + large;
+    return this.table.bytes + this.blocks.bytes + large;
   }
 
   // --- coming and going --------------------------------------------------------------------------------------------
 
   /** A record of version zero: INVALID, without value. @param index number of the index it is in */
   protected create(index: number, key: SoughtKey): RecordId {
-    const table = this.#table;
+    const table = this.table;
     const record = table.add();
     const isLong = key.length >= longKeyBytes;
     table.setFlag(record, isLong ? Flag.present | Flag.extended : Flag.present);
@@ -81,45 +81,49 @@ export class Records {
 
   /** Its memory is free, and its number as soon as nobody holds it. */
   protected destroy(record: RecordId): void {
-    if (this.#table.has(record, Flag.large)) this.#large.delete(record);
-    else this.#blocks.free(this.#table.block(record), this.#blockWordsOf(record));
-    this.#table.remove(record);
+    if (this.table.has(record, Flag.large)) this.#large.delete(record);
+    else this.blocks.free(this.table.block(record), this.#blockWordsOf(record));
+    this.table.remove(record);
   }
 
   protected isPresent(record: RecordId): boolean {
-    return this.#table.has(record, Flag.present);
+    return this.table.hasPage(record) && this.table.has(record, Flag.present);
   }
 
   protected indexNumberOf(record: RecordId): number {
-    return this.#table.index(record);
+    return this.table.index(record);
   }
 
   hold(record: RecordId, by: Hold): void {
-    this.#table.setFlag(record, Flag.firstHold * by);
+    this.table.setFlag(record, Flag.firstHold * by);
+  }
+
+  holdAnew(record: RecordId, by: Hold): boolean {
+    return this.table.setFlagAnew(record, Flag.firstHold * by);
   }
 
   release(record: RecordId, by: Hold): void {
-    this.#table.release(record, Flag.firstHold * by);
+    this.table.release(record, Flag.firstHold * by);
   }
 
   holds(record: RecordId, by: Hold): boolean {
-    return this.#table.has(record, Flag.firstHold * by);
+    return this.table.has(record, Flag.firstHold * by);
   }
 
   isHeld(record: RecordId): boolean {
-    return this.#table.isHeld(record);
+    return this.table.isHeld(record);
   }
 
   // --- fields ------------------------------------------------------------------------------------------------------
 
   protected hasKey(record: RecordId, key: SoughtKey): boolean {
-    const { words } = this.#table.pageOf(record);
-    const at = this.#table.wordOf(record);
+    const { words } = this.table.pageOf(record);
+    const at = this.table.wordOf(record);
     const info = words[at + Word.keyAndFlags] ?? 0;
     if ((info & unusual) === 0) {
       if (((info >>> keyLengthShift) & keyLengthMask) !== key.length) return false;
       const ref = words[at + Word.block] ?? 0;
-      return key.isAt(this.#blocks.pageOf(ref).words, this.#blocks.wordOf(ref) + plainWords);
+      return key.isAt(this.blocks.pageOf(ref).words, this.blocks.wordOf(ref) + plainWords);
     }
     if (this.#keyLength(record) !== key.length) return false;
     return key.isAt(this.#memoryOf(record).words, this.#keyAt(record) >>> 2);
@@ -137,25 +141,26 @@ export class Records {
 
   /** Bytes of key and value. */
   protected bytesOf(record: RecordId): number {
-    return this.#keyLength(record) + this.#table.valueLength(record);
+    return this.#keyLength(record) + this.table.valueLength(record);
   }
 
   protected valueLengthOf(record: RecordId): number {
-    return this.#table.valueLength(record);
+    return this.table.valueLength(record);
   }
 
   compareVersion(version: Version, record: RecordId): number {
-    const byHlc = version.hlc - this.#table.hlc(record);
+    const byHlc = version.hlc - this.table.hlc(record);
     if (byHlc !== 0) return byHlc;
-    const byClient = version.clientId - this.#table.clientId(record);
+    const byClient = version.clientId - this.table.clientId(record);
     if (byClient !== 0) return byClient;
+    if (!this.table.has(record, Flag.extended)) return version.seq === 0 ? version.epoch : version.seq;
     const bySeq = version.seq - this.#extension(record, seqAt);
     return bySeq === 0 ? version.epoch - this.#extension(record, epochAt) : bySeq;
   }
 
   copyVersion(record: RecordId, to: MutableVersion): void {
-    to.hlc = this.#table.hlc(record);
-    to.clientId = this.#table.clientId(record);
+    to.hlc = this.table.hlc(record);
+    to.clientId = this.table.clientId(record);
     to.seq = this.#extension(record, seqAt);
     to.epoch = this.#extension(record, epochAt);
   }
@@ -167,34 +172,34 @@ export class Records {
   }
 
   hlcOf(record: RecordId): number {
-    return this.#table.hlc(record);
+    return this.table.hlc(record);
   }
 
   isValid(record: RecordId): boolean {
-    return this.#table.has(record, Flag.valid);
+    return this.table.has(record, Flag.valid);
   }
 
   setValid(record: RecordId): void {
-    this.#table.setFlag(record, Flag.valid);
+    this.table.setFlag(record, Flag.valid);
   }
 
   hasValue(record: RecordId): boolean {
-    return this.#table.has(record, Flag.hasValue);
+    return this.table.has(record, Flag.hasValue);
   }
 
   valueOf(record: RecordId): Uint8Array | null {
-    const { words } = this.#table.pageOf(record);
-    const at = this.#table.wordOf(record);
+    const { words } = this.table.pageOf(record);
+    const at = this.table.wordOf(record);
     const info = words[at + Word.keyAndFlags] ?? 0;
     if ((info & Flag.hasValue) === 0) return null;
     if ((info & unusual) === 0) {
       const ref = words[at + Word.block] ?? 0;
       const keyLength = (info >>> keyLengthShift) & keyLengthMask;
-      const valueAt = 4 * (this.#blocks.wordOf(ref) + plainWords) + keyLength;
-      return new Uint8Array(this.#blocks.pageOf(ref).buffer, valueAt, words[at + Word.valueLength]);
+      const valueAt = 4 * (this.blocks.wordOf(ref) + plainWords) + keyLength;
+      return new Uint8Array(this.blocks.pageOf(ref).buffer, valueAt, words[at + Word.valueLength]);
     }
     const { buffer } = this.#memoryOf(record).bytes;
-    return new Uint8Array(buffer, this.#valueAt(record), this.#table.valueLength(record));
+    return new Uint8Array(buffer, this.#valueAt(record), this.table.valueLength(record));
   }
 
   expiresAtMs(record: RecordId): number {
@@ -202,7 +207,7 @@ export class Records {
   }
 
   storedAtMs(record: RecordId): number {
-    return this.#table.storedAtMs(record);
+    return this.table.storedAtMs(record);
   }
 
   appliedOf(record: RecordId): AppliedList | null {
@@ -233,7 +238,7 @@ export class Records {
     expiresAtMs: number,
     storedAtMs: number,
   ): void {
-    const table = this.#table;
+    const table = this.table;
     const { seq, epoch } = version;
     const length = value === null ? 0 : value.length;
     const isPlain = seq === 0 && epoch === 0 && expiresAtMs === 0;
@@ -269,7 +274,7 @@ export class Records {
     const epoch = this.#extension(record, epochAt);
     const expiresAtMs = this.expiresAtMs(record);
     const keyLength = this.#keyLength(record);
-    this.#reshape(record, extendedWords + 2 * applied.length, this.#table.valueLength(record), true);
+    this.#reshape(record, extendedWords + 2 * applied.length, this.table.valueLength(record), true);
     this.#writeExtension(record, seq, epoch, expiresAtMs, keyLength, applied.length);
     const { words } = this.#memoryOf(record);
     const to = this.#wordOf(record) + extendedWords;
@@ -281,7 +286,7 @@ export class Records {
    * be kept, and a list of conditional writes if there is room for one as long; the rest of an extension is not filled in.
    */
   #reshape(record: RecordId, wordsBeforeKey: number, valueLength: number, keepsValue: boolean): void {
-    const table = this.#table;
+    const table = this.table;
     const keyLength = this.#keyLength(record);
     const keyBefore = this.#keyAt(record);
     const wordsBefore = this.#blockWordsOf(record);
@@ -300,7 +305,7 @@ export class Records {
       copyWords(before, keyBefore >>> 2, after, to, (kept + 3) >>> 2);
       if (listWords > 0) copyWords(before, listBefore, after, to - listWords, listWords);
       // Last: it may move the new block.
-      if (!wasLarge) this.#blocks.free(refBefore, wordsBefore);
+      if (!wasLarge) this.blocks.free(refBefore, wordsBefore);
     }
     table.setValueLength(record, valueLength);
     if (isExtended) table.setFlag(record, Flag.extended);
@@ -311,7 +316,7 @@ export class Records {
 
   /** Gives the record a new block, whose contents are anything. */
   #place(record: RecordId, words: number): void {
-    const table = this.#table;
+    const table = this.table;
     if (words > blockWordsMax) {
       const { buffer } = Buffer.allocUnsafeSlow(4 * words);
       this.#large.set(record, { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer) });
@@ -323,13 +328,13 @@ export class Records {
       this.#large.delete(record);
       table.clearFlag(record, Flag.large);
     }
-    table.setBlock(record, this.#blocks.allocate(words, record));
+    table.setBlock(record, this.blocks.allocate(words, record));
   }
 
   /** The memory that the block lies in. */
   #memoryOf(record: RecordId): Memory {
-    if (this.#table.has(record, Flag.large)) return this.#largeOf(record);
-    return this.#blocks.pageOf(this.#table.block(record));
+    if (this.table.has(record, Flag.large)) return this.#largeOf(record);
+    return this.blocks.pageOf(this.table.block(record));
   }
 
   #largeOf(record: RecordId): Memory {
@@ -340,7 +345,7 @@ export class Records {
 
   /** The word at which the block begins there; of one with a buffer of its own, 0. */
   #wordOf(record: RecordId): number {
-    return this.#blocks.wordOf(this.#table.block(record));
+    return this.blocks.wordOf(this.table.block(record));
   }
 
   #blockAt(record: RecordId): number {
@@ -348,11 +353,11 @@ export class Records {
   }
 
   #blockWordsOf(record: RecordId): number {
-    return blockWords(this.#wordsBeforeKey(record), this.#keyLength(record), this.#table.valueLength(record));
+    return blockWords(this.#wordsBeforeKey(record), this.#keyLength(record), this.table.valueLength(record));
   }
 
   #wordsBeforeKey(record: RecordId): number {
-    if (!this.#table.has(record, Flag.extended)) return plainWords;
+    if (!this.table.has(record, Flag.extended)) return plainWords;
     return extendedWords + 2 * this.#appliedCount(record);
   }
 
@@ -365,19 +370,19 @@ export class Records {
   }
 
   #keyLength(record: RecordId): number {
-    const length = this.#table.keyLength(record);
+    const length = this.table.keyLength(record);
     if (length < longKeyBytes) return length;
     return this.#memoryOf(record).words[this.#wordOf(record) + keyLengthAt] ?? 0;
   }
 
   #appliedCount(record: RecordId): number {
-    if (!this.#table.has(record, Flag.extended)) return 0;
+    if (!this.table.has(record, Flag.extended)) return 0;
     return this.#memoryOf(record).words[this.#wordOf(record) + appliedCountAt] ?? 0;
   }
 
   /** A number of the extension, by its first word; 0 of a record without. */
   #extension(record: RecordId, at: number): number {
-    if (!this.#table.has(record, Flag.extended)) return 0;
+    if (!this.table.has(record, Flag.extended)) return 0;
     const { words } = this.#memoryOf(record);
     const word = this.#wordOf(record) + at;
     return floatAt(words, word);

@@ -41,10 +41,16 @@ export class SoughtKey {
   #readView({ bytes: from, at, length }: KeyView): number {
     if (length > this.#bytes.length) this.#grow(length);
     const bytes = this.#bytes;
+    let hash = this.#seed;
     if (length > 0) this.#words[(length - 1) >>> 2] = 0;
-    for (let i = 0; i < length; i++) bytes[i] = from[at + i] ?? 0;
+    for (let i = 0; i < length; i++) {
+      const byte = from[at + i] ?? 0;
+      bytes[i] = byte;
+      hash = Math.imul(hash ^ byte, 0x9e3779b1);
+      hash ^= hash >>> 15;
+    }
     this.length = length;
-    return this.hashOf(from, at, length);
+    return finish(hash);
   }
 
   #grow(length: number): void {
