@@ -130,11 +130,11 @@ describe('a disk that is full', function () {
     });
     await ledger.stop();
     expect([...ledger.failures.keys()].filter((what) => !what.startsWith('DISK_FULL'))).to.deep.equal([]);
-    // What the load has overwritten may be compacted meanwhile, and make room for a moment.
+    // What the load has overwritten may be compacted meanwhile, and make room for a moment, on all nodes or on one.
     for (const call of [() => store.put('new', 'x'), () => store.increment('new-counter')]) {
       await eventually('the call is refused', async () => {
         const error = await failureOf(call());
-        if (error === undefined) return false;
+        if (error === undefined || (error.code === 'DISK_FULL' && error.outcome === 'unknown')) return false;
         expect(error).to.include({ code: 'DISK_FULL', outcome: 'not-applied', retryable: true });
         return true;
       });
