@@ -16,6 +16,7 @@
 import { Buffer } from 'node:buffer';
 import { ProtocolError } from './errors.js';
 import { giveBuffer, takeBuffer, takeSpare } from './spare-buffers.js';
+import { read32 } from './words.js';
 
 /** A length no frame may have; the stream cannot be read past it. */
 export class FrameError extends ProtocolError {}
@@ -148,10 +149,4 @@ export class FrameDecoder {
     this.received = 0;
     this.partial = noBytes;
   }
-}
-
-/** By hand: quicker than the method of Buffer. */
-function read32(buf: Buffer, pos: number): number {
-  const low = ((buf[pos + 1] ?? 0) << 16) | ((buf[pos + 2] ?? 0) << 8) | (buf[pos + 3] ?? 0);
-  return (buf[pos] ?? 0) * 0x1000000 + low;
 }

@@ -13,6 +13,7 @@ import type { KeyView } from './key-view.js';
 import type { MsgpackReader } from './msgpack-reader.js';
 import { clientIdEnd } from './version.js';
 import type { MutableVersion, Version } from './version.js';
+import { put32, read32 } from './words.js';
 
 export const uintBytesMax = 9;
 export const versionBytesMax = 4 * uintBytesMax;
@@ -51,14 +52,6 @@ function putUint64(buf: Buffer, pos: number, n: number): number {
   buf[pos] = 0xcf;
   put32(buf, pos + 1, (n / two32) >>> 0);
   return put32(buf, pos + 5, n >>> 0);
-}
-
-function put32(buf: Buffer, pos: number, n: number): number {
-  buf[pos] = n >>> 24;
-  buf[pos + 1] = n >>> 16;
-  buf[pos + 2] = n >>> 8;
-  buf[pos + 3] = n;
-  return pos + 4;
 }
 
 export function putBool(buf: Buffer, pos: number, value: boolean): number {
@@ -171,11 +164,6 @@ export function readVersion(reader: MsgpackReader, version: MutableVersion): voi
   if (version.clientId >= clientIdEnd) throw new ProtocolError(`a writer with id ${version.clientId}`);
   version.seq = reader.uint();
   version.epoch = reader.uint();
-}
-
-function read32(buf: Buffer, pos: number): number {
-  const low = ((buf[pos + 1] ?? 0) << 16) | ((buf[pos + 2] ?? 0) << 8) | (buf[pos + 3] ?? 0);
-  return (buf[pos] ?? 0) * 0x1000000 + low;
 }
 
 /** Key bytes. @throws ProtocolError unless a str of up to `bytesMax` bytes follows */

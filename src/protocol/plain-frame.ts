@@ -11,6 +11,7 @@ import { MessageType } from './message-type.js';
 import type { PlainValue } from './messages.js';
 import type { MsgpackWriter } from './msgpack-writer.js';
 import { clientIdEnd } from './version.js';
+import { put32, read32 } from './words.js';
 
 const two32 = 0x100000000;
 const noBytes = Buffer.alloc(0);
@@ -42,7 +43,7 @@ export const ridBytes = 5;
 
 /** The request id at that place of a run. */
 export function ridAt(buf: Buffer, at: number): number {
-  return word(buf, at + 1);
+  return read32(buf, at + 1);
 }
 
 /** The fields of the frame read last; good as long as the chunk it lies in. */
@@ -166,7 +167,7 @@ export class PlainFrame {
     }
     if (token === 0xce) {
       this.at = at + 5;
-      return word(buf, at + 1);
+      return read32(buf, at + 1);
     }
     if (token === 0xcd) {
       this.at = at + 3;
@@ -177,13 +178,8 @@ export class PlainFrame {
   }
 }
 
-function word(buf: Buffer, at: number): number {
-  const low = ((buf[at + 1] ?? 0) << 16) | ((buf[at + 2] ?? 0) << 8) | (buf[at + 3] ?? 0);
-  return (buf[at] ?? 0) * 0x1000000 + low;
-}
-
 function long(buf: Buffer, at: number): number {
-  return word(buf, at) * two32 + word(buf, at + 4);
+  return read32(buf, at) * two32 + read32(buf, at + 4);
 }
 
 /** Appends the frame of a VALUE: that value is what the key has. It may have 64 KiB less than a byte. */
@@ -194,14 +190,14 @@ export function encodePlainValue(writer: MsgpackWriter, rid: number, value: Plai
   buf[start + 4] = valueHead;
   buf[start + 5] = MessageType.value;
   buf[start + 6] = 0xce;
-  putWord(buf, start + 7, rid);
+  put32(buf, start + 7, rid);
   buf[start + 11] = 0xc3;
   buf[start + 12] = 0xcf;
-  putWord(buf, start + 13, (hlc / two32) >>> 0);
-  putWord(buf, start + 17, hlc >>> 0);
+  put32(buf, start + 13, (hlc / two32) >>> 0);
+  put32(buf, start + 17, hlc >>> 0);
   buf[start + 21] = 0xcf;
-  putWord(buf, start + 22, (clientId / two32) >>> 0);
-  putWord(buf, start + 26, clientId >>> 0);
+  put32(buf, start + 22, (clientId / two32) >>> 0);
+  put32(buf, start + 26, clientId >>> 0);
   buf[start + 30] = 0;
   buf[start + 31] = 0;
   let at = start + 34;
@@ -215,13 +211,6 @@ export function encodePlainValue(writer: MsgpackWriter, rid: number, value: Plai
   }
   buf.set(new Uint8Array(value.memory, value.at, length), at);
   at += length;
-  putWord(buf, start, at - start - 4);
+  put32(buf, start, at - start - 4);
   writer.pos = at;
-}
-
-function putWord(buf: Buffer, at: number, n: number): void {
-  buf[at] = n >>> 24;
-  buf[at + 1] = n >>> 16;
-  buf[at + 2] = n >>> 8;
-  buf[at + 3] = n;
 }

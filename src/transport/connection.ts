@@ -27,10 +27,10 @@ import type {
   ErrorMessage,
   HelloMessage,
   Message,
+  PlainValue,
   RequestLink,
   WelcomeMessage,
 } from '../protocol/messages.js';
-import type { PlainValue } from '../protocol/messages.js';
 import type { CloseCode, CloseReason } from './close-reason.js';
 import { flushLater, flushSoon } from './flusher.js';
 import type { FrameTaker, Greeter, Handlers } from './handlers.js';
@@ -155,20 +155,23 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
   send(message: Message): void {
     if (this.state !== 'open') return;
     this.out.append(message);
-    if (this.inChunk) this.answered = true;
-    else flushSoon(this.out);
+    this.leaveSoon();
   }
 
   sendAck(rid: number): void {
     if (this.state !== 'open') return;
     this.out.appendRid(MessageType.ack, rid);
-    if (this.inChunk) this.answered = true;
-    else flushSoon(this.out);
+    this.leaveSoon();
   }
 
   sendPlainValue(rid: number, value: PlainValue): void {
     if (this.state !== 'open') return;
     this.out.appendPlainValue(rid, value);
+    this.leaveSoon();
+  }
+
+  /** What was appended leaves at the end of the chunk of requests at hand, else of the turn. */
+  private leaveSoon(): void {
     if (this.inChunk) this.answered = true;
     else flushSoon(this.out);
   }

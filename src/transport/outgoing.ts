@@ -18,10 +18,9 @@ import { Buffer } from 'node:buffer';
 import { encodeMessage } from '../protocol/codec.js';
 import { extendRun, isRun, runLengthMax } from '../protocol/hot-codec.js';
 import type { RunMessage } from '../protocol/hot-codec.js';
-import type { Message } from '../protocol/messages.js';
+import type { Message, PlainValue } from '../protocol/messages.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import { encodePlainValue } from '../protocol/plain-frame.js';
-import type { PlainValue } from '../protocol/messages.js';
 import { giveBuffer } from '../protocol/spare-buffers.js';
 import type { Flushable } from './flusher.js';
 

@@ -82,7 +82,7 @@ export class AcceptedWrites {
   validatePlain(link: Link, rid: number): boolean {
     const places = this.#placesOf(link);
     const at = (rid & placeMask) * placeNumbers;
-    const record = places[at] === rid ? (places[at + 1] ?? noRecord) : noRecord;
+    const record = recordOf(places, at, rid);
     if (record === noRecord) return true;
     if (places[at + 4] !== 0 || places[at + 5] !== 0) return false;
     if (!this.#store.validatePlain(record, places[at + 2] ?? 0, places[at + 3] ?? 0)) return false;
@@ -97,7 +97,7 @@ export class AcceptedWrites {
   take(link: Link, rid: number): RecordId {
     const places = this.#placesOf(link);
     const at = (rid & placeMask) * placeNumbers;
-    const record = places[at] === rid ? (places[at + 1] ?? noRecord) : noRecord;
+    const record = recordOf(places, at, rid);
     if (record === noRecord) return noRecord;
     places[at + 1] = noRecord;
     const version = this.#takenVersion;
@@ -132,4 +132,9 @@ export class AcceptedWrites {
     this.#byLink.delete(link.id);
     if (this.#lastLink === link) this.#lastLink = null;
   }
+}
+
+/** What the place at `at` holds of that request. */
+function recordOf(places: Places, at: number, rid: number): RecordId {
+  return places[at] === rid ? (places[at + 1] ?? noRecord) : noRecord;
 }

@@ -55,12 +55,15 @@ export class Admission {
     // What is there already is settled with the room that is kept for it.
     if (message.kind === WriteKind.plain && hasNoRoomFor(message.value, this.#journal))
       return RefusedReason.diskFull;
-    if (message.version.hlc > this.#lease.clock.nowUs() + clockAheadMsMax * 1000)
-      return RefusedReason.fromFuture;
+    if (this.#isFromFuture(message.version.hlc)) return RefusedReason.fromFuture;
     // A replay may be late without harm: nobody can have committed and forgotten a tombstone without this member.
     if (message.kind === WriteKind.plain && message.version.hlc < this.oldestPlainHlc())
       return RefusedReason.tooOld;
     return -1;
+  }
+
+  #isFromFuture(hlc: number): boolean {
+    return hlc > this.#lease.clock.nowUs() + clockAheadMsMax * 1000;
   }
 
   /** W10: older plain writes are refused, by the latest that the manager's clock may show. */
@@ -74,10 +77,8 @@ export class Admission {
     const { map, epoch: ownEpoch } = this.#membership;
     if (map === null || epoch !== ownEpoch || this.#membership.role(slot) === Role.none) return false;
     if (this.#rightFault(slot) !== -1 || this.#journal.isFull) return false;
-    const { keyBytesMax, valueBytesMax, writeAgeMsMax } = map.settings;
+    const { keyBytesMax, valueBytesMax } = map.settings;
     if (key.length > keyBytesMax || valueLength > valueBytesMax) return false;
-    const { clock } = this.#lease;
-    const nowUs = clock.nowUs();
-    return hlc <= nowUs + clockAheadMsMax * 1000 && hlc >= nowUs + clock.errorUs - writeAgeMsMax * 1000;
+    return !this.#isFromFuture(hlc) && hlc >= this.oldestPlainHlc();
   }
 }

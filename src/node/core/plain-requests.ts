@@ -9,9 +9,8 @@
  */
 import type { Buffer } from 'node:buffer';
 import { MessageType } from '../../protocol/message-type.js';
-import type { RequestLink } from '../../protocol/messages.js';
+import type { PlainValue, RequestLink } from '../../protocol/messages.js';
 import { firstRidAt, PlainFrame, plainTypeOf, ridAt, ridBytes } from '../../protocol/plain-frame.js';
-import type { PlainValue } from '../../protocol/messages.js';
 import type { AcceptedWrites } from './accepted-writes.js';
 import type { Admission } from './admission.js';
 import type { Membership } from './membership.js';

@@ -5,13 +5,12 @@
 import type { PlainValue } from '../../protocol/messages.js';
 import { Hold } from '../core/store.js';
 import type { RecordId } from '../core/store.js';
-import { Flag, keyLengthMask, keyLengthShift, Word } from './record-table.js';
+import { clientIdAt, Flag, keyLengthMask, keyLengthShift, Word } from './record-table.js';
 import { plainWords, Records, unusual } from './records.js';
 import { SlotTotals } from './slot-totals.js';
 
 const validValue = Flag.valid | Flag.hasValue;
 const work = Flag.firstHold * Hold.work;
-const two32 = 0x100000000;
 
 export class PlainRecords extends Records {
   protected readonly totals = new SlotTotals();
@@ -23,7 +22,7 @@ export class PlainRecords extends Records {
     if ((info & (validValue | unusual)) !== validValue) return false;
     const ref = words[at + Word.block] ?? 0;
     to.hlc = floats[at >>> 1] ?? 0;
-    to.clientId = ((words[at + Word.clientHigh] ?? 0) & 0xffff) * two32 + (words[at + Word.clientLow] ?? 0);
+    to.clientId = clientIdAt(words, at);
     to.memory = this.blocks.pageOf(ref).buffer;
     to.at = this.#valueAt(ref, info);
     to.length = words[at + Word.valueLength] ?? 0;
@@ -56,12 +55,11 @@ export class PlainRecords extends Records {
     const { words, floats } = this.table.pageOf(record);
     const at = this.table.wordOf(record);
     const info = words[at + Word.keyAndFlags] ?? 0;
-    const clientHigh = words[at + Word.clientHigh] ?? 0;
-    const index = clientHigh >>> 16;
+    const index = (words[at + Word.clientHigh] ?? 0) >>> 16;
     if ((info & (Flag.present | Flag.extended | work)) !== Flag.present || this.totals.slotOf(index) < 0)
       return false;
     if (floats[at >>> 1] !== hlc) return false;
-    if ((clientHigh & 0xffff) * two32 + (words[at + Word.clientLow] ?? 0) !== clientId) return false;
+    if (clientIdAt(words, at) !== clientId) return false;
     if ((info & Flag.valid) !== 0) return true;
     words[at + Word.keyAndFlags] = info | Flag.valid;
     this.totals.addInvalid(index, -1);

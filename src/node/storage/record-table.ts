@@ -138,9 +138,7 @@ export class RecordTable {
   }
 
   clientId(record: number): number {
-    const words = this.#words(record);
-    const at = this.wordOf(record);
-    return ((words[at + 3] ?? 0) & 0xffff) * two32 + (words[at + 2] ?? 0);
+    return clientIdAt(this.#words(record), this.wordOf(record));
   }
 
   /** Everything that a write changes here: the record is INVALID now. */
@@ -248,6 +246,11 @@ export class RecordTable {
     this.clearFlag(record, holdFlag);
     this.#recycleIfIdle(record);
   }
+}
+
+/** The clientId of the record that begins at `at`. */
+export function clientIdAt(words: Uint32Array, at: number): number {
+  return ((words[at + Word.clientHigh] ?? 0) & 0xffff) * two32 + (words[at + Word.clientLow] ?? 0);
 }
 
 /** Numbers of indexes fit into 16 bits of a record. */

@@ -30,8 +30,7 @@ export class SoughtKey {
     for (let i = 0; i < length; i++) {
       const code = key.charCodeAt(i);
       bytes[i] = code;
-      hash = Math.imul(hash ^ code, 0x9e3779b1);
-      hash ^= hash >>> 15;
+      hash = mixed(hash, code);
     }
     this.length = length;
     return finish(hash);
@@ -46,8 +45,7 @@ export class SoughtKey {
     for (let i = 0; i < length; i++) {
       const byte = from[at + i] ?? 0;
       bytes[i] = byte;
-      hash = Math.imul(hash ^ byte, 0x9e3779b1);
-      hash ^= hash >>> 15;
+      hash = mixed(hash, byte);
     }
     this.length = length;
     return finish(hash);
@@ -78,8 +76,7 @@ export class SoughtKey {
   hashOf(bytes: Uint8Array, at: number, length: number): number {
     let hash = this.#seed;
     for (let i = at; i < at + length; i++) {
-      hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x9e3779b1);
-      hash ^= hash >>> 15;
+      hash = mixed(hash, bytes[i] ?? 0);
     }
     return finish(hash);
   }
@@ -90,6 +87,12 @@ const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 /** The first 1 to 3 bytes of a word. */
 function maskOf(bytes: number): number {
   return isLittleEndian ? (1 << (8 * bytes)) - 1 : -1 << (32 - 8 * bytes);
+}
+
+/** The hash with one more byte in it. */
+function mixed(hash: number, byte: number): number {
+  const product = Math.imul(hash ^ byte, 0x9e3779b1);
+  return product ^ (product >>> 15);
 }
 
 /** The index goes by the upper bits. */
