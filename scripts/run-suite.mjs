@@ -1,5 +1,6 @@
-// Runs mocha once for each suite named, on the compiled tests; a suite without tests is skipped. Of the end-to-end tests two
-// files at a time, each in a mocha of its own: they mostly wait for processes to start and to end.
+// Runs mocha once for each suite named, on the compiled tests; a suite without tests is skipped. Of all but the unit tests two
+// files at a time, each in a mocha of its own: most of them wait for processes to start and to end. Those that say how long
+// the store may take for something run before that, alone.
 //
 //   node scripts/run-suite.mjs unit sim            whole suites
 //   node scripts/run-suite.mjs unit -g 'W4'        what follows the names goes to mocha
@@ -23,7 +24,11 @@ const options = firstOption < 0 ? [] : args.slice(firstOption);
 if (process.env.CI) options.push('--forbid-only');
 
 /** Suites whose files run beside each other, and how many at a time. */
-const filesAtOnce = { e2e: 2 };
+const filesAtOnce = { sim: 2, cluster: 2, e2e: 2 };
+/** Files of these suites that would measure their neighbours, too. */
+const timedFiles = {
+  cluster: ['hostile', 'hosts', 'hot-key', 'kill', 'linearizability', 'links', 'manager-away', 'pause'],
+};
 /** Of files without any test that the options ask for. */
 const nothing = /^\s*0 passing \(\d+\w+\)\s*$/;
 
@@ -53,10 +58,14 @@ function runMocha(files, isBuffered) {
 }
 
 /** @returns the highest exit code */
-async function runSuite(files, atOnce) {
+async function runSuite(suite, files) {
+  const atOnce = filesAtOnce[suite];
   if (atOnce === undefined) return runMocha(files, false);
-  const left = [...files];
-  let worst = 0;
+  const timed = (timedFiles[suite] ?? []).map((name) =>
+    join(root, 'build', 'test', suite, `${name}.test.js`),
+  );
+  let worst = timed.length > 0 ? await runMocha(timed, false) : 0;
+  const left = files.filter((file) => !timed.includes(file));
   const work = async () => {
     for (let file = left.shift(); file !== undefined; file = left.shift())
       worst = Math.max(worst, await runMocha([file], true));
@@ -78,7 +87,7 @@ for (const suite of suites) {
     continue;
   }
   console.log(`${suite}: ${files.length} files`);
-  const code = await runSuite(files, filesAtOnce[suite]);
+  const code = await runSuite(suite, files);
   if (code !== 0) {
     if (filesAtOnce[suite] !== undefined) console.log(`${suite}: failed, see above`);
     process.exitCode = code;
