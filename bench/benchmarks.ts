@@ -17,11 +17,12 @@ import { restart } from './restart.js';
 import { restore } from './restore.js';
 import { readAny, skew } from './skew.js';
 import { store } from './store.js';
-import { clients, floor, latency, payload, replication, throughput } from './throughput.js';
+import { clients, emptyStore, floor, latency, payload, replication, throughput } from './throughput.js';
 
 export const benchmarks: readonly Benchmark[] = [
   floor,
   throughput,
+  emptyStore,
   latency,
   payload,
   clients,

@@ -64,19 +64,29 @@ export class Peers implements AsyncDisposable {
   readonly #peers: Peer[] = [];
 
   /** Bare servers, and clients of theirs that send each put to `replicas` of them. */
-  async startFloor(servers: number, replicas: number, options: ClientOptions = {}): Promise<ClientPeer> {
+  startFloor(servers: number, replicas: number, options: ClientOptions = {}): Promise<ClientPeer> {
+    return this.#startBare('floor', servers, replicas, options);
+  }
+
+  /** The same with GTStore's frames, values and promises. */
+  startEmptyStore(servers: number, replicas: number, options: ClientOptions = {}): Promise<ClientPeer> {
+    return this.#startBare('empty-store', servers, replicas, options);
+  }
+
+  async #startBare(
+    what: string,
+    servers: number,
+    replicas: number,
+    options: ClientOptions,
+  ): Promise<ClientPeer> {
     const workload = { ...usualWorkload, ...options.workload };
     const peers = Array.from({ length: servers }, () =>
-      this.#start('floor-server', [String(workload.valueBytes)]),
+      this.#start(`${what}-server`, [String(workload.valueBytes)]),
     );
     const ports = (await Promise.all(peers.map((peer) => peer.answer()))) as number[];
     const argument: FloorClientArgument = { workload, replicas, ports };
-    return this.startClients(
-      'floor-client',
-      argument,
-      peers.map(({ pid }) => pid),
-      options.processes,
-    );
+    const pids = peers.map(({ pid }) => pid);
+    return this.startClients(`${what}-client`, argument, pids, options.processes);
   }
 
   /** Processes with public clients of that cluster. */

@@ -15,7 +15,7 @@ import {
   timesOf,
   warmUp,
 } from './comparison.js';
-import type { Contestant } from './comparison.js';
+import type { Contestant, Results } from './comparison.js';
 import { perSecond } from './driver.js';
 import type { RunResult } from './driver.js';
 import { Peers } from './peer.js';
@@ -62,6 +62,41 @@ export const throughput: Benchmark = {
   run: (options) => besideFloor('Throughput', [1, 64, 512], {}, options),
 };
 
+export const emptyStore: Benchmark = {
+  name: 'empty-store',
+  purpose: 'what is left of the floor with frames, values and promises, and of that with all the rest',
+  async run(options) {
+    await using cluster = await startCluster({ nodes, replicas });
+    await using peers = new Peers();
+    const [bare, ours] = await floorAndStore(peers, cluster, {});
+    const empty = { name: 'empty store', client: await peers.startEmptyStore(nodes, replicas) };
+    const contestants = [bare, empty, ours];
+    await warmUp(contestants, options);
+    const rows: Row[] = [];
+    const all: RunResult[] = [];
+    for (const inFlight of [1, 64, 512]) {
+      const results = await byTurns(contestants, { inFlight }, options);
+      rows.push(...emptyStoreRows(`${inFlight} in flight`, results));
+      all.push(...results.flat());
+    }
+    const notes = [
+      ...notesOf([all], valueBytes),
+      'the empty store: keys, values, frames and promises as GTStore has them, a put to K servers, a get to one; nothing is stored, checked, timed or told to be committed',
+    ];
+    return [{ title: `Empty store: ${nodes} servers, K = ${replicas}`, rows, notes }];
+  },
+};
+
+function emptyStoreRows(name: string, [bare = [], empty = [], ours = []]: Results): Row[] {
+  return [
+    ...throughputRows(`${name}: floor`, bare),
+    ...throughputRows(`${name}: empty store`, empty),
+    ...throughputRows(`${name}: GTStore`, ours),
+    rowAtLeast(`${name}: empty store to floor`, '', ratios(empty, bare, perSecond)),
+    rowAtLeast(`${name}: GTStore to empty store`, '', ratios(ours, empty, perSecond)),
+  ];
+}
+
 export const payload: Benchmark = {
   name: 'payload',
   purpose: 'the same with values of 1 KB',
@@ -102,7 +137,7 @@ async function floorAndStore(
   peers: Peers,
   cluster: Awaited<ReturnType<typeof startCluster>>,
   client: ClientOptions,
-): Promise<Contestant[]> {
+): Promise<[Contestant, Contestant]> {
   return [
     { name: 'floor', client: await peers.startFloor(nodes, replicas, client) },
     { name: 'GTStore', client: await peers.startStoreClient(cluster, client) },
