@@ -220,8 +220,11 @@ export interface Link {
   readonly id: number;
   /** Sends with the next flush of this connection, at the end of the current loop turn. No effect once closed. */
   send(message: Message): void;
-  /** Sends without causing a flush: goes with whatever is sent next, or after a millisecond (W9). */
-  sendLazily(message: Message): void;
+  /**
+   * Sends without causing a flush: goes with whatever is sent next, or by itself within so many milliseconds (W9), a
+   * whole number.
+   */
+  sendLazily(message: Message, patienceMs: number): void;
 }
 
 /** A value with a plain version, where it lies in memory. */

@@ -57,6 +57,12 @@ export const clockAheadMsMax = 60 * 60_000;
 /** Share of a lease by which two honest clocks may drift apart; the grantor waits that much longer (M1). */
 export const clockDriftRatio = 0.02;
 
+/**
+ * How long a VALIDATE waits at most for something to go with, in milliseconds (W9). Readers of a key wait for it, and nearly
+ * all of them at the primary; a process that is woken for nothing else costs more than anything else about it.
+ */
+export const validateMsMax = { primary: 1, others: 3 } as const;
+
 /** What a frame needs beyond key and value: type, ids, version, list of conditional writes. */
 const frameOverheadBytes = 4096;
 

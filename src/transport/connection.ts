@@ -177,14 +177,14 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
   }
 
   /** @throws TypeError if a field of the message is out of its bounds */
-  sendLazily(message: Message): void {
+  sendLazily(message: Message, patienceMs: number): void {
     if (this.state !== 'open') return;
     this.out.append(message);
-    flushLater(this.out);
+    flushLater(this.out, patienceMs);
   }
 
   /** Sends one message to several peers and encodes it once; those that are not open are passed over. */
-  static broadcast(message: Message, connections: readonly Connection[], lazily = false): void {
+  static broadcast(message: Message, connections: readonly Connection[]): void {
     let first: Outgoing | undefined;
     let bytes = 0;
     for (const { state, out } of connections) {
@@ -195,8 +195,7 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
       } else {
         out.appendLastOf(first, bytes);
       }
-      if (lazily) flushLater(out);
-      else flushSoon(out);
+      flushSoon(out);
     }
   }
 

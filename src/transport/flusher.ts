@@ -5,8 +5,9 @@
  * measured slower the more is in flight, since it runs between the reads of one turn. Only what a chunk of requests
  * brings forth in answers on its own connection leaves when that chunk is worked off: no more will come for it.
  *
- * Lazy bytes wait for other bytes to go with, and for about a millisecond at most: one timer for the process, which
- * is not stopped when they have gone, since it fires once at most and then finds nothing to do.
+ * Lazy bytes wait for other bytes to go with, and for some milliseconds at most: one timer for the process, which ticks
+ * about once a millisecond while any wait. Each waits for its own tick, so that its time is not cut short by what came
+ * before it.
  */
 
 export interface Flushable {
@@ -14,16 +15,22 @@ export interface Flushable {
   flushDue: boolean;
   /** On the list of the lazy timer. Set and cleared here only. */
   lazyDue: boolean;
+  /** The tick of that timer at which lazy bytes leave by themselves. Whoever flushes sets it to `nothingLazy`. */
+  lazyTick: number;
   /** Writes what is buffered, if anything. */
   flush(): void;
 }
 
-const lazyMs = 1;
+const tickMs = 1;
+/** No lazy bytes wait. */
+export const nothingLazy = 0;
 
 let due: Flushable[] = [];
 let spare: Flushable[] = [];
 const lazy: Flushable[] = [];
 let lazyTimer: NodeJS.Timeout | undefined;
+/** Of the lazy timer, since something lazy has waited without a break. */
+let ticks = 0;
 
 /** Flushes at the end of the current loop turn. */
 export function flushSoon(flushable: Flushable): void {
@@ -44,19 +51,37 @@ function flushDue(): void {
   spare = list;
 }
 
-/** Flushes within about a millisecond, if nothing else does before. */
-export function flushLater(flushable: Flushable): void {
+/**
+ * Flushes within about so many milliseconds, if nothing else does before.
+ *
+ * @param patienceMs - a whole number of milliseconds, 1 or more
+ */
+export function flushLater(flushable: Flushable, patienceMs: number): void {
+  const tick = ticks + patienceMs / tickMs;
+  if (flushable.lazyTick === nothingLazy || tick < flushable.lazyTick) flushable.lazyTick = tick;
   if (flushable.lazyDue) return;
   flushable.lazyDue = true;
-  if (lazy.push(flushable) > 1) return;
-  if (lazyTimer === undefined) lazyTimer = setTimeout(flushLazy, lazyMs).unref();
+  if (lazy.push(flushable) === 1) tickSoon();
+}
+
+function tickSoon(): void {
+  if (lazyTimer === undefined) lazyTimer = setTimeout(onTick, tickMs).unref();
   else lazyTimer.refresh();
 }
 
-function flushLazy(): void {
+function onTick(): void {
+  ticks++;
+  let kept = 0;
   for (const flushable of lazy) {
-    flushable.lazyDue = false;
-    flushable.flush();
+    if (flushable.lazyTick > ticks) {
+      lazy[kept++] = flushable;
+    } else {
+      flushable.lazyDue = false;
+      // Nothing that is lazy waits any more, or its time has come.
+      if (flushable.lazyTick !== nothingLazy) flushable.flush();
+    }
   }
-  lazy.length = 0;
+  lazy.length = kept;
+  if (kept > 0) tickSoon();
+  else ticks = 0;
 }

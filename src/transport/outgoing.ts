@@ -22,6 +22,7 @@ import type { Message, PlainValue } from '../protocol/messages.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import { encodePlainValue } from '../protocol/plain-frame.js';
 import { giveBuffer } from '../protocol/spare-buffers.js';
+import { nothingLazy } from './flusher.js';
 import type { Flushable } from './flusher.js';
 
 const chunkBytes = 64 * 1024;
@@ -127,6 +128,7 @@ interface Piece {
 export class Outgoing implements Flushable {
   flushDue = false;
   lazyDue = false;
+  lazyTick = nothingLazy;
   /** Calls of `Sink.write` so far. */
   writes = 0;
   /** Bytes given to `Sink.write` so far. */
@@ -255,6 +257,7 @@ export class Outgoing implements Flushable {
 
   /** Gives the socket what is buffered; while an earlier write is under way, as soon as that is done. */
   flush(): void {
+    this.lazyTick = nothingLazy;
     if (this.discarded || this.bufferedBytes === this.inFlightBytes) return;
     if (this.inFlight.length > 0) {
       this.flushAfterwards = true;

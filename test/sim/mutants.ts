@@ -257,7 +257,7 @@ export const mutants: readonly Mutant[] = [
       { file: `${node}/admission.js`, find: 'clock.nowUs() + clock.errorUs', replace: 'clock.nowUs()' },
     ],
     bias: 'tombstones',
-    firstSeed: 12_700,
+    firstSeed: 39_350,
     quick: true,
   },
   {

@@ -26,6 +26,7 @@ export class End implements RequestLink {
   lastArrivalMs = 0;
   readonly held: Item[] = [];
   readonly #lazy: Message[] = [];
+  #lazyLeavesAtMs = 0;
 
   constructor(conn: Conn, owner: SimProcess, id: number) {
     this.conn = conn;
@@ -52,13 +53,16 @@ export class End implements RequestLink {
     this.send(plainValueMessage(rid, value));
   }
 
-  sendLazily(message: Message): void {
+  sendLazily(message: Message, patienceMs: number): void {
     if (!this.open || !this.owner.alive) return;
     this.owner.world.observer.sent(this, message);
     this.#lazy.push(cloneMessage(message));
-    if (this.#lazy.length > 1) return;
-    this.owner.world.queue.after(1, () => {
-      if (this.open && this.owner.alive) this.#flush();
+    const { queue } = this.owner.world;
+    const leavesAtMs = queue.nowMs + patienceMs;
+    if (this.#lazy.length > 1 && leavesAtMs >= this.#lazyLeavesAtMs) return;
+    this.#lazyLeavesAtMs = leavesAtMs;
+    queue.after(patienceMs, () => {
+      if (this.open && this.owner.alive && this.#lazyLeavesAtMs === leavesAtMs) this.#flush();
     });
   }
 

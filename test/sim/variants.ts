@@ -26,7 +26,7 @@ export const variants: readonly Mutant[] = [
     rule: 'R2 R3',
     edits: one(
       `${client}/sender.js`,
-      'this.#options.ports.node(id)?.sendLazily(message);',
+      'this.#options.ports.node(id)?.sendLazily(message, patienceMs);',
       'message.type += id * 0;',
     ),
     bias: 'puts',

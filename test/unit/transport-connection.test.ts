@@ -21,6 +21,9 @@ function endOfTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
+/** Longer than what goes on meanwhile takes. */
+const patienceMs = 100;
+
 describe('connection', () => {
   it('carries messages both ways, in order, hot ones and cold ones', async () => {
     const server = new Recorder((connection, message) => {
@@ -108,7 +111,7 @@ describe('connection', () => {
     const { port } = await peers.listen(server);
     const connection = await peers.dial(port, new Recorder());
     const before = connection.socketWrites;
-    connection.sendLazily(getOf(1));
+    connection.sendLazily(getOf(1), 1);
     connection.send(getOf(2));
     await until(() => server.messages.length === 2);
     expect(server.rids).to.deep.equal([1, 2]);
@@ -121,14 +124,43 @@ describe('connection', () => {
     const connection = await peers.dial(port, new Recorder());
     for (let rid = 1; rid <= 5; rid++) {
       const sentAtMs = performance.now();
-      connection.sendLazily(getOf(rid));
+      connection.sendLazily(getOf(rid), 1);
       await endOfTurn();
       await until(() => server.messages.length === rid);
       expect(performance.now() - sentAtMs).to.be.lessThan(100);
     }
   });
 
-  it('broadcasts the same bytes to all, small, large and lazily, and passes over who is not open', async () => {
+  it('each lazy message has its own time: neither a shorter one elsewhere nor one that has left before cuts it short', async () => {
+    const [near, far] = [new Recorder(), new Recorder()];
+    const impatient = await peers.dial((await peers.listen(near)).port, new Recorder());
+    const patient = await peers.dial((await peers.listen(far)).port, new Recorder());
+    const beganAtMs = performance.now();
+    patient.sendLazily(getOf(1), patienceMs);
+    impatient.sendLazily(getOf(1), 1);
+    await until(() => near.messages.length === 1 && performance.now() - beganAtMs > 0.7 * patienceMs);
+    expect(far.messages.length).to.equal(0);
+    patient.send(getOf(2));
+    await until(() => far.messages.length === 2);
+    const before = patient.socketWrites;
+    const sentAtMs = performance.now();
+    patient.sendLazily(getOf(3), patienceMs);
+    await until(() => far.messages.length === 3);
+    // A tick of the timer may come somewhat early.
+    expect(performance.now() - sentAtMs).to.be.greaterThan(patienceMs / 2);
+    expect(patient.socketWrites).to.equal(before + 1);
+    const longer = patient.socketWrites;
+    patient.sendLazily(getOf(4), 10_000);
+    patient.sendLazily(getOf(5), patienceMs);
+    patient.sendLazily(getOf(6), 1);
+    const hastenedAtMs = performance.now();
+    await until(() => patient.socketWrites > longer);
+    expect(performance.now() - hastenedAtMs).to.be.lessThan(5 * patienceMs);
+    await until(() => far.messages.length === 6);
+    expect(far.rids).to.deep.equal([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('broadcasts the same bytes to all, small and large, and passes over who is not open', async () => {
     const servers = await Promise.all([
       peers.silentServer(),
       peers.silentServer(),
@@ -143,8 +175,7 @@ describe('connection', () => {
     connections[2]!.send(getOf(9));
     const sent = [valueOf(1, 100), valueOf(2, 50_000), valueOf(3, 1_000_000), getOf(4), valueOf(5, 40_000)];
     for (const message of sent) Connection.broadcast(message, connections);
-    Connection.broadcast(getOf(6), connections, true);
-    const expected = encode(...sent, getOf(6));
+    const expected = encode(...sent);
     await until(() => raw[0]!.bytes.length === expected.length && raw[3]!.bytes.length === expected.length);
     await until(() => raw[2]!.bytes.length === expected.length + encode(getOf(9)).length);
     expect(raw[0]!.bytes.equals(expected)).to.be.true;
@@ -170,13 +201,13 @@ describe('connection', () => {
       const { port } = await peers.listen(server);
       const client = new Recorder();
       const connection = await peers.dial(port, client);
-      connection.sendLazily(getOf(1));
+      connection.sendLazily(getOf(1), 1);
       connection.send(valueOf(2, 2_000_000));
       connection.close('enough');
       expect(client.closed, 'not from within close').to.deep.equal([]);
       expect(connection.isOpen).to.be.false;
       connection.send(getOf(3));
-      connection.sendLazily(getOf(4));
+      connection.sendLazily(getOf(4), 1);
       connection.close();
       connection.destroy();
       const { port: other } = await peers.listen(server);
@@ -190,7 +221,7 @@ describe('connection', () => {
       const { port } = await peers.listen(server);
       const connection = await peers.dial(port, new Recorder());
       connection.send(valueOf(2, 2_000_000));
-      connection.sendLazily(getOf(3));
+      connection.sendLazily(getOf(3), 1);
       connection.close();
       await until(() => server.closed.length === 1);
       expect(server.rids).to.deep.equal([2, 3]);

@@ -161,7 +161,7 @@ describe('heart-beats', () => {
       const failing = new Redialler({ ...where, port: 1, hello: () => newHello(0), onDialFailed: () => failing.stop() });
       const requests = new RequestTable();
       const request = requests.request(connection, (rid) => ({ type: ${MessageType.status}, rid }), 60_000);
-      connection.sendLazily({ type: ${MessageType.ack}, rid: 1 });
+      connection.sendLazily({ type: ${MessageType.ack}, rid: 1 }, 1);
       connection.close();
       await request.catch((error) => console.log(error.code));
       await listener.close();

@@ -42,7 +42,7 @@ describe('runs of request ids', () => {
       getOf(7),
       ...[8, 9].map(validate),
     ];
-    for (const message of sent) connection.sendLazily(message);
+    for (const message of sent) connection.sendLazily(message, 1);
     connection.send(ack(10));
     await until(() => raw.messages.length === 1 + sent.length + 1);
     expect(raw.messages.slice(1)).to.deep.equal([...sent, ack(10)]);

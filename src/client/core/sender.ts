@@ -5,6 +5,7 @@
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType, WriteKind } from '../../protocol/messages.js';
 import type { Link } from '../../protocol/messages.js';
+import { validateMsMax } from '../../protocol/settings.js';
 import { copyVersion } from '../../protocol/version.js';
 import { OperationKind } from './operation.js';
 import type { Operation } from './operation.js';
@@ -152,10 +153,15 @@ export class Sender {
     return link;
   }
 
-  /** W9: lazily, to all members of the attempt that committed. */
+  /** W9: lazily, to all members of the attempt that committed, the primary first. */
   validate(operation: Operation): void {
     const message = this.#validate;
     message.rid = operation.rid;
-    for (const id of operation.members) this.#options.ports.node(id)?.sendLazily(message);
+    let patienceMs: number = validateMsMax.primary;
+    for (const id of operation.members) {
+      this.#options.ports.node(id)?.sendLazily(message, patienceMs);
+      // Clients that read from any replica seldom come alone.
+      if (!this.#options.readFromAny) patienceMs = validateMsMax.others;
+    }
   }
 }

@@ -11,6 +11,7 @@
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { MessageType, WriteKind } from '../../protocol/messages.js';
 import type { Link, StaleMessage } from '../../protocol/messages.js';
+import { validateMsMax } from '../../protocol/settings.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
 import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
@@ -147,10 +148,12 @@ export class PeerWrites {
 
   /** VALIDATE to the other members (W9). */
   validate(write: PeerWrite): void {
+    const [primary] = write.members;
     for (const id of write.members) {
       if (id === this.#membership.nodeId) continue;
       const link: Link | undefined = this.#ports.peer(id);
-      link?.sendLazily({ type: MessageType.validate, rid: write.rid });
+      const patienceMs = id === primary ? validateMsMax.primary : validateMsMax.others;
+      link?.sendLazily({ type: MessageType.validate, rid: write.rid }, patienceMs);
     }
   }
 
