@@ -13,13 +13,16 @@ let linkIds = 0;
 export class KeepingLink implements Link {
   readonly id = ++linkIds;
   sent: Message[] = [];
+  /** Of each message that was sent lazily. */
+  readonly patience: number[] = [];
 
   send(message: Message): void {
     // What is sent on the hot path is a scratch object.
     this.sent.push({ ...message });
   }
 
-  sendLazily(message: Message): void {
+  sendLazily(message: Message, patienceMs: number): void {
+    this.patience.push(patienceMs);
     this.send(message);
   }
 
