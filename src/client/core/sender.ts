@@ -160,7 +160,7 @@ export class Sender {
     let patienceMs: number = validateMsMax.primary;
     for (const id of operation.members) {
       this.#options.ports.node(id)?.sendLazily(message, patienceMs);
-      // Clients that read from any replica seldom come alone.
+      // Where readers go to any replica, they wait at any.
       if (!this.#options.readFromAny) patienceMs = validateMsMax.others;
     }
   }
