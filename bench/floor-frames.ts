@@ -7,6 +7,7 @@ import { MessageType, WriteKind } from '../src/protocol/messages.js';
 import type { Message } from '../src/protocol/messages.js';
 import { MsgpackWriter } from '../src/protocol/msgpack-writer.js';
 import { encodeValue } from '../src/protocol/value-codec.js';
+import { put32, read32 } from '../src/protocol/words.js';
 import { keyBytes, makeValue } from './workload.js';
 
 export const FloorType = { put: 1, get: 2, ack: 3, value: 4 } as const;
@@ -90,11 +91,6 @@ export class FloorReader {
   }
 }
 
-function read32(bytes: Uint8Array, pos: number): number {
-  const low = ((bytes[pos + 1] ?? 0) << 16) | ((bytes[pos + 2] ?? 0) << 8) | (bytes[pos + 3] ?? 0);
-  return (bytes[pos] ?? 0) * 0x1000000 + low;
-}
-
 const bufferBytes = 256 * 1024;
 
 /** Collects frames and writes them once a loop turn, from buffers that are used again. */
@@ -118,10 +114,7 @@ export class FloorWriter {
     const buffer = this.#buffer;
     const pos = this.#pos;
     buffer.set(frame, pos);
-    buffer[pos + ridOffset] = rid >>> 24;
-    buffer[pos + ridOffset + 1] = rid >>> 16;
-    buffer[pos + ridOffset + 2] = rid >>> 8;
-    buffer[pos + ridOffset + 3] = rid;
+    put32(buffer, pos + ridOffset, rid);
     this.#pos = pos + frame.length;
     if (this.#isDue) return;
     this.#isDue = true;

@@ -16,6 +16,7 @@ import type { Message } from './messages.js';
 import { MsgpackReader } from './msgpack-reader.js';
 import type { MsgpackWriter } from './msgpack-writer.js';
 import { cloneVersion } from './version.js';
+import { put32 } from './words.js';
 
 /** Bytes of the length before each payload. */
 export const frameHeaderBytes = 4;
@@ -40,10 +41,7 @@ export function encodeMessage(writer: MsgpackWriter, message: Message): void {
   }
   const { buf } = writer;
   const length = writer.pos - start - frameHeaderBytes;
-  buf[start] = length >>> 24;
-  buf[start + 1] = length >>> 16;
-  buf[start + 2] = length >>> 8;
-  buf[start + 3] = length;
+  put32(buf, start, length);
 }
 
 /** Reads payloads, each a frame without its length. */

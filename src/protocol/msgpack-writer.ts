@@ -7,6 +7,7 @@
 import { Buffer } from 'node:buffer';
 import { MsgpackError } from './msgpack-scan.js';
 import { takeBuffer } from './spare-buffers.js';
+import { put32 } from './words.js';
 
 /** Up to here a loop over char codes is quicker than calling out; within the 31 bytes of a fixstr. */
 const shortTextLength = 31;
@@ -225,13 +226,4 @@ export function utf8Length(text: string): number {
   const bytes = Buffer.byteLength(text, 'utf8');
   // As many bytes as char codes: all ASCII.
   return bytes !== text.length && loneSurrogate.test(text) ? -1 : bytes;
-}
-
-/** The low 32 bits of `value`, big-endian. */
-function put32(buf: Buffer, pos: number, value: number): number {
-  buf[pos] = value >>> 24;
-  buf[pos + 1] = value >>> 16;
-  buf[pos + 2] = value >>> 8;
-  buf[pos + 3] = value;
-  return pos + 4;
 }
