@@ -185,3 +185,8 @@ export class Peers {
     await Promise.all(this.#closers.splice(0).map(async (close) => close()));
   }
 }
+
+/** Resolves at the end of this turn of the event loop, after the flush. */
+export function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+}

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { ProtocolError } from '../../src/protocol/errors.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import { Connection } from '../../src/transport/connection.js';
-import { encode, getOf, Peers, Recorder, valueOf, welcome } from '../support/transport-peers.js';
+import { encode, endOfTurn, getOf, Peers, Recorder, valueOf, welcome } from '../support/transport-peers.js';
 import { until } from '../support/until.js';
 
 const T = MessageType;
@@ -15,14 +15,6 @@ function answering(valueBytes: number): Recorder {
     if (message.type === T.get) connection.send(valueOf(message.rid, valueBytes));
   });
 }
-
-/** Resolves at the end of this turn of the event loop, after the flush. */
-function endOfTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-}
-
-/** Longer than what goes on meanwhile takes. */
-const patienceMs = 100;
 
 describe('connection', () => {
   it('carries messages both ways, in order, hot ones and cold ones', async () => {
@@ -106,60 +98,6 @@ describe('connection', () => {
     expect(port).to.not.equal(big.port);
   });
 
-  it('lazy messages go with the next send, in its write', async () => {
-    const server = new Recorder();
-    const { port } = await peers.listen(server);
-    const connection = await peers.dial(port, new Recorder());
-    const before = connection.socketWrites;
-    connection.sendLazily(getOf(1), 1);
-    connection.send(getOf(2));
-    await until(() => server.messages.length === 2);
-    expect(server.rids).to.deep.equal([1, 2]);
-    expect(connection.socketWrites).to.equal(before + 1);
-  });
-
-  it('lazy messages leave by themselves within a few milliseconds, time after time', async () => {
-    const server = new Recorder();
-    const { port } = await peers.listen(server);
-    const connection = await peers.dial(port, new Recorder());
-    for (let rid = 1; rid <= 5; rid++) {
-      const sentAtMs = performance.now();
-      connection.sendLazily(getOf(rid), 1);
-      await endOfTurn();
-      await until(() => server.messages.length === rid);
-      expect(performance.now() - sentAtMs).to.be.lessThan(100);
-    }
-  });
-
-  it('each lazy message has its own time: neither a shorter one elsewhere nor one that has left before cuts it short', async () => {
-    const [near, far] = [new Recorder(), new Recorder()];
-    const impatient = await peers.dial((await peers.listen(near)).port, new Recorder());
-    const patient = await peers.dial((await peers.listen(far)).port, new Recorder());
-    const beganAtMs = performance.now();
-    patient.sendLazily(getOf(1), patienceMs);
-    impatient.sendLazily(getOf(1), 1);
-    await until(() => near.messages.length === 1 && performance.now() - beganAtMs > 0.7 * patienceMs);
-    expect(far.messages.length).to.equal(0);
-    patient.send(getOf(2));
-    await until(() => far.messages.length === 2);
-    const before = patient.socketWrites;
-    const sentAtMs = performance.now();
-    patient.sendLazily(getOf(3), patienceMs);
-    await until(() => far.messages.length === 3);
-    // A tick of the timer may come somewhat early.
-    expect(performance.now() - sentAtMs).to.be.greaterThan(patienceMs / 2);
-    expect(patient.socketWrites).to.equal(before + 1);
-    const longer = patient.socketWrites;
-    patient.sendLazily(getOf(4), 10_000);
-    patient.sendLazily(getOf(5), patienceMs);
-    patient.sendLazily(getOf(6), 1);
-    const hastenedAtMs = performance.now();
-    await until(() => patient.socketWrites > longer);
-    expect(performance.now() - hastenedAtMs).to.be.lessThan(5 * patienceMs);
-    await until(() => far.messages.length === 6);
-    expect(far.rids).to.deep.equal([1, 2, 3, 4, 5, 6]);
-  });
-
   it('broadcasts the same bytes to all, small and large, and passes over who is not open', async () => {
     const servers = await Promise.all([
       peers.silentServer(),
@@ -175,7 +113,8 @@ describe('connection', () => {
     connections[2]!.send(getOf(9));
     const sent = [valueOf(1, 100), valueOf(2, 50_000), valueOf(3, 1_000_000), getOf(4), valueOf(5, 40_000)];
     for (const message of sent) Connection.broadcast(message, connections);
-    const expected = encode(...sent);
+    Connection.broadcast(getOf(6), connections);
+    const expected = encode(...sent, getOf(6));
     await until(() => raw[0]!.bytes.length === expected.length && raw[3]!.bytes.length === expected.length);
     await until(() => raw[2]!.bytes.length === expected.length + encode(getOf(9)).length);
     expect(raw[0]!.bytes.equals(expected)).to.be.true;
