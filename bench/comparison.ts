@@ -68,6 +68,24 @@ export async function byTurns(
   return results;
 }
 
+/** Warms up, then runs all of them by turns with each number of operations in flight. */
+export async function atEach(
+  inFlightCounts: readonly number[],
+  contestants: readonly Contestant[],
+  options: BenchOptions,
+  rowsOf: (inFlight: number, results: Results) => readonly Row[],
+): Promise<{ rows: Row[]; all: RunResult[] }> {
+  await warmUp(contestants, options);
+  const rows: Row[] = [];
+  const all: RunResult[] = [];
+  for (const inFlight of inFlightCounts) {
+    const results = await byTurns(contestants, { inFlight }, options);
+    rows.push(...rowsOf(inFlight, results));
+    all.push(...results.flat());
+  }
+  return { rows, all };
+}
+
 /** Run by run. */
 export function ratios(
   ours: readonly RunResult[],

@@ -8,10 +8,9 @@ import { join } from 'node:path';
 import { startCluster } from '../src/testing/index.js';
 import { rowAtLeast, rowAtMost } from './benchmark.js';
 import type { Benchmark, Row } from './benchmark.js';
-import { byTurns, notesOf, ratios, timesOf, warmUp } from './comparison.js';
+import { atEach, notesOf, ratios, timesOf } from './comparison.js';
 import type { Contestant, Results } from './comparison.js';
 import { perSecond } from './driver.js';
-import type { RunResult } from './driver.js';
 import { Peers } from './peer.js';
 import { TemporaryFolder } from './temporary-folder.js';
 import { valueBytes } from './workload.js';
@@ -34,19 +33,15 @@ export const durability: Benchmark = {
     for (const [index, cluster] of [inMemory, interval, always].entries()) {
       contestants.push({ name: levels[index] ?? '', client: await peers.startStoreClient(cluster) });
     }
-    await warmUp(contestants, options);
-    const rows: Row[] = [rowAtMost(`fdatasync of ${syncBytes / 1024} KiB`, 'us', syncTimesUs())];
-    const all: RunResult[] = [];
-    for (const inFlight of [1, 64, 512]) {
-      const results = await byTurns(contestants, { inFlight }, options);
-      rows.push(...rowsOf(`${inFlight} in flight`, results));
-      if (inFlight === 1) rows.push(...timeRows('1 in flight, put p50', results));
-      all.push(...results.flat());
-    }
+    const sync = rowAtMost(`fdatasync of ${syncBytes / 1024} KiB`, 'us', syncTimesUs());
+    const { rows, all } = await atEach([1, 64, 512], contestants, options, (inFlight, results) => [
+      ...rowsOf(`${inFlight} in flight`, results),
+      ...(inFlight === 1 ? timeRows('1 in flight, put p50', results) : []),
+    ]);
     const title = `Durability: ${nodes} nodes, K = ${replicas}`;
     const note =
       'none: in memory only; interval: saved within a second; always: saved before it is acknowledged';
-    return [{ title, rows, notes: [...notesOf([all], valueBytes), note] }];
+    return [{ title, rows: [sync, ...rows], notes: [...notesOf([all], valueBytes), note] }];
   },
 };
 

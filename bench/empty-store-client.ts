@@ -9,16 +9,19 @@ import { connect } from 'node:net';
 import { MessageDecoder } from '../src/protocol/codec.js';
 import { MessageType, WriteKind } from '../src/protocol/messages.js';
 import type { Message } from '../src/protocol/messages.js';
+import { partitionerNamed } from '../src/protocol/partition.js';
+import { defaultSettings } from '../src/protocol/settings.js';
 import { decodeValue, encodeValue } from '../src/protocol/value-codec.js';
 import type { StoreValue } from '../src/protocol/value-codec.js';
 import { serveRequests } from './driver.js';
-import { EmptyStoreLink, readingFrames } from './empty-store-link.js';
+import { EmptyStoreLink, frameBytesMax, readingFrames } from './empty-store-link.js';
 import type { FloorClientArgument } from './floor-client.js';
 import { PromiseDriver } from './promise-driver.js';
 import type { DrivenStore } from './promise-driver.js';
 
 const placesMax = 16_384;
-const decoder = new MessageDecoder({ frameBytesMax: 4 * 1024 * 1024 });
+const homeOf = partitionerNamed(defaultSettings.partitioner) ?? (() => 0);
+const decoder = new MessageDecoder({ frameBytesMax });
 
 interface Pending {
   readonly place: number;
@@ -40,18 +43,20 @@ class EmptyStore implements DrivenStore {
   put(key: string, value: StoreValue): Promise<unknown> {
     return new Promise((resolve) => {
       const rid = this.#begin(this.#replicas, resolve);
-      const first = this.#home(key);
+      const first = homeOf(key);
       const version = { hlc: ++this.#hlc, clientId: 2 ** 47, seq: 0, epoch: 0 };
-      const write = {
+      const primary = this.#link(first);
+      const bytes = primary.out.append({
+        type: MessageType.write,
+        rid,
+        epoch: 1,
         kind: WriteKind.plain,
         version,
         key,
         value: encodeValue(value),
         expiresAtMs: 0,
         applied: null,
-      };
-      const primary = this.#link(first);
-      const bytes = primary.out.append({ type: MessageType.write, rid, epoch: 1, ...write });
+      });
       primary.leaveSoon();
       for (let i = 1; i < this.#replicas; i++) {
         const link = this.#link(first + i);
@@ -63,7 +68,7 @@ class EmptyStore implements DrivenStore {
 
   get(key: string): Promise<StoreValue | undefined> {
     return new Promise((resolve) => {
-      const link = this.#link(this.#home(key));
+      const link = this.#link(homeOf(key));
       const rid = this.#begin(1, resolve);
       link.out.append({ type: MessageType.get, rid, versionOnly: false, key });
       link.leaveSoon();
@@ -71,19 +76,17 @@ class EmptyStore implements DrivenStore {
   }
 
   #begin(awaited: number, resolve: (value: StoreValue | undefined) => void): number {
-    const pending = this.#free.pop() ?? { place: this.#pending.length, awaited, resolve };
-    this.#pending[pending.place] = pending;
+    const pending = this.#free.pop() ?? this.#addPending(resolve);
     pending.awaited = awaited;
     pending.resolve = resolve;
     // As long as GTStore's.
     return placesMax * 4 + pending.place;
   }
 
-  /** The sum of the key's bytes. */
-  #home(key: string): number {
-    let sum = 0;
-    for (let i = 0; i < key.length; i++) sum += key.charCodeAt(i);
-    return sum;
+  #addPending(resolve: Pending['resolve']): Pending {
+    const pending = { place: this.#pending.length, awaited: 0, resolve };
+    this.#pending.push(pending);
+    return pending;
   }
 
   #link(index: number): EmptyStoreLink {

@@ -5,9 +5,9 @@ import { FrameDecoder } from '../src/protocol/frame-decoder.js';
 import { flushSoon } from '../src/transport/flusher.js';
 import { Outgoing } from '../src/transport/outgoing.js';
 import type { Sink } from '../src/transport/outgoing.js';
+import { writeTo } from '../src/transport/socket-write.js';
 
-const frameBytesMax = 4 * 1024 * 1024;
-const noBytes = Buffer.alloc(0);
+export const frameBytesMax = 4 * 1024 * 1024;
 /** Every connection may share it: what it holds is worked off before the next one is read. */
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
 
@@ -37,11 +37,7 @@ export class EmptyStoreLink implements Sink {
   }
 
   write(bytes: Buffer, written: (error?: Error | null) => void): boolean {
-    const socket = this.#socket;
-    socket.write(bytes);
-    if (socket.writableLength === 0) return true;
-    socket.write(noBytes, written);
-    return false;
+    return writeTo(this.#socket, bytes, written);
   }
 
   onWritten(): void {

@@ -3,8 +3,8 @@
  */
 import { startCluster } from '../src/testing/index.js';
 import { rowAtLeast } from './benchmark.js';
-import type { Benchmark, Row } from './benchmark.js';
-import { troubleNotes, byTurns, notesOf, ratios, throughputRows, warmUp } from './comparison.js';
+import type { Benchmark } from './benchmark.js';
+import { atEach, byTurns, notesOf, ratios, throughputRows, troubleNotes, warmUp } from './comparison.js';
 import type { Contestant } from './comparison.js';
 import { perSecond } from './driver.js';
 import type { RunResult } from './driver.js';
@@ -38,21 +38,16 @@ export const skew: Benchmark = {
       client,
       load: { pattern },
     }));
-    await warmUp(contestants, options);
-    const rows: Row[] = [];
-    const all: RunResult[] = [];
-    for (const inFlight of [64, 512]) {
-      const results = await byTurns(contestants, { inFlight }, options);
+    const { rows, all } = await atEach([64, 512], contestants, options, (inFlight, results) => {
       const [uniform = []] = results;
-      for (const [index, { name }] of contestants.entries()) {
+      return contestants.flatMap(({ name }, index) => {
         const runs = results[index] ?? [];
-        rows.push(...throughputRows(`${inFlight} in flight: ${name}`, runs).slice(0, 1));
-        if (index === 0) continue;
+        const own = throughputRows(`${inFlight} in flight: ${name}`, runs).slice(0, 1);
+        if (index === 0) return own;
         const ratio = ratios(runs, uniform, perSecond);
-        rows.push(rowAtLeast(`${inFlight} in flight: ${name}, ratio to uniform`, '', ratio, skewedMin));
-      }
-      all.push(...results.flat());
-    }
+        return [...own, rowAtLeast(`${inFlight} in flight: ${name}, ratio to uniform`, '', ratio, skewedMin)];
+      });
+    });
     return [{ title: `Skew: ${nodes} nodes, K = ${replicas}`, rows, notes: notesOf([all], valueBytes) }];
   },
 };

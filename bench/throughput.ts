@@ -6,6 +6,7 @@ import { startCluster } from '../src/testing/index.js';
 import { rowAtLeast } from './benchmark.js';
 import type { BenchOptions, Benchmark, Row, Section } from './benchmark.js';
 import {
+  atEach,
   byTurns,
   floorRows,
   latencyRows,
@@ -40,17 +41,13 @@ export const floor: Benchmark = {
   async run(options) {
     await using peers = new Peers();
     const contestants = [{ name: 'floor', client: await peers.startFloor(nodes, replicas) }];
-    await warmUp(contestants, options);
-    const rows: Row[] = [];
-    const all: RunResult[] = [];
-    for (const inFlight of [1, 64, 512]) {
-      const [results = []] = await byTurns(contestants, { inFlight }, options);
-      rows.push(...throughputRows(`${inFlight} in flight`, results));
-      for (const [time, of] of Object.entries(timesOf)) {
-        if (inFlight === 1) rows.push(rowAtLeast(`1 in flight, ${time}`, 'us', results.map(of)));
-      }
-      all.push(...results);
-    }
+    const { rows, all } = await atEach([1, 64, 512], contestants, options, (inFlight, [results = []]) => {
+      const times = inFlight === 1 ? Object.entries(timesOf) : [];
+      return [
+        ...throughputRows(`${inFlight} in flight`, results),
+        ...times.map(([time, of]) => rowAtLeast(`1 in flight, ${time}`, 'us', results.map(of))),
+      ];
+    });
     const title = `Floor: ${nodes} bare servers, K = ${replicas}`;
     return [{ title, rows, notes: notesOf([all], valueBytes) }];
   },
@@ -70,15 +67,9 @@ export const emptyStore: Benchmark = {
     await using peers = new Peers();
     const [bare, ours] = await floorAndStore(peers, cluster, {});
     const empty = { name: 'empty store', client: await peers.startEmptyStore(nodes, replicas) };
-    const contestants = [bare, empty, ours];
-    await warmUp(contestants, options);
-    const rows: Row[] = [];
-    const all: RunResult[] = [];
-    for (const inFlight of [1, 64, 512]) {
-      const results = await byTurns(contestants, { inFlight }, options);
-      rows.push(...emptyStoreRows(`${inFlight} in flight`, results));
-      all.push(...results.flat());
-    }
+    const { rows, all } = await atEach([1, 64, 512], [bare, empty, ours], options, (inFlight, results) =>
+      emptyStoreRows(`${inFlight} in flight`, results),
+    );
     const notes = [
       ...notesOf([all], valueBytes),
       'the empty store: keys, values, frames and promises as GTStore has them, a put to K servers, a get to one; nothing is stored, checked, timed or told to be committed',
@@ -119,14 +110,9 @@ async function besideFloor(
   await using cluster = await startCluster({ nodes, replicas });
   await using peers = new Peers();
   const contestants = await floorAndStore(peers, cluster, client);
-  await warmUp(contestants, options);
-  const rows: Row[] = [];
-  const all: RunResult[] = [];
-  for (const inFlight of inFlightCounts) {
-    const results = await byTurns(contestants, { inFlight }, options);
-    rows.push(...floorRows(`${inFlight} in flight`, results, ratioMin.get(inFlight)));
-    all.push(...results.flat());
-  }
+  const { rows, all } = await atEach(inFlightCounts, contestants, options, (inFlight, results) =>
+    floorRows(`${inFlight} in flight`, results, ratioMin.get(inFlight)),
+  );
   const { processes = 1, workload } = client;
   const whom = processes === 1 ? 'one client process' : `${processes} client processes that share the load`;
   const notes = notesOf([all], { ...usualWorkload, ...workload }.valueBytes, whom);
@@ -180,14 +166,9 @@ export const replication: Benchmark = {
       contestants.push({ name: `floor, K = ${k}`, client: await peers.startFloor(nodes, k) });
       contestants.push({ name: `GTStore, K = ${k}`, client: await peers.startStoreClient(cluster) });
     }
-    await warmUp(contestants, options);
-    const rows: Row[] = [];
-    const all: RunResult[] = [];
-    for (const inFlight of [64, 512]) {
-      const results = await byTurns(contestants, { inFlight }, options);
-      rows.push(...replicationRows(`${inFlight} in flight`, contestants, results));
-      all.push(...results.flat());
-    }
+    const { rows, all } = await atEach([64, 512], contestants, options, (inFlight, results) =>
+      replicationRows(`${inFlight} in flight`, contestants, results),
+    );
     const title = `Replication: ${nodes} nodes, K = 1, 3, 5`;
     const note = 'a put goes to K nodes: the ratio of the floor says what the machine itself makes of that';
     return [{ title, rows, notes: [...notesOf([all], valueBytes), note] }];

@@ -6,7 +6,7 @@ import { startCluster } from '../../src/testing/index.js';
 import { until } from '../../src/testing/processes.js';
 import { rowAtLeast } from '../benchmark.js';
 import type { BenchOptions, Benchmark, Row, Section } from '../benchmark.js';
-import { byTurns, notesOf, throughputRows, timesOf, warmUp } from '../comparison.js';
+import { atEach, notesOf, throughputRows, timesOf } from '../comparison.js';
 import type { Contestant } from '../comparison.js';
 import { perSecond } from '../driver.js';
 import type { RunResult } from '../driver.js';
@@ -46,24 +46,23 @@ async function beside(
 ): Promise<Section> {
   // A way may stand for two rivals.
   const contestants = [...new Set([store, ...rivals.flatMap(({ ways }) => ways)])];
-  await warmUp(contestants, options);
-  const rows: Row[] = [];
-  const all: RunResult[] = [];
-  for (const inFlight of [64, 512]) {
-    const results = await byTurns(contestants, { inFlight }, options);
+  const { rows, all } = await atEach([64, 512], contestants, options, (inFlight, results) => {
+    const shown: Row[] = [];
     for (const [index, { name }] of contestants.entries()) {
       const runs = results[index] ?? [];
-      rows.push(...throughputRows(`${inFlight} in flight: ${name}`, runs).slice(0, 1));
-      rows.push(rowAtLeast(`${inFlight} in flight: ${name}, put p99`, 'us', runs.map(timesOf['put p99'])));
+      shown.push(...throughputRows(`${inFlight} in flight: ${name}`, runs).slice(0, 1));
+      shown.push(
+        rowAtLeast(`${inFlight} in flight: ${name}, put p99`, 'us', runs.map(timesOf['put p99'])),
+      );
     }
     const ours = results[0] ?? [];
     for (const { name, ways, least } of rivals) {
       const best = bestOf(ways.map((way) => results[contestants.indexOf(way)] ?? []));
       const runs = ours.map((result, run) => perSecond(result) / perSecond(best[run] ?? result));
-      rows.push(rowAtLeast(`${inFlight} in flight: GTStore to ${name}`, '', runs, least));
+      shown.push(rowAtLeast(`${inFlight} in flight: GTStore to ${name}`, '', runs, least));
     }
-    all.push(...results.flat());
-  }
+    return shown;
+  });
   return { title, rows, notes: [...notesOf([all], valueBytes), ...notes] };
 }
 

@@ -40,6 +40,7 @@ import { outgoingFramesMax } from './options.js';
 import type { ResolvedOptions } from './options.js';
 import { Outgoing } from './outgoing.js';
 import type { Sink } from './outgoing.js';
+import { writeTo } from './socket-write.js';
 import { unwatch, watch } from './watch.js';
 import type { Watched } from './watch.js';
 
@@ -59,8 +60,6 @@ const lingerMs = 1000;
 const heartbeatRid = 0;
 /** Characters of an ERROR's text, so that it fits into the first frame of a connection in any script. */
 const errorCharsMax = 300;
-
-const noBytes = Buffer.alloc(0);
 
 let lastId = 0;
 
@@ -292,14 +291,8 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     if (this.accepted && this.congested) this.holdRequests();
   }
 
-  /** Asking to be called back costs as much as the rest of Node's part in a write, and is hardly ever needed. */
   write(bytes: Buffer, written: (error?: Error | null) => void): boolean {
-    const { socket } = this;
-    socket.write(bytes);
-    if (socket.writableLength === 0) return true;
-    // Nothing, behind all that waits there: called back when that has been written.
-    socket.write(noBytes, written);
-    return false;
+    return writeTo(this.socket, bytes, written);
   }
 
   onWritten(bufferedBefore: number, progress: boolean): void {
