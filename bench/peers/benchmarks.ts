@@ -51,9 +51,7 @@ async function beside(
     for (const [index, { name }] of contestants.entries()) {
       const runs = results[index] ?? [];
       shown.push(...throughputRows(`${inFlight} in flight: ${name}`, runs).slice(0, 1));
-      shown.push(
-        rowAtLeast(`${inFlight} in flight: ${name}, put p99`, 'us', runs.map(timesOf['put p99'])),
-      );
+      shown.push(rowAtLeast(`${inFlight} in flight: ${name}, put p99`, 'us', runs.map(timesOf['put p99'])));
     }
     const ours = results[0] ?? [];
     for (const { name, ways, least } of rivals) {
