@@ -101,10 +101,10 @@ export class Session {
       random: Math.random,
       node: (nodeId): Link | undefined => this.#members.get(nodeId),
       manager: (): Link | undefined => this.manager,
-      broadcast: (links, message) => {
+      broadcast: (links, message, isAlone) => {
         // `node` above gives out connections, and the core passes on what it got there.
         // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- see above
-        Connection.broadcast(message, links as readonly Connection[]);
+        Connection.broadcast(message, links as readonly Connection[], isAlone);
       },
       mapAdopted: (map, previous) => {
         this.#mapAdopted(map, previous);

@@ -218,8 +218,12 @@ export type Message = HotMessage | ColdMessage;
 export interface Link {
   /** Unique in the process. */
   readonly id: number;
-  /** Sends with the next flush of this connection, at the end of the current loop turn. No effect once closed. */
-  send(message: Message): void;
+  /**
+   * Sends with the next flush of this connection, at the end of the current loop turn. No effect once closed.
+   *
+   * @param isAlone - nothing else is expected in this turn: it leaves within the call
+   */
+  send(message: Message, isAlone?: boolean): void;
   /**
    * Sends without causing a flush: goes with whatever is sent next, or by itself within so many milliseconds (W9), a
    * whole number.

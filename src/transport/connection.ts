@@ -151,10 +151,11 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
   }
 
   /** @throws TypeError if a field of the message is out of its bounds */
-  send(message: Message): void {
+  send(message: Message, isAlone = false): void {
     if (this.state !== 'open') return;
     this.out.append(message);
-    this.leaveSoon();
+    if (isAlone) this.out.flush();
+    else this.leaveSoon();
   }
 
   sendAck(rid: number): void {
@@ -182,8 +183,12 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     flushLater(this.out, patienceMs);
   }
 
-  /** Sends one message to several peers and encodes it once; those that are not open are passed over. */
-  static broadcast(message: Message, connections: readonly Connection[]): void {
+  /**
+   * Sends one message to several peers and encodes it once; those that are not open are passed over.
+   *
+   * @param isAlone - as of `send`
+   */
+  static broadcast(message: Message, connections: readonly Connection[], isAlone = false): void {
     let first: Outgoing | undefined;
     let bytes = 0;
     for (const { state, out } of connections) {
@@ -194,8 +199,9 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
       } else {
         out.appendLastOf(first, bytes);
       }
-      flushSoon(out);
+      if (!isAlone) flushSoon(out);
     }
+    if (isAlone) for (const { state, out } of connections) if (state === 'open') out.flush();
   }
 
   /** Calls `listener` once when the connection has ended, at once if it has, after `onClose`. */

@@ -3,7 +3,8 @@
  * its incoming data goes out together in its check phase (`setImmediate`), one system call instead of one per
  * message. One immediate serves all connections of the process. Flushing in a microtask or `nextTick` instead was
  * measured slower the more is in flight, since it runs between the reads of one turn. Only what a chunk of requests
- * brings forth in answers on its own connection leaves when that chunk is worked off: no more will come for it.
+ * brings forth in answers on its own connection leaves when that chunk is worked off: no more will come for it. And an
+ * operation that is the only one of its client leaves within the call.
  *
  * Lazy bytes wait for other bytes to go with, and for some milliseconds at most: one timer for the process, which ticks
  * about once a millisecond while any wait. Each waits for its own tick, so that its time is not cut short by what came

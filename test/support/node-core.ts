@@ -15,15 +15,22 @@ export class KeepingLink implements Link {
   sent: Message[] = [];
   /** Of each message that was sent lazily. */
   readonly patience: number[] = [];
+  /** Of each message that was not, whether it was alone. */
+  readonly alone: boolean[] = [];
 
-  send(message: Message): void {
-    // What is sent on the hot path is a scratch object.
-    this.sent.push({ ...message });
+  send(message: Message, isAlone = false): void {
+    this.alone.push(isAlone);
+    this.#keep(message);
   }
 
   sendLazily(message: Message, patienceMs: number): void {
     this.patience.push(patienceMs);
-    this.send(message);
+    this.#keep(message);
+  }
+
+  #keep(message: Message): void {
+    // What is sent on the hot path is a scratch object.
+    this.sent.push({ ...message });
   }
 
   /** What was sent of that type since the last call. */

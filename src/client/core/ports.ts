@@ -14,8 +14,8 @@ export interface ClientPorts {
   node(nodeId: number): Link | undefined;
   /** The open connection to the manager, if any. */
   manager(): Link | undefined;
-  /** Sends one frame, encoded once, to all of them (W2). */
-  broadcast(links: readonly Link[], message: WriteMessage): void;
+  /** Sends one frame, encoded once, to all of them (W2); `isAlone`: as of `Link.send`. */
+  broadcast(links: readonly Link[], message: WriteMessage, isAlone: boolean): void;
   /** A newer map is in force: dial new members, drop connections to old ones. */
   mapAdopted(map: ClusterMap, previous: ClusterMap | null): void;
   /** The operation is decided. It, and the bytes in it, are reused when this returns. */

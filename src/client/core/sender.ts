@@ -83,8 +83,13 @@ export class Sender {
     message.key = operation.key;
     message.value = operation.payload;
     message.expiresAtMs = operation.expiresAtMs;
-    ports.broadcast(links, message);
+    ports.broadcast(links, message, this.#isAlone);
     return true;
+  }
+
+  /** The operation at hand is the only one under way, so that none will come soon to share its write to the socket. */
+  get #isAlone(): boolean {
+    return this.#options.table.inUse === 1;
   }
 
   /** An array to be filled anew: a shorter or longer one only when slots differ, since changing the length is slow. */
@@ -101,7 +106,7 @@ export class Sender {
     this.#get.rid = operation.rid;
     this.#get.versionOnly = operation.versionOnly;
     this.#get.key = operation.key;
-    link.send(this.#get);
+    link.send(this.#get, this.#isAlone);
     return true;
   }
 
@@ -119,7 +124,7 @@ export class Sender {
   #sendCondition(operation: Operation, map: ClusterMap): boolean {
     const link = this.#askOne(operation, map.slot(operation.slot).replicas, 0);
     if (link === undefined) return false;
-    link.send({
+    const message = {
       type: MessageType.condition,
       rid: operation.rid,
       epoch: map.epoch,
@@ -132,7 +137,8 @@ export class Sender {
       key: operation.key,
       value: operation.payload,
       expiresAtMs: operation.expiresAtMs,
-    });
+    };
+    link.send(message, this.#isAlone);
     return true;
   }
 

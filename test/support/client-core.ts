@@ -1,0 +1,35 @@
+/** One client core on a table: fake links to the replicas of its only slot, a clock that stands still. */
+import { ClientCore } from '../../src/client/core/client-core.js';
+import { newSlot } from '../../src/protocol/cluster-map.js';
+import { defaultSettings } from '../../src/protocol/settings.js';
+import { KeepingLink } from './node-core.js';
+
+export class ClientOnTable {
+  readonly core: ClientCore;
+  readonly links: ReadonlyMap<number, KeepingLink>;
+
+  /** @param replicas - primary first */
+  constructor(replicas: readonly number[], readFrom: 'primary' | 'any' = 'primary') {
+    const links = new Map(replicas.map((id) => [id, new KeepingLink()]));
+    this.links = links;
+    this.core = new ClientCore({
+      clientId: 9,
+      readFrom,
+      ports: {
+        nowMs: () => 1000,
+        clockUs: () => 1_000_000,
+        random: () => 0.5,
+        node: (id) => links.get(id),
+        manager: () => undefined,
+        broadcast: (to, message, isAlone) => {
+          for (const link of to) link.send(message, isAlone);
+        },
+        mapAdopted: () => undefined,
+        completed: () => undefined,
+      },
+    });
+    const nodes = replicas.map((id) => ({ id, incarnation: 7, host: '127.0.0.1', port: id }));
+    const settings = { ...defaultSettings, slotCount: 1 };
+    this.core.onMap({ clusterId: 'table', epoch: 1, settings, nodes, slots: [newSlot(replicas, 1)] });
+  }
+}
