@@ -36,6 +36,26 @@ export const membershipMutants: readonly Mutant[] = [
     quick: true,
   },
   {
+    name: 'what a process sent on a connection it has given up counts',
+    rule: 'M3',
+    edits: one(
+      `${manager}/heirs.js`,
+      '(isSameProcess(holder, message) || hasDiskOf(message))',
+      '!isSameProcess(holder, message) && hasDiskOf(message)',
+    ),
+    firstSeed: 7_103_165,
+  },
+  {
+    name: 'word of a dead process that had the disk counts',
+    rule: 'M3',
+    edits: one(
+      `${manager}/heirs.js`,
+      '(isSameProcess(holder, message) || hasDiskOf(message))',
+      'isSameProcess(holder, message)',
+    ),
+    disks: true,
+  },
+  {
     name: 'removal without a fence',
     rule: 'M4',
     edits: one(

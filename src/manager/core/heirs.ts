@@ -22,11 +22,12 @@ export function hasDiskOf({ disk }: RegisterMessage): boolean {
 }
 
 /**
- * Of two processes that had the disk the one whose connection was accepted first has ended, however late its word comes: it had
- * the disk before the other, and dialled before that was started.
+ * On a connection that was accepted before the holder's, word that has been under way for long. Of the same process: it dials anew only
+ * when it has given the former connection up. Of another one that had the disk: it has ended, since it had the disk before the
+ * holder, and dialled before that was started.
  */
-export function isFormerLife(link: Link, message: RegisterMessage, holder: Member): boolean {
-  return hasDiskOf(message) && !isSameProcess(holder, message) && link.id < holder.linkId;
+export function isOutdated(link: Link, message: RegisterMessage, holder: Member): boolean {
+  return link.id < holder.linkId && (isSameProcess(holder, message) || hasDiskOf(message));
 }
 
 /** How long after its end a word of a process may still arrive; far shorter than process ids are used again. */

@@ -6,7 +6,7 @@ import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/messages.js';
 import type { Administration } from './administration.js';
-import { hasDiskOf, Heirs, isFormerLife, isSameProcess } from './heirs.js';
+import { hasDiskOf, Heirs, isOutdated, isSameProcess } from './heirs.js';
 import { newMember } from './members.js';
 import type { Member } from './members.js';
 import type { ManagerPorts } from './ports.js';
@@ -44,6 +44,7 @@ export class Registry {
   onRegister(link: Link, message: RegisterMessage): void {
     const id = message.nodeId >= 0 ? message.nodeId : this.#options.administration.freeId();
     const member = this.#options.roster.members.get(id);
+    if (member !== undefined && isOutdated(link, message, member)) return;
     if (message.incarnation !== 0) {
       const isMember = member?.incarnation === message.incarnation && isSameProcess(member, message);
       if (isMember) this.#reattach(member, link, message);
@@ -53,7 +54,6 @@ export class Registry {
     if (this.#options.administration.isDrained(id)) link.send({ type: MessageType.stop, epoch: 0 });
     if (this.#options.administration.isDrained(id) || this.isClosed) return;
     if (this.#heirs.isDead(message, this.#options.ports.nowMs())) return;
-    if (member !== undefined && isFormerLife(link, message, member)) return;
     if (!this.#options.isReserved()) {
       this.#heirs.wait(link, message);
       return;

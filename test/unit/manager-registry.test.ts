@@ -1,0 +1,99 @@
+// Which word of a node the manager takes as the latest (PROTOCOL M3).
+import { expect } from 'chai';
+import { MessageType } from '../../src/protocol/messages.js';
+import type { Message } from '../../src/protocol/messages.js';
+import { ManagerHarness } from '../support/manager-harness.js';
+import { KeepingLink } from '../support/node-core.js';
+
+/** Accepted in the order of their ids, after all those of the harness. */
+class LaterLink extends KeepingLink {
+  override readonly id: number;
+
+  constructor(order: number) {
+    super();
+    this.id = 1_000_000 + order;
+  }
+}
+
+/** A node of a cluster that serves. */
+class Scene {
+  readonly harness = new ManagerHarness();
+  readonly node = this.harness.node(1);
+
+  say(link: LaterLink, message: Message): void {
+    this.harness.core.onMessage(link, message);
+    this.harness.run();
+  }
+
+  register(link: LaterLink, incarnation: number): void {
+    const { nodeId, pid } = this.node;
+    this.say(link, {
+      type: MessageType.register,
+      rid: 1,
+      nodeId,
+      incarnation,
+      host: 'h',
+      port: pid,
+      pid,
+      hostLabel: '',
+      disk: { clusterId: '', slots: [], clockUs: 0 },
+    });
+  }
+
+  /** Whether it gets a lease for it. */
+  heartbeat(link: LaterLink, incarnation: number): boolean {
+    const { nodeId } = this.node;
+    this.say(link, {
+      type: MessageType.heartbeat,
+      rid: 2,
+      nodeId,
+      incarnation,
+      epoch: this.harness.core.map?.epoch ?? 0,
+      keys: 0,
+      bytes: 0,
+    });
+    return link.take(MessageType.lease).length > 0;
+  }
+
+  /** Of the node's present life, as the map has it. */
+  get incarnation(): number | undefined {
+    return this.harness.core.map?.node(this.node.nodeId)?.incarnation;
+  }
+}
+
+describe('M3: what a node sent on a connection that it has given up', () => {
+  it('does not end the life that it has begun since', () => {
+    const scene = new Scene();
+    const [former, present] = [new LaterLink(1), new LaterLink(2)];
+    scene.register(present, 0);
+    const { incarnation } = scene;
+    expect(incarnation).to.be.greaterThan(scene.node.incarnation);
+    scene.register(former, 0);
+    expect(scene.incarnation).to.equal(incarnation);
+    expect(former.sent).to.deep.equal([]);
+  });
+
+  it('does not take the place of the connection in use', () => {
+    const scene = new Scene();
+    const [former, present] = [new LaterLink(1), new LaterLink(2)];
+    const { incarnation } = scene.node;
+    scene.register(present, incarnation);
+    scene.register(former, incarnation);
+    expect(former.sent).to.deep.equal([]);
+    expect(scene.heartbeat(former, incarnation)).to.equal(false);
+    expect(scene.heartbeat(present, incarnation)).to.equal(true);
+  });
+
+  it('is told from a life that it begins on the connection in use, or on a later one', () => {
+    const scene = new Scene();
+    const [present, later] = [new LaterLink(1), new LaterLink(2)];
+    scene.register(present, scene.node.incarnation);
+    scene.register(present, 0);
+    const second = scene.incarnation ?? 0;
+    expect(second).to.be.greaterThan(scene.node.incarnation);
+    scene.register(later, 0);
+    const third = scene.incarnation ?? 0;
+    expect(third).to.be.greaterThan(second);
+    expect(scene.heartbeat(later, third)).to.equal(true);
+  });
+});
