@@ -128,6 +128,12 @@ const kept: readonly {
     found: 'M3: the REGISTER of a process that had the disk before its successor came after it, and ended it',
   },
   {
+    seed: 20037684,
+    disks: true,
+    calm: true,
+    found: 'M4: with K = 1, one replica was isolated and the other surplus; both left at once',
+  },
+  {
     seed: 7103165,
     disks: false,
     calm: false,

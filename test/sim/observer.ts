@@ -154,6 +154,7 @@ export class Observer {
       if (slot.replicas.length > 0 && before.replicas.length === 0) coverage.note('slotRevived');
       this.#checkRemoval(previous, map, index, hasRestart);
       this.#checkSurvivors(previous, map, index);
+      this.#checkLast(previous, map, index);
       const isHome = (id: number): boolean => {
         const place = (id - (index % plan.nodeCount) + plan.nodeCount) % plan.nodeCount;
         return id < plan.nodeCount && place < plan.settings.replicas;
@@ -205,6 +206,16 @@ export class Observer {
     this.#world.fail(
       `M4: slot ${index} is left to ${replicas.join(' ')}, known to be dead, and ${survivor} has it`,
     );
+  }
+
+  /** No slot is left to nobody while one that had it stays a member: it has everything. */
+  #checkLast(previous: ClusterMapData, map: ClusterMap, index: number): void {
+    if (map.slot(index).replicas.length > 0 || map.epoch !== previous.epoch + 1) return;
+    const isLeft = ({ id, incarnation }: MemberNode): boolean =>
+      previous.slots[index]?.replicas.includes(id) === true && map.node(id)?.incarnation === incarnation;
+    const last = previous.nodes.filter(isLeft).map(({ id }) => id);
+    if (last.length === 0) return;
+    this.#world.fail(`M4: slot ${index} is left to nobody, and ${last.join(' ')} had it`);
   }
 
   /** Whether that member has its data still: its process lives, and was not given another incarnation. */

@@ -248,9 +248,11 @@ export class Planner {
       const desired = this.#desired(index, slot, candidates);
       // With too few nodes left, or while K grows, nobody is surplus: a slot keeps as many replicas as it can have.
       const isShort = desired.length < Math.min(intent.settings.replicas, slot.replicas.length);
-      const leaving = new Set(isShort ? [] : surplusReplicas(slot, desired));
       const hasSound = slot.replicas.some((id) => candidates.usable.has(id));
-      if (hasSound) for (const id of slot.replicas) if (isolatedUntilMs.has(id)) leaving.add(id);
+      const isolated = hasSound ? slot.replicas.filter((id) => isolatedUntilMs.has(id)) : [];
+      // Nobody is surplus beside one that is cut off: he may be all that the slot has left then.
+      const surplus = isShort || isolated.length > 0 ? [] : surplusReplicas(slot, desired);
+      const leaving = new Set([...isolated, ...surplus]);
       if (slot.replicas.includes(restartingId)) leaving.add(restartingId);
       for (const nodeId of leaving) departures.push({ slot: index, nodeId });
     });
