@@ -4,6 +4,14 @@ import type { Mutant } from './mutant.js';
 
 export const diskMutants: readonly Mutant[] = [
   {
+    name: 'who goes on with his part forgets what his disk had',
+    rule: 'D3',
+    edits: one(`${node}/attic.js`, 'this.#serveAgain(slot, record);', ';'),
+    bias: 'moves',
+    disks: true,
+    firstSeed: 40_022_932,
+  },
+  {
     name: 'ACK before the disk has it',
     rule: 'D1',
     edits: one(

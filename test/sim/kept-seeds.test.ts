@@ -134,6 +134,14 @@ const kept: readonly {
     found: 'M4: with K = 1, one replica was isolated and the other surplus; both left at once',
   },
   {
+    seed: 40022932,
+    bias: 'moves',
+    disks: true,
+    calm: false,
+    found:
+      'D3: the first to come back joined behind one that had lost its disk, and its own was not asked for',
+  },
+  {
     seed: 7103165,
     disks: false,
     calm: false,

@@ -208,8 +208,13 @@ export class Planner {
     candidates: Candidates,
     epoch: number,
   ): SlotAssignment {
+    const { members } = this.#options.roster;
+    const rankOf = (id: number): number => (members.get(id)?.diskSlots.has(index) === true ? 0 : 1);
     const hasLearners = slot.learners.length > 0;
-    const successors = hasLearners ? slot.learners : desired.filter((id) => candidates.usable.has(id));
+    // First whose disk had all of it once (D3).
+    const successors = hasLearners
+      ? [...slot.learners].sort((a, b) => rankOf(a) - rankOf(b))
+      : desired.filter((id) => candidates.usable.has(id));
     if (successors.length === 0) return slot;
     (hasLearners ? this.#lostPartly : this.#lostWholly).push(index);
     return withMembers(slot, successors, [], epoch);

@@ -5,7 +5,7 @@
  * - the map names this node a full replica of it, joined at the epoch on its label: the whole slot had gone down, and
  *   this node brings it back. It goes on as if it had never been away, every key VALID: it is the only replica.
  * - the map names it a learner: what the attic has serves to tell the source what need not be sent (hints.ts), and is
- *   dropped when the copy is done.
+ *   dropped when the copy is done. Should it be made full before, because all others are lost, it serves what is there.
  * - others hold the slot whole without this node: dropped.
  *
  * In the store an attic slot is a slot of its own, so that bringing it back costs nothing however large it is.
@@ -17,7 +17,7 @@ import type { Journal } from './journal.js';
 import { Role } from './membership.js';
 import type { Membership, RoleChange } from './membership.js';
 import { noRecord } from './store.js';
-import type { KeyStore } from './store.js';
+import type { KeyStore, RecordId } from './store.js';
 
 /** No cluster has as many slots. */
 const atticOffset = 65_536;
@@ -99,20 +99,34 @@ export class Attic {
     else this.#unlabel(slot);
   }
 
-  /** A learner becomes full. Without a label its copy was cut short: all others are lost, and its part is the slot. */
+  /**
+   * A learner becomes full. Without a label its copy was cut short: all others are lost, and the slot is its part and what its
+   * disk held before it joined (D3).
+   */
   #servePart(slot: number, joinedAt: number): void {
     if (this.#labels.get(slot) === joinedAt) return;
-    if (this.#overlaid.has(slot)) this.#removeBeyondPart(slot);
+    const walk = this.#store.walk(atticSlot(slot));
+    for (let record = walk.next(); record !== noRecord; record = walk.next()) this.#serveAgain(slot, record);
     this.drop(slot);
     this.label(slot, joinedAt);
   }
 
-  /** D2: of what the disk held before it joined, what is not in service goes before the label is written. */
-  #removeBeyondPart(slot: number): void {
-    const walk = this.#store.walk(atticSlot(slot));
-    for (let record = walk.next(); record !== noRecord; record = walk.next()) {
-      this.removeUnserved(slot, this.#store.keyOf(record));
+  /** One record of the attic, unless a later version is in service. D2: on the disk before the label is. */
+  #serveAgain(slot: number, record: RecordId): void {
+    const store = this.#store;
+    const key = store.keyOf(record);
+    const isOnDisk = this.#overlaid.has(slot) && store.get(slot, key) === noRecord;
+    const served = store.getOrInsert(slot, key);
+    const applied = store.appliedOf(record);
+    if (applied !== null && store.compareApplied(applied, served) > 0) store.setApplied(served, applied);
+    const version = store.versionOf(record);
+    if (store.compareVersion(version, served) > 0) {
+      // A copy: the view does not outlive the change.
+      const value = store.valueOf(record)?.slice() ?? null;
+      store.write(served, version, value, store.expiresAtMs(record), store.storedAtMs(record));
+      store.setValid(served);
     }
+    if (!isOnDisk) this.#journal.save(slot, served);
   }
 
   /** D2: a key that the disk held before, of a slot that is filled over it. What is in service is on the disk anew. */
