@@ -46,16 +46,6 @@ export const membershipMutants: readonly Mutant[] = [
     firstSeed: 7_103_165,
   },
   {
-    name: 'word of a dead process that had the disk counts',
-    rule: 'M3',
-    edits: one(
-      `${manager}/heirs.js`,
-      '(isSameProcess(holder, message) || hasDiskOf(message))',
-      'isSameProcess(holder, message)',
-    ),
-    disks: true,
-  },
-  {
     name: 'who is surplus leaves beside who is cut off',
     rule: 'M4',
     edits: one(`${manager}/planner.js`, 'isShort || isolated.length > 0', 'isShort'),

@@ -25,8 +25,11 @@ class Scene {
     this.harness.run();
   }
 
-  register(link: LaterLink, incarnation: number): void {
-    const { nodeId, pid } = this.node;
+  /** @param successor - process id of another one, which has the node's disk */
+  register(link: LaterLink, incarnation: number, successor?: number): void {
+    const { nodeId } = this.node;
+    const pid = successor ?? this.node.pid;
+    const clusterId = successor === undefined ? '' : 'c';
     this.say(link, {
       type: MessageType.register,
       rid: 1,
@@ -36,7 +39,7 @@ class Scene {
       port: pid,
       pid,
       hostLabel: '',
-      disk: { clusterId: '', slots: [], clockUs: 0 },
+      disk: { clusterId, slots: [], clockUs: 0 },
     });
   }
 
@@ -82,6 +85,17 @@ describe('M3: what a node sent on a connection that it has given up', () => {
     expect(former.sent).to.deep.equal([]);
     expect(scene.heartbeat(former, incarnation)).to.equal(false);
     expect(scene.heartbeat(present, incarnation)).to.equal(true);
+  });
+
+  it('does not end the life of a later process with the same disk', () => {
+    const scene = new Scene();
+    const [former, present] = [new LaterLink(1), new LaterLink(2)];
+    scene.register(present, 0, 1001);
+    const { incarnation } = scene;
+    expect(incarnation).to.be.greaterThan(scene.node.incarnation);
+    scene.register(former, 0, 1000);
+    expect(scene.incarnation).to.equal(incarnation);
+    expect(former.sent).to.deep.equal([]);
   });
 
   it('is told from a life that it begins on the connection in use, or on a later one', () => {
