@@ -6,7 +6,11 @@ export const diskMutants: readonly Mutant[] = [
   {
     name: 'who goes on with his part forgets what his disk had',
     rule: 'D3',
-    edits: one(`${node}/attic.js`, 'this.#serveAgain(slot, record);', ';'),
+    edits: one(
+      `${node}/attic.js`,
+      'this.#replica.merge(slot, atticEntry(this.#store, record), isOverlaid);',
+      ';',
+    ),
     bias: 'moves',
     disks: true,
     firstSeed: 40_022_932,

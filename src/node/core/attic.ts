@@ -11,11 +11,13 @@
  * In the store an attic slot is a slot of its own, so that bringing it back costs nothing however large it is.
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
-import type { DiskContent } from '../../protocol/messages.js';
+import { copyBytes } from '../../protocol/copy-bytes.js';
+import type { DiskContent, Entry } from '../../protocol/messages.js';
 import type { Version } from '../../protocol/version.js';
 import type { Journal } from './journal.js';
 import { Role } from './membership.js';
 import type { Membership, RoleChange } from './membership.js';
+import type { Replica } from './replica.js';
 import { noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
 
@@ -27,7 +29,20 @@ export function atticSlot(slot: number): number {
   return atticOffset + slot;
 }
 
+/** What the attic has of a key. A copy: a view would not outlive the first change to the store. */
+export function atticEntry(store: KeyStore, record: RecordId): Entry {
+  return {
+    key: store.keyOf(record),
+    version: store.versionOf(record),
+    valid: true,
+    value: copyBytes(store.valueOf(record)),
+    expiresAtMs: store.expiresAtMs(record),
+    applied: store.appliedOf(record),
+  };
+}
+
 export class Attic {
+  readonly #replica: Replica;
   readonly #store: KeyStore;
   readonly #journal: Journal;
   readonly #membership: Membership;
@@ -42,8 +57,9 @@ export class Attic {
   /** Slots filled over what the disk holds of them; it may be more than is in service. */
   readonly #overlaid = new Set<number>();
 
-  constructor(store: KeyStore, journal: Journal, membership: Membership) {
-    this.#store = store;
+  constructor(replica: Replica, journal: Journal, membership: Membership) {
+    this.#replica = replica;
+    this.#store = replica.store;
     this.#journal = journal;
     this.#membership = membership;
   }
@@ -106,27 +122,12 @@ export class Attic {
   #servePart(slot: number, joinedAt: number): void {
     if (this.#labels.get(slot) === joinedAt) return;
     const walk = this.#store.walk(atticSlot(slot));
-    for (let record = walk.next(); record !== noRecord; record = walk.next()) this.#serveAgain(slot, record);
+    const isOverlaid = this.#overlaid.has(slot);
+    // D2: on the disk before the label is.
+    for (let record = walk.next(); record !== noRecord; record = walk.next())
+      this.#replica.merge(slot, atticEntry(this.#store, record), isOverlaid);
     this.drop(slot);
     this.label(slot, joinedAt);
-  }
-
-  /** One record of the attic, unless a later version is in service. D2: on the disk before the label is. */
-  #serveAgain(slot: number, record: RecordId): void {
-    const store = this.#store;
-    const key = store.keyOf(record);
-    const isOnDisk = this.#overlaid.has(slot) && store.get(slot, key) === noRecord;
-    const served = store.getOrInsert(slot, key);
-    const applied = store.appliedOf(record);
-    if (applied !== null && store.compareApplied(applied, served) > 0) store.setApplied(served, applied);
-    const version = store.versionOf(record);
-    if (store.compareVersion(version, served) > 0) {
-      // A copy: the view does not outlive the change.
-      const value = store.valueOf(record)?.slice() ?? null;
-      store.write(served, version, value, store.expiresAtMs(record), store.storedAtMs(record));
-      store.setValid(served);
-    }
-    if (!isOnDisk) this.#journal.save(slot, served);
   }
 
   /** D2: a key that the disk held before, of a slot that is filled over it. What is in service is on the disk anew. */

@@ -2,9 +2,8 @@
  * What a learner that came back with its disk need not be sent (PROTOCOL M5, D2). The entries of the attic are hints: each
  * is taken over only when a full replica has said, by a digest, that it holds the very same - as if it had sent it then.
  */
-import { copyBytes } from '../../protocol/copy-bytes.js';
 import type { Entry } from '../../protocol/messages.js';
-import { atticSlot } from './attic.js';
+import { atticEntry, atticSlot } from './attic.js';
 import { BucketDigests, countBits, EntryDigest, EntryDigests, hasBit } from './slot-digest.js';
 import { noRecord } from './store.js';
 import type { KeyStore, RecordWalk } from './store.js';
@@ -108,15 +107,7 @@ export class Hints {
         drop(store.keyOf(record));
         continue;
       }
-      merge({
-        key: store.keyOf(record),
-        version: store.versionOf(record),
-        valid: true,
-        // The view onto the attic would not outlive the first change to the store.
-        value: copyBytes(store.valueOf(record)),
-        expiresAtMs: store.expiresAtMs(record),
-        applied: store.appliedOf(record),
-      });
+      merge(atticEntry(store, record));
     }
     return entriesMax;
   }

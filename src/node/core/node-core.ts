@@ -94,7 +94,7 @@ export class NodeCore implements ReplicaOwner {
       this.mapWanted();
     };
     this.#conditions = new Conditions(this.membership, this.lease, this.replica, journal, mapWanted);
-    this.attic = new Attic(store, journal, this.membership);
+    this.attic = new Attic(this.replica, journal, this.membership);
     this.#learner = new Learner(ports, this.membership, this.replica, this.attic, journal, nextRid);
     this.#walks = new Walks(this.membership, this.replica, mapWanted);
     this.#sweeper = new Sweeper(ports, this.membership, this.lease, this.replica);
