@@ -1,4 +1,4 @@
-/** One client core on a table: fake links to the replicas of its only slot, a clock that stands still. */
+/** One client core on a table: fake links to the replicas of its only slot, a clock that moves when told. */
 import { ClientCore } from '../../src/client/core/client-core.js';
 import { newSlot } from '../../src/protocol/cluster-map.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
@@ -7,6 +7,8 @@ import { KeepingLink } from './node-core.js';
 export class ClientOnTable {
   readonly core: ClientCore;
   readonly links: ReadonlyMap<number, KeepingLink>;
+  manager: KeepingLink | undefined;
+  nowMs = 1000;
 
   /** @param replicas - primary first */
   constructor(replicas: readonly number[], readFrom: 'primary' | 'any' = 'primary') {
@@ -16,11 +18,11 @@ export class ClientOnTable {
       clientId: 9,
       readFrom,
       ports: {
-        nowMs: () => 1000,
-        clockUs: () => 1_000_000,
+        nowMs: () => this.nowMs,
+        clockUs: () => 1000 * this.nowMs,
         random: () => 0.5,
         node: (id) => links.get(id),
-        manager: () => undefined,
+        manager: () => this.manager,
         broadcast: (to, message, isAlone) => {
           for (const link of to) link.send(message, isAlone);
         },

@@ -6,7 +6,7 @@ import type { AdminRequest, AdminResult } from '../../src/protocol/admin.js';
 import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
 import { changed } from '../../src/protocol/map-change.js';
 import { MessageType } from '../../src/protocol/messages.js';
-import type { Link, Message } from '../../src/protocol/messages.js';
+import type { HeartbeatMessage, Link, Message, RegisterMessage } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
 import type { ClusterSettings } from '../../src/protocol/settings.js';
 import { ManagerCore } from '../../src/manager/core/manager-core.js';
@@ -24,6 +24,34 @@ export interface HarnessOptions {
 const stepMs = 20;
 
 let linkId = 0;
+
+interface Identity {
+  readonly nodeId: number;
+  readonly incarnation: number;
+}
+
+/** Of a process without a disk. */
+export function registerOf({
+  nodeId,
+  incarnation,
+  pid,
+}: Identity & { readonly pid: number }): RegisterMessage {
+  return {
+    type: MessageType.register,
+    rid: 1,
+    nodeId,
+    incarnation,
+    host: 'h',
+    port: pid,
+    pid,
+    hostLabel: '',
+    disk: { clusterId: '', slots: [], clockUs: 0 },
+  };
+}
+
+export function heartbeatOf({ nodeId, incarnation }: Identity, epoch: number): HeartbeatMessage {
+  return { type: MessageType.heartbeat, rid: 2, nodeId, incarnation, epoch, keys: 0, bytes: 0 };
+}
 
 class FakeNode implements Link {
   readonly id = ++linkId;
@@ -54,26 +82,11 @@ class FakeNode implements Link {
   }
 
   register(): void {
-    const { nodeId, incarnation, pid } = this;
-    this.#harness.deliver(this, {
-      type: MessageType.register,
-      rid: 1,
-      nodeId,
-      incarnation,
-      host: 'h',
-      port: pid,
-      pid,
-      hostLabel: this.#harness.labelOf(nodeId),
-      disk: { clusterId: '', slots: [], clockUs: 0 },
-    });
+    this.#harness.deliver(this, { ...registerOf(this), hostLabel: this.#harness.labelOf(this.nodeId) });
   }
 
   heartbeat(): void {
-    const { nodeId, incarnation, map } = this;
-    if (incarnation === 0) return;
-    const epoch = map?.epoch ?? 0;
-    const type = MessageType.heartbeat;
-    this.#harness.deliver(this, { type, rid: 2, nodeId, incarnation, epoch, keys: 0, bytes: 0 });
+    if (this.incarnation !== 0) this.#harness.deliver(this, heartbeatOf(this, this.map?.epoch ?? 0));
   }
 
   #receive(message: Message): void {

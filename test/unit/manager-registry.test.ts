@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
-import { ManagerHarness } from '../support/manager-harness.js';
+import { heartbeatOf, ManagerHarness, registerOf } from '../support/manager-harness.js';
 import { KeepingLink } from '../support/node-core.js';
 
 /** Accepted in the order of their ids, after all those of the harness. */
@@ -25,36 +25,22 @@ class Scene {
     this.harness.run();
   }
 
-  /** @param successor - process id of another one, which has the node's disk */
-  register(link: LaterLink, incarnation: number, successor?: number): void {
+  register(link: LaterLink, incarnation: number): void {
+    const { nodeId, pid } = this.node;
+    this.say(link, registerOf({ nodeId, incarnation, pid }));
+  }
+
+  /** Another process, which has the node's disk. */
+  registerWithDisk(link: LaterLink, pid: number): void {
     const { nodeId } = this.node;
-    const pid = successor ?? this.node.pid;
-    const clusterId = successor === undefined ? '' : 'c';
-    this.say(link, {
-      type: MessageType.register,
-      rid: 1,
-      nodeId,
-      incarnation,
-      host: 'h',
-      port: pid,
-      pid,
-      hostLabel: '',
-      disk: { clusterId, slots: [], clockUs: 0 },
-    });
+    const disk = { clusterId: 'c', slots: [], clockUs: 0 };
+    this.say(link, { ...registerOf({ nodeId, incarnation: 0, pid }), disk });
   }
 
   /** Whether it gets a lease for it. */
   heartbeat(link: LaterLink, incarnation: number): boolean {
     const { nodeId } = this.node;
-    this.say(link, {
-      type: MessageType.heartbeat,
-      rid: 2,
-      nodeId,
-      incarnation,
-      epoch: this.harness.core.map?.epoch ?? 0,
-      keys: 0,
-      bytes: 0,
-    });
+    this.say(link, heartbeatOf({ nodeId, incarnation }, this.harness.core.map?.epoch ?? 0));
     return link.take(MessageType.lease).length > 0;
   }
 
@@ -90,10 +76,10 @@ describe('M3: what a node sent on a connection that it has given up', () => {
   it('does not end the life of a later process with the same disk', () => {
     const scene = new Scene();
     const [former, present] = [new LaterLink(1), new LaterLink(2)];
-    scene.register(present, 0, 1001);
+    scene.registerWithDisk(present, 1001);
     const { incarnation } = scene;
     expect(incarnation).to.be.greaterThan(scene.node.incarnation);
-    scene.register(former, 0, 1000);
+    scene.registerWithDisk(former, 1000);
     expect(scene.incarnation).to.equal(incarnation);
     expect(former.sent).to.deep.equal([]);
   });

@@ -1,12 +1,12 @@
 // How nodes and clients take maps and changes of maps (PROTOCOL M7, M8).
 import { expect } from 'chai';
-import { ClientCore } from '../../src/client/core/client-core.js';
 import { newSlot } from '../../src/protocol/cluster-map.js';
 import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
 import { changeOf } from '../../src/protocol/map-change.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { MapChangeMessage, Message } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
+import { ClientOnTable } from '../support/client-core.js';
 import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
 
 const leaseMs = 1000;
@@ -52,27 +52,16 @@ function node(): Taker & { readonly table: NodeOnTable } {
 }
 
 function client(): Taker {
+  const table = new ClientOnTable([self, other]);
   const manager = new KeepingLink();
-  let nowMs = 1000;
-  const core = new ClientCore({
-    clientId: 9,
-    ports: {
-      nowMs: () => (nowMs += 100),
-      clockUs: () => 0,
-      random: () => 0.5,
-      node: () => undefined,
-      manager: () => manager,
-      broadcast: () => undefined,
-      mapAdopted: () => undefined,
-      completed: () => undefined,
-    },
-  });
-  core.onManagerMessage(whole(mapOf(1)));
+  table.manager = manager;
   return {
     manager,
-    epoch: () => core.map?.epoch ?? 0,
+    epoch: () => table.core.map?.epoch ?? 0,
     take: (message) => {
-      core.onManagerMessage(message);
+      // Longer than between two requests for a map.
+      table.nowMs += 100;
+      table.core.onManagerMessage(message);
     },
   };
 }
