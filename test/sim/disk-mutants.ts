@@ -4,6 +4,18 @@ import type { Mutant } from './mutant.js';
 
 export const diskMutants: readonly Mutant[] = [
   {
+    name: 'deaths are gathered before there is a map',
+    rule: 'M3',
+    edits: one(
+      `${manager}/manager-core.js`,
+      'if (this.#recovery.isDurable && this.map !== null)',
+      'if (this.#recovery.isDurable)',
+    ),
+    bias: 'disasters',
+    disks: true,
+    firstSeed: 70_004_348,
+  },
+  {
     name: 'who goes on with his part forgets what his disk had',
     rule: 'D3',
     edits: one(

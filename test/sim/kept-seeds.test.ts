@@ -142,6 +142,13 @@ const kept: readonly {
       'D3: the first to come back joined behind one that had lost its disk, and its own was not asked for',
   },
   {
+    seed: 70004348,
+    bias: 'disasters',
+    disks: true,
+    calm: false,
+    found: 'M3: the last node of a new cluster came while deaths were gathered; the first map never did',
+  },
+  {
     seed: 7103165,
     disks: false,
     calm: false,

@@ -19,6 +19,8 @@ export interface HarnessOptions {
   /** By node id; default: every node stands alone. */
   readonly labelOf?: (id: number) => string;
   readonly respawn?: boolean;
+  /** Nodes whose processes are not heard of when the cluster is started; none by default. */
+  readonly lost?: readonly number[];
 }
 
 const stepMs = 20;
@@ -157,7 +159,7 @@ export class ManagerHarness {
   isDiskSlow = false;
   readonly labelOf: (id: number) => string;
   /** Nodes whose processes are started and never heard of. */
-  readonly lost = new Set<number>();
+  readonly lost: Set<number>;
   /** What was kept back, in order. */
   readonly unsaved: ManagerState[] = [];
   readonly #options: HarnessOptions;
@@ -169,6 +171,7 @@ export class ManagerHarness {
   constructor(options: HarnessOptions = {}) {
     this.#options = options;
     this.labelOf = options.labelOf ?? (() => '');
+    this.lost = new Set(options.lost);
     this.core = this.#newCore();
     this.core.start();
     this.run();

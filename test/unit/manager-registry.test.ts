@@ -1,4 +1,4 @@
-// Which word of a node the manager takes as the latest (PROTOCOL M3).
+// Who is let in, and which word of a node the manager takes as the latest (PROTOCOL M3).
 import { expect } from 'chai';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
@@ -95,5 +95,15 @@ describe('M3: what a node sent on a connection that it has given up', () => {
     const third = scene.incarnation ?? 0;
     expect(third).to.be.greaterThan(second);
     expect(scene.heartbeat(later, third)).to.equal(true);
+  });
+});
+
+describe('M3: a cluster with disks whose last node comes within a moment of the death of its former process', () => {
+  it('is created', () => {
+    const harness = new ManagerHarness({ lost: [1], settings: { durability: 'always' } });
+    expect(harness.core.map).to.equal(null);
+    harness.core.onProcessExit(1, 99);
+    harness.find(1);
+    expect(harness.core.map?.nodes.map(({ id }) => id)).to.deep.equal([0, 1, 2, 3]);
   });
 });

@@ -324,7 +324,8 @@ export class ManagerCore {
     if (this.#stopping) return;
     const nowMs = this.#ports.nowMs();
     this.#registry.onProcessExit(nodeId, pid);
-    if (this.#recovery.isDurable)
+    // Before the first map there is nothing to bring back, and no tick that would look again.
+    if (this.#recovery.isDurable && this.map !== null)
       this.#reconcileAtMs = Math.min(this.#reconcileAtMs, nowMs + deathsGatheredMs);
     else this.#reconcile();
   }
