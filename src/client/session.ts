@@ -91,6 +91,10 @@ export class Session {
       onDown: (nodeId) => {
         this.#nodeDown(nodeId);
       },
+      onDrain: (nodeId) => {
+        this.#clock.sample();
+        this.core.onNodeReady(nodeId);
+      },
     });
   }
 
@@ -167,7 +171,7 @@ export class Session {
 
   /**
    * Fulfilled when map and clock are known and the nodes are connected, or have had time to be.
-   * @throws GTStoreError (rejects) UNAVAILABLE, PROTOCOL
+   * @throws GTStoreError (rejects) UNAVAILABLE, PROTOCOL, CLOSED
    */
   open(timeoutMs: number): Promise<void> {
     for (const address of this.#options.managers) this.#dial(address);
@@ -179,7 +183,7 @@ export class Session {
         if (!this.#isConnected(elapsedMs) && !isOver) return;
         clearInterval(timer);
         this.#onProgress = undefined;
-        if (this.#isConnected(Infinity)) resolve();
+        if (this.#isConnected(Infinity) && !this.#closed) resolve();
         else reject(this.#openError(timeoutMs));
       };
       const timer = setInterval(check, 2 * tickMs);
@@ -274,7 +278,7 @@ export class Session {
   #nodeUp(nodeId: number): void {
     this.#clock.sample();
     if (this.#down.delete(nodeId)) this.#listener.nodeUp(nodeId);
-    this.core.onNodeUp(nodeId);
+    this.core.onNodeReady(nodeId);
     this.#onProgress?.();
   }
 

@@ -218,6 +218,8 @@ export type Message = HotMessage | ColdMessage;
 export interface Link {
   /** Unique in the process. */
   readonly id: number;
+  /** So much waits for the peer that whatever can wait, too, should: a peer for which much more waits is given up. */
+  readonly isFull: boolean;
   /**
    * Sends with the next flush of this connection, at the end of the current loop turn. No effect once closed.
    *

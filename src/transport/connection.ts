@@ -36,7 +36,7 @@ import { flushLater, flushSoon } from './flusher.js';
 import type { FrameTaker, Greeter, Handlers } from './handlers.js';
 import { Incoming } from './incoming.js';
 import type { Receiver } from './incoming.js';
-import { outgoingFramesMax } from './options.js';
+import { fullRatio, outgoingFramesMax } from './options.js';
 import type { ResolvedOptions } from './options.js';
 import { Outgoing } from './outgoing.js';
 import type { Sink } from './outgoing.js';
@@ -135,6 +135,10 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
   /** More than `congestedBytes` wait for the peer. Who can, stops sending until `onDrain`. */
   get congested(): boolean {
     return this.out.bufferedBytes > this.options.congestedBytes;
+  }
+
+  get isFull(): boolean {
+    return this.out.bufferedBytes > this.out.bytesMax * fullRatio;
   }
 
   get bytesReceived(): number {

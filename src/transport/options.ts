@@ -20,6 +20,8 @@ export type ResolvedOptions = ConnectionOptions & Required<Pick<ConnectionOption
 
 /** Longest outgoing queue, in the longest frames. */
 export const outgoingFramesMax = 16;
+/** Of the longest outgoing queue: beyond that share a connection is full. */
+export const fullRatio = 1 / 16;
 
 const defaults: ResolvedOptions = {
   congestedBytes: 1024 * 1024,

@@ -168,7 +168,7 @@ export class ClientProcess extends SimProcess {
           again();
         } else {
           server.end = end;
-          this.core.onNodeUp(id);
+          this.core.onNodeReady(id);
         }
       },
       failed: again,

@@ -16,6 +16,7 @@ type Item = Message | (() => void);
 
 export class End implements RequestLink {
   readonly id: number;
+  readonly isFull = false;
   open = true;
   /** Incarnation of the far process when the connection was made. */
   farIncarnation = 0;

@@ -21,6 +21,7 @@ const replicasDrawnMax = 4;
 /** Nobody dialled: an administrator whose every word arrives at once, if the manager runs. */
 class AdminLink implements Link {
   readonly id = -1;
+  readonly isFull = false;
   readonly #answered: (result: AdminResult) => void;
 
   constructor(answered: (result: AdminResult) => void) {

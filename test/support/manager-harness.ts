@@ -57,6 +57,7 @@ export function heartbeatOf({ nodeId, incarnation }: Identity, epoch: number): H
 
 class FakeNode implements Link {
   readonly id = ++linkId;
+  readonly isFull = false;
   readonly #harness: ManagerHarness;
   readonly pid: number;
   nodeId: number;
@@ -281,7 +282,10 @@ export class ManagerHarness {
       if (message.type === MessageType.adminResult) result = JSON.parse(message.json) as AdminResult;
     };
     const json = JSON.stringify(request);
-    this.core.onMessage({ id: 0, send, sendLazily: send }, { type: MessageType.admin, rid: 7, json });
+    this.core.onMessage(
+      { id: 0, isFull: false, send, sendLazily: send },
+      { type: MessageType.admin, rid: 7, json },
+    );
     this.run();
     return result;
   }

@@ -12,6 +12,7 @@ let linkIds = 0;
 
 export class KeepingLink implements Link {
   readonly id = ++linkIds;
+  isFull = false;
   sent: Message[] = [];
   /** Of each message that was sent lazily. */
   readonly patience: number[] = [];

@@ -6,7 +6,12 @@ import { noRecord } from '../../src/node/core/store.js';
 import type { RecordId } from '../../src/node/core/store.js';
 import { ArenaStore } from '../../src/node/storage/arena-store.js';
 
-const link = (id: number): Link => ({ id, send: () => undefined, sendLazily: () => undefined });
+const link = (id: number): Link => ({
+  id,
+  isFull: false,
+  send: () => undefined,
+  sendLazily: () => undefined,
+});
 const [a, b] = [link(1), link(2)];
 const store = new ArenaStore();
 let hlc = 1;

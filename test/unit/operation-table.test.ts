@@ -30,6 +30,24 @@ describe('request ids of operations', () => {
     expect(table.find(late)).to.equal(undefined);
   });
 
+  it('of places that were given up unanswered come last, the longest ago first', () => {
+    const table = new OperationTable(3);
+    const all = [taken(table), taken(table), taken(table)];
+    for (const operation of all) table.number(operation);
+    const [first, answered, second] = all;
+    for (const operation of [first, second]) {
+      if (operation !== undefined) operation.awaited = 1;
+    }
+    for (const operation of [first, second, answered]) if (operation !== undefined) table.release(operation);
+    expect(table.inUse).to.equal(0);
+    expect([table.take(), table.take(), table.take(), table.take()]).to.deep.equal([
+      answered,
+      first,
+      second,
+      undefined,
+    ]);
+  });
+
   it('have low bits of their own for each operation under way, for nodes go by them (W9)', () => {
     const table = new OperationTable(64);
     const rids = Array.from({ length: 64 }, () => table.number(taken(table)));

@@ -356,6 +356,24 @@ describe('connection', () => {
       expect(server.peers[0]!.rids).to.deep.equal(Array.from({ length: 101 }, (_, rid) => rid));
     });
 
+    it('is full long before it would be cut off', async () => {
+      const server = await peers.rawServer((peer) => {
+        peer.send(welcome);
+        peer.socket.pause();
+      });
+      const client = new Recorder();
+      const options = { congestedBytes: 100_000, outgoingBytesMax: 16_000_000 };
+      const connection = await peers.dial(server.port, client, options);
+      const message = valueOf(1, 100_000);
+      let sent = 0;
+      for (; !connection.isFull; sent++) connection.send(message);
+      expect(sent).to.be.within(10, 11);
+      server.peers[0]!.socket.resume();
+      await until(() => client.drains === 1);
+      expect(connection.isFull).to.be.false;
+      await until(() => server.peers[0]!.messages.length === sent + 1);
+    });
+
     it('requests wait while their peer does not read the answers, and then go on in order', async () => {
       const server = answering(50_000);
       const congestedBytes = 250_000;

@@ -159,6 +159,7 @@ export class ClientCore {
     operation.attemptFailed = false;
     operation.fullStale = false;
     operation.learnerAcked = false;
+    operation.isRefused = false;
     operation.awaited = 0;
     operation.epoch = map.epoch;
     operation.sentMs = this.#ports.nowMs();
@@ -189,10 +190,10 @@ export class ClientCore {
         this.#onStale(nodeId, message);
         return;
       case MessageType.value:
-        this.#onValue(message);
+        this.#onValue(nodeId, message);
         return;
       case MessageType.conditionResult:
-        this.#onConditionResult(message);
+        this.#onConditionResult(nodeId, message);
         return;
       case MessageType.fenced:
         if (message.epoch > (this.#map?.epoch ?? 0)) this.wantMap();
@@ -293,9 +294,9 @@ export class ClientCore {
     this.#complete(operation, Outcome.done);
   }
 
-  #onValue(message: ValueMessage): void {
+  #onValue(nodeId: number, message: ValueMessage): void {
     const operation = this.#table.find(message.rid);
-    if (operation?.kind !== OperationKind.get) return;
+    if (operation?.kind !== OperationKind.get || !operation.takeOnlyAnswer(nodeId)) return;
     this.#takeAnswer(operation, message);
     this.#complete(operation, Outcome.done);
   }
@@ -307,9 +308,9 @@ export class ClientCore {
     this.#lastHlc = Math.max(this.#lastHlc, message.version.hlc);
   }
 
-  #onConditionResult(message: ConditionResultMessage): void {
+  #onConditionResult(nodeId: number, message: ConditionResultMessage): void {
     const operation = this.#table.find(message.rid);
-    if (operation?.kind !== OperationKind.condition) return;
+    if (operation?.kind !== OperationKind.condition || !operation.takeOnlyAnswer(nodeId)) return;
     switch (message.status) {
       case ConditionStatus.applied:
       case ConditionStatus.notApplied:
@@ -339,8 +340,8 @@ export class ClientCore {
     });
   }
 
-  /** A connection is open: what waited for it may go on. */
-  onNodeUp(nodeId: number): void {
+  /** A connection is open, or has room again: what waited for it may go on. */
+  onNodeReady(nodeId: number): void {
     this.#table.forEach((operation) => {
       if (operation.state !== OperationState.waiting || operation.slot < 0) return;
       if (this.#map?.members(operation.slot).includes(nodeId) === true) this.#attempt(operation);
@@ -439,6 +440,8 @@ export class ClientCore {
     operation.members.forEach((id, i) => {
       if ((operation.awaited & (1 << i)) !== 0) this.report(id);
     });
-    if (operation.kind === OperationKind.get) this.#unanswered(operation);
+    if (operation.kind !== OperationKind.get) return;
+    operation.isAnswerLate = true;
+    this.#unanswered(operation);
   }
 }

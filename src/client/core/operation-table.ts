@@ -17,6 +17,11 @@ const turnsMax = 1 << (31 - indexBits);
 export class OperationTable {
   readonly #operations: Operation[] = [];
   readonly #free: Operation[] = [];
+  /**
+   * Free, too, but given up before all had answered, the longest ago first. Taken when nothing else is left: so many operations
+   * are begun before their request ids come round that no answer is late enough to be taken for another's.
+   */
+  readonly #abandoned: Operation[] = [];
   readonly #capacity: number;
   /** @param capacity at most `operationsMax`. */
   constructor(capacity: number) {
@@ -24,14 +29,14 @@ export class OperationTable {
   }
 
   get inUse(): number {
-    return this.#operations.length - this.#free.length;
+    return this.#operations.length - this.#free.length - this.#abandoned.length;
   }
 
   /** A free operation, or undefined if as many as allowed are under way. */
   take(): Operation | undefined {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    if (this.#operations.length >= this.#capacity) return undefined;
+    if (this.#operations.length >= this.#capacity) return this.#abandoned.shift();
     const operation = new Operation(this.#operations.length);
     this.#operations.push(operation);
     return operation;
@@ -40,7 +45,8 @@ export class OperationTable {
   release(operation: Operation): void {
     operation.state = OperationState.free;
     operation.rid = 0;
-    this.#free.push(operation);
+    if (operation.isAwaited) this.#abandoned.push(operation);
+    else this.#free.push(operation);
   }
 
   /** Gives the operation the request id of a new attempt. */

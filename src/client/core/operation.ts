@@ -27,6 +27,9 @@ export const Outcome = {
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
+/** Nobody has been asked yet. */
+const noMembers: readonly number[] = [];
+
 export class Operation {
   kind: OperationKind = OperationKind.get;
   state: OperationState = OperationState.free;
@@ -60,7 +63,7 @@ export class Operation {
   sentMs = 0;
   /** No whole number: when the first one had to wait, all code that handles operations would be compiled anew. */
   retryAtMs = -Infinity;
-  members: readonly number[] = [];
+  members: readonly number[] = noMembers;
   fullCount = 0;
   /** One bit per member whose answer is awaited. */
   awaited = 0;
@@ -69,6 +72,9 @@ export class Operation {
   /** A full replica of this attempt said STALE; a learner said ACK. */
   fullStale = false;
   learnerAcked = false;
+
+  /** An earlier attempt may still be answered. */
+  isAnswerLate = false;
 
   // All attempts at the present version.
   /** Put: a full replica said ACK in some attempt. */
@@ -83,7 +89,7 @@ export class Operation {
   applied = false;
   value: Uint8Array | null = null;
   refused: RefusedReason = 0;
-  /** Somebody refused it, for the reason in `refused`. */
+  /** In the present attempt somebody refused it, for the reason in `refused`. */
   isRefused = false;
 
   /** Whatever the caller keeps with it. */
@@ -126,6 +132,8 @@ export class Operation {
     this.opNumber = 0;
     this.attempts = 0;
     this.pauses = 0;
+    this.members = noMembers;
+    this.isAnswerLate = false;
     this.forgetAttempts();
     this.present = false;
     this.applied = false;
@@ -138,6 +146,19 @@ export class Operation {
   memberIndex(nodeId: number): number {
     for (let i = 0; i < this.members.length; i++) if (this.members[i] === nodeId) return i;
     return -1;
+  }
+
+  /** The answer of the only one that is asked. @returns false if that node is not awaited */
+  takeOnlyAnswer(nodeId: number): boolean {
+    const index = this.memberIndex(nodeId);
+    if (index < 0 || this.awaited !== 1 << index) return false;
+    this.awaited = 0;
+    return true;
+  }
+
+  /** Requests that bear one of its request ids may still be answered. */
+  get isAwaited(): boolean {
+    return this.awaited !== 0 || this.isAnswerLate;
   }
 
   /** W6: starting again with a raised version. */

@@ -45,7 +45,7 @@ export class Sender {
     this.#options = options;
   }
 
-  /** One attempt under this map. @returns false if nobody was asked, for want of a connection or of replicas. */
+  /** One attempt under this map. @returns false if nobody was asked, for want of a connection, of room or of replicas. */
   send(operation: Operation, map: ClusterMap): boolean {
     switch (operation.kind) {
       case OperationKind.put:
@@ -59,16 +59,12 @@ export class Sender {
 
   /** W2: to all members at once; to none unless all can be reached. */
   #sendWrite(operation: Operation, map: ClusterMap): boolean {
-    const { ports, table, unreachable } = this.#options;
+    const { ports, table } = this.#options;
     const members = map.members(operation.slot);
     const links = this.#linksFor(members.length);
     for (let i = 0; i < members.length; i++) {
-      const id = members[i] ?? -1;
-      const link = ports.node(id);
-      if (link === undefined) {
-        unreachable(id);
-        return false;
-      }
+      const link = this.#linkTo(members[i] ?? -1);
+      if (link === undefined) return false;
       links[i] = link;
     }
     const fullCount = map.slot(operation.slot).replicas.length;
@@ -85,6 +81,13 @@ export class Sender {
     message.expiresAtMs = operation.expiresAtMs;
     ports.broadcast(links, message, this.#isAlone);
     return true;
+  }
+
+  /** The connection to that member, unless there is none, of which the manager is told, or enough waits there already. */
+  #linkTo(nodeId: number): Link | undefined {
+    const link = this.#options.ports.node(nodeId);
+    if (link === undefined) this.#options.unreachable(nodeId);
+    return link?.isFull === true ? undefined : link;
   }
 
   /** The operation at hand is the only one under way, so that none will come soon to share its write to the socket. */
@@ -115,7 +118,7 @@ export class Sender {
     const start = (this.#options.readFromAny ? ++this.#turn : 0) + operation.attempts - 1;
     for (let i = 0; i < replicas.length; i++) {
       const index = (start + i) % replicas.length;
-      if (this.#options.ports.node(replicas[index] ?? -1) !== undefined) return index;
+      if (this.#options.ports.node(replicas[index] ?? -1)?.isFull === false) return index;
     }
     return 0;
   }
@@ -144,18 +147,13 @@ export class Sender {
 
   /** The connection to that replica, whose answer alone is awaited from now on. */
   #askOne(operation: Operation, replicas: readonly number[], index: number): Link | undefined {
-    const { ports, table, unreachable } = this.#options;
     const target = replicas[index];
-    if (target === undefined) return undefined;
-    const link = ports.node(target);
-    if (link === undefined) {
-      unreachable(target);
-      return undefined;
-    }
+    const link = target === undefined ? undefined : this.#linkTo(target);
+    if (link === undefined) return undefined;
     operation.members = replicas;
     operation.fullCount = replicas.length;
     operation.awaited = 1 << index;
-    table.number(operation);
+    this.#options.table.number(operation);
     return link;
   }
 

@@ -95,10 +95,10 @@ export class PeerWrites {
     return this.#inFlight.size;
   }
 
-  /** Whether every other member of the slot can be reached at this moment. */
+  /** Whether every other member of the slot can be reached, and there is room for more on the way to it. */
   reachesAll(slot: number): boolean {
     const { map, nodeId } = this.#membership;
-    return map?.members(slot).every((id) => id === nodeId || this.#ports.peer(id) !== undefined) ?? false;
+    return map?.members(slot).every((id) => id === nodeId || this.#ports.peer(id)?.isFull === false) ?? false;
   }
 
   /**
