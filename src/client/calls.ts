@@ -8,6 +8,7 @@ import { decodeValue } from '../protocol/value-codec.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import { cloneVersion } from '../protocol/version.js';
 import type { Version } from '../protocol/version.js';
+import { forgetAbort } from './abort-watch.js';
 import type { Operation } from './core/operation.js';
 import { OperationKind, Outcome } from './core/operation.js';
 import { diagnosticsChannelNames } from './diagnostics.js';
@@ -45,12 +46,22 @@ export abstract class Call<T> {
 
   protected abstract result(operation: Operation): T;
 
+  /** The caller wants to write, whatever this step does. */
+  protected isPartOfWrite(): boolean {
+    return false;
+  }
+
+  #errorOf(operation: Operation): GTStoreError {
+    const isWrite = this.isPartOfWrite() || operation.kind !== OperationKind.get;
+    return errorOf(operation, isWrite, this.signal);
+  }
+
   /** The operation is decided; it and its bytes are reused when this returns. */
   completed(operation: Operation): void {
-    if (this.onAbort !== undefined) this.signal?.removeEventListener('abort', this.onAbort);
+    if (this.signal !== undefined && this.onAbort !== undefined) forgetAbort(this.signal, this.onAbort);
     if (operationChannel.hasSubscribers) operationChannel.publish(this.#event(operation));
     if (operation.outcome !== Outcome.done) {
-      this.#reject(errorOf(operation, this.signal));
+      this.#reject(this.#errorOf(operation));
       return;
     }
     let result: T;
@@ -70,7 +81,7 @@ export abstract class Call<T> {
       key: fromKeyBytes(operation.key),
       attempts: operation.attempts,
       durationMs: performance.now() - this.#startedAtMs,
-      error: operation.outcome === Outcome.done ? undefined : errorOf(operation, this.signal),
+      error: operation.outcome === Outcome.done ? undefined : this.#errorOf(operation),
     };
   }
 }
@@ -102,7 +113,19 @@ export class BytesCall extends Call<CommittedValue | undefined> {
   }
 }
 
-export class VersionCall extends Call<Version | undefined> {
+/** As `EntryCall`, for a caller that is to replace it. */
+export class CurrentEntryCall extends EntryCall {
+  protected override isPartOfWrite(): boolean {
+    return true;
+  }
+}
+
+/** As `CurrentEntryCall`, the version alone. */
+export class CurrentVersionCall extends Call<Version | undefined> {
+  protected override isPartOfWrite(): boolean {
+    return true;
+  }
+
   protected result(operation: Operation): Version | undefined {
     return operation.present ? cloneVersion(operation.version) : undefined;
   }
@@ -124,9 +147,8 @@ export class ConditionCall extends Call<ConditionOutcome> {
   }
 }
 
-function errorOf(operation: Operation, signal: AbortSignal | undefined): GTStoreError {
+function errorOf(operation: Operation, isWrite: boolean, signal: AbortSignal | undefined): GTStoreError {
   const key = fromKeyBytes(operation.key);
-  const isWrite = operation.kind !== OperationKind.get;
   const cause = signal?.aborted === true ? (signal.reason as unknown) : undefined;
   const options = (outcome: WriteOutcome): { cause?: unknown; outcome?: WriteOutcome } =>
     isWrite ? { cause, outcome } : { cause };
@@ -164,7 +186,7 @@ function timeout(
   options: ConstructorParameters<typeof GTStoreError>[2],
 ): GTStoreError {
   if (signal?.aborted === true)
-    return new GTStoreError('TIMEOUT', `the call on '${key}' was aborted`, options);
+    return new GTStoreError('TIMEOUT', `the call on '${key}' was aborted`, { ...options, isAborted: true });
   const isUnreached = operation.members.length === 0;
   return isUnreached
     ? new GTStoreError(

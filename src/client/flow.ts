@@ -17,27 +17,48 @@ export function pauseAfter(conflicts: number): Promise<void> {
   return pause(conflictPauseMs(conflicts));
 }
 
-/** Applies `act` to all items, at most `window` at a time, and gives the results in order. Ends at the first error. */
+/**
+ * Applies `act` to all items, at most `window` at a time, and gives the results in order. After the first error no more
+ * are begun.
+ * @throws (rejects) the first error, when all that were begun have ended
+ */
 export async function mapInWindow<T, R>(
   items: Iterable<T>,
   window: number,
   act: (item: T) => Promise<R>,
 ): Promise<R[]> {
   const results: R[] = [];
+  const errors: unknown[] = [];
   const iterator = items[Symbol.iterator]();
   let count = 0;
-  let failed = false;
   const work = async (): Promise<void> => {
-    for (let next = iterator.next(); next.done !== true && !failed; next = iterator.next()) {
+    while (errors.length === 0) {
+      const next = iterator.next();
+      if (next.done === true) return;
       const index = count++;
-      try {
-        results[index] = await act(next.value);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
+      results[index] = await act(next.value);
     }
   };
-  await Promise.all(Array.from({ length: window }, work));
-  return results;
+  const keepError = (error: unknown): void => {
+    errors.push(error);
+  };
+  await Promise.all(Array.from({ length: window }, () => work().catch(keepError)));
+  if (errors.length === 0) return results;
+  iterator.return?.();
+  throw errors[0];
+}
+
+/** The result of the promise, if it has one within so many milliseconds. @throws (rejects) what `late` makes otherwise */
+export async function withinMs<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const lateness = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(late());
+    }, ms);
+  });
+  try {
+    return await Promise.race([promise, lateness]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -9,6 +9,7 @@ import type { ClusterStatus } from '../protocol/status.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import { isVersion } from '../protocol/version.js';
 import type { Version } from '../protocol/version.js';
+import { onAbort } from './abort-watch.js';
 import { askAdmin, askStatus } from './admin.js';
 import {
   checkInFlightMax,
@@ -24,43 +25,23 @@ import {
   parseAddress,
 } from './arguments.js';
 import type { OperationOptions, WriteOptions } from './arguments.js';
-import { BytesCall, ConditionCall, EntryCall, GetCall, PutCall, VersionCall } from './calls.js';
+import {
+  BytesCall,
+  ConditionCall,
+  CurrentEntryCall,
+  CurrentVersionCall,
+  EntryCall,
+  GetCall,
+  PutCall,
+} from './calls.js';
 import type { Call, ConditionOutcome, Entry } from './calls.js';
+import type { ClientEvents, ClientOptions, KeyLocation } from './client-options.js';
 import type { Operation } from './core/operation.js';
+import { inTime, remainingOf } from './deadline.js';
 import { mapInWindow, pauseAfter } from './flow.js';
 import { Session } from './session.js';
+import type { SessionListener } from './session.js';
 import { type CommittedValue, type StoredEntry, walkEntries } from './stored-entries.js';
-
-export interface ClientOptions {
-  /** Where the manager is: `gtstore://host:port` or `host:port`, or several of them. */
-  readonly manager: string | readonly string[];
-  /** Whom a `get` asks: the primary (default), or all full replicas in turn. Both are linearizable. */
-  readonly readFrom?: 'primary' | 'any';
-  /** Default deadline of every call in milliseconds, at most 120,000; default 10,000. */
-  readonly timeoutMs?: number;
-  /** Address to dial from; default the system's choice. */
-  readonly localAddress?: string;
-  /** Most operations under way at once, 1 to 16,384 (default); more are refused with QUEUE_FULL. */
-  readonly inFlightMax?: number;
-}
-
-/** Where a key lives. */
-export interface KeyLocation {
-  readonly slot: number;
-  /** Node id, or null while the slot has no replica. */
-  readonly primary: number | null;
-  /** Node ids of all full replicas, primary first. If the primary fails, the next one takes over. */
-  readonly replicas: readonly number[];
-}
-
-export interface ClientEvents {
-  /** A newer cluster map is in force. */
-  map: [map: ClusterMap];
-  'node-down': [nodeId: number];
-  'node-up': [nodeId: number];
-  /** Trouble that no call was told of. Without a listener it is dropped: calls report what concerns them. */
-  error: [error: GTStoreError];
-}
 
 /** How many operations `getMany` and `putMany` keep under way, or as many as the client may. */
 const windowMax = 512;
@@ -79,7 +60,8 @@ const windowMax = 512;
  * ```
  */
 export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDisposable {
-  readonly #session: Session;
+  readonly #newSession: () => Session;
+  #session: Session;
   readonly #timeoutMs: number;
   /** How many of its operations a call with many keys keeps under way. */
   readonly #window: number;
@@ -98,38 +80,48 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     checkInFlightMax(inFlightMax);
     this.#timeoutMs = checkedTimeoutMs(options.timeoutMs);
     this.#window = Math.min(windowMax, inFlightMax ?? windowMax);
-    this.#session = new Session(
-      { managers: addresses.map(parseAddress), readFrom, localAddress, inFlightMax },
-      {
-        mapAdopted: (map) => this.emit('map', map),
-        nodeDown: (nodeId) => this.emit('node-down', nodeId),
-        nodeUp: (nodeId) => this.emit('node-up', nodeId),
-        trouble: (error) => {
-          if (this.listenerCount('error') > 0) this.emit('error', error);
-        },
+    const sessionOptions = { managers: addresses.map(parseAddress), readFrom, localAddress, inFlightMax };
+    const listener: SessionListener = {
+      mapAdopted: (map) => this.emit('map', map),
+      nodeDown: (nodeId) => this.emit('node-down', nodeId),
+      nodeUp: (nodeId) => this.emit('node-up', nodeId),
+      trouble: (error) => {
+        if (this.listenerCount('error') > 0) this.emit('error', error);
       },
-    );
+    };
+    this.#newSession = () => new Session(sessionOptions, listener);
+    this.#session = this.#newSession();
   }
 
   /**
-   * Begins the session: cluster map, clock offset, limits, connections. Calling it again is the same as once.
-   * @throws GTStoreError UNAVAILABLE if no cluster answers within the deadline, PROTOCOL if something else does
+   * Begins the session: cluster map, clock offset, limits, connections. Calling it again is the same as once; after it has
+   * failed, it tries anew.
+   * @throws GTStoreError UNAVAILABLE if no cluster answers within the deadline, PROTOCOL if something else does, CLOSED
+   *   after `finalize`
    */
   async init(options: Pick<OperationOptions, 'timeoutMs'> = {}): Promise<void> {
-    if (this.#state === 'closed') throw new GTStoreError('CLOSED', 'the client was closed');
+    this.#assertNotClosed();
     checkOptions(options);
-    this.#opening ??= this.#open(options.timeoutMs);
+    const timeoutMs = checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
+    this.#opening ??= this.#open(timeoutMs);
     return this.#opening;
   }
 
-  async #open(timeoutMs: number | undefined): Promise<void> {
+  async #open(timeoutMs: number): Promise<void> {
     try {
-      await this.#session.open(checkedTimeoutMs(timeoutMs, this.#timeoutMs));
+      await this.#session.open(timeoutMs);
+      this.#assertNotClosed();
     } catch (error) {
-      await this.finalize();
+      this.#session.close();
+      this.#session = this.#newSession();
+      this.#opening = undefined;
       throw error;
     }
     this.#state = 'open';
+  }
+
+  #assertNotClosed(): void {
+    if (this.#state === 'closed') throw new GTStoreError('CLOSED', 'the client was closed');
   }
 
   /** Ends the session: calls under way are rejected with CLOSED, or OUTCOME_UNKNOWN for writes already sent. */
@@ -151,7 +143,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   // --- one key -----------------------------------------------------------------------------------------------------
 
   /**
-   * Stores the value, whatever was there: one round trip to all replicas at once (PROTOCOL W1-W9).
+   * Stores the value, whatever was there: one round trip to all replicas at once (PROTOCOL W1-W9). Of two puts of one key
+   * that are under way together either may come last: await the first if the order matters.
    * @param key 1 byte up to the cluster's limit (250 by default) in UTF-8
    * @param value at most 1 MiB encoded by default
    * @throws GTStoreError KEY_TOO_LARGE, VALUE_TOO_LARGE, INVALID_ARGUMENT (before anything is sent), TIMEOUT,
@@ -226,9 +219,9 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * @throws GTStoreError as `put`
    */
   async delete(key: string, options: OperationOptions = {}): Promise<boolean> {
-    const remaining = this.#deadline(options);
+    const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
     for (let conflicts = 0; ; conflicts++) {
-      const version = await this.#call(VersionCall, remaining(), (settings, deadlineMs, call) =>
+      const version = await this.#call(CurrentVersionCall, remaining(), (settings, deadlineMs, call) =>
         this.#session.core.get(checkedKey(key, settings), true, deadlineMs, call),
       );
       if (version === undefined) return false;
@@ -249,10 +242,11 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     mutate: (value: StoreValue | undefined) => StoreValue | undefined | Promise<StoreValue | undefined>,
     options: WriteOptions = {},
   ): Promise<Entry | undefined> {
-    const remaining = this.#deadline(options);
-    let current = await this.getEntry(key, remaining());
+    const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
+    let current = await this.#current(key, remaining());
     for (let conflicts = 0; ; conflicts++) {
-      const next = await mutate(current?.value);
+      const mutated = mutate(current?.value);
+      const next = await (mutated instanceof Promise ? inTime(mutated, remaining) : mutated);
       if (next === undefined && current === undefined) return undefined;
       const outcome = await this.#putIf(key, current?.version ?? null, next, true, {
         ...options,
@@ -265,12 +259,19 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       }
       if (conflicts > 1) {
         await pauseAfter(conflicts);
-        current = await this.getEntry(key, remaining());
+        current = await this.#current(key, remaining());
       } else {
         const { version, value } = outcome;
         current = version === null || value === undefined ? undefined : { version, value };
       }
     }
+  }
+
+  /** As `getEntry`, for a call that is to write. */
+  #current(key: string, options: OperationOptions): Promise<Entry | undefined> {
+    return this.#call(CurrentEntryCall, options, (settings, deadlineMs, call) =>
+      this.#session.core.get(checkedKey(key, settings), false, deadlineMs, call),
+    );
   }
 
   /**
@@ -292,14 +293,17 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
 
   // --- many keys ---------------------------------------------------------------------------------------------------
 
-  /** The values in the order of the keys, undefined where absent; each is read by itself. Errors as `get`. */
+  /** The values in the order of the keys, undefined where absent; each is read by itself. Errors as `get`, the first one. */
   async getMany(keys: Iterable<string>, options: OperationOptions = {}): Promise<(StoreValue | undefined)[]> {
     if (!isIterable(keys)) throw invalidArgument('getMany needs an array or another iterable of keys');
-    const remaining = this.#deadline(options);
+    const remaining = remainingOf(options, this.#timeoutMs);
     return mapInWindow(keys, this.#window, (key) => this.get(key, remaining()));
   }
 
-  /** Stores the entries, each by itself, and gives their versions in the same order. Errors as `put`. */
+  /**
+   * Stores the entries, each by itself and in any order, and gives their versions in the order of the entries.
+   * @throws GTStoreError as `put`: the first error, when no entry is under way any more; others may have been stored
+   */
   async putMany(
     entries: Iterable<readonly [key: string, value: StoreValue]> | Readonly<Record<string, StoreValue>>,
     options: WriteOptions = {},
@@ -307,7 +311,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     if (typeof entries !== 'object' || (entries as unknown) === null) {
       throw invalidArgument('putMany needs an object, or an iterable of [key, value] pairs');
     }
-    const remaining = this.#deadline(options);
+    const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
     const pairs = isIterable(entries) ? entries : Object.entries(entries);
     return mapInWindow(pairs as Iterable<readonly [string, StoreValue]>, this.#window, (pair) => {
       if (!Array.isArray(pair)) throw invalidArgument('putMany needs [key, value] pairs');
@@ -413,6 +417,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
         throw new GTStoreError('TIMEOUT', 'the call was aborted before it began', {
           cause: signal.reason,
           outcome: 'not-applied',
+          isAborted: true,
         });
       }
       const call = new CallType(resolve, reject);
@@ -433,17 +438,6 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       // The object may serve another call by now.
       if (operation.context === call) this.#session.core.giveUp(operation);
     };
-    signal.addEventListener('abort', call.onAbort, { once: true });
-  }
-
-  /** Options of the steps of one call: what is left of its deadline. */
-  #deadline(options: OperationOptions): () => OperationOptions {
-    checkOptions(options);
-    const { timeoutMs, signal } = options;
-    const untilMs = performance.now() + checkedTimeoutMs(timeoutMs, this.#timeoutMs);
-    return () => {
-      const leftMs = Math.max(1, untilMs - performance.now());
-      return signal === undefined ? { timeoutMs: leftMs } : { timeoutMs: leftMs, signal };
-    };
+    onAbort(signal, call.onAbort);
   }
 }

@@ -3,8 +3,8 @@ export type { OperationOptions, WriteOptions } from './arguments.js';
 export type { Entry } from './calls.js';
 export { diagnosticsChannelNames } from './diagnostics.js';
 export type { MapEvent, OperationEvent } from './diagnostics.js';
+export type { ClientEvents, ClientOptions, KeyLocation } from './client-options.js';
 export { GTStoreClient } from './gtstore-client.js';
-export type { ClientEvents, ClientOptions, KeyLocation } from './gtstore-client.js';
 export type {
   AdminRequest,
   AdminResult,

@@ -29,10 +29,15 @@ export class GTStoreError extends Error {
   /** Set for writes only. */
   readonly outcome: WriteOutcome | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; outcome?: WriteOutcome } = {}) {
+  /** @param options - `isAborted`: by the caller's own signal, with which the same call would fail again */
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; outcome?: WriteOutcome; isAborted?: boolean } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.retryable = retryableCodes.has(code) && options.outcome !== 'unknown';
+    this.retryable = retryableCodes.has(code) && options.outcome !== 'unknown' && options.isAborted !== true;
     this.outcome = options.outcome;
   }
 }

@@ -1,7 +1,7 @@
 // What docs promise of limits, bad arguments, deadlines and queues, from the public client down to the processes.
 // The cluster has the class project's limits: keys of 20 bytes, values of 1024.
 import { expect } from 'chai';
-import { createServer, Socket } from 'node:net';
+import { connect, createServer, Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { GTStoreClient, GTStoreError } from '../../src/client/index.js';
 import type { ErrorCode } from '../../src/client/index.js';
@@ -238,7 +238,7 @@ describe('the contract: limits, arguments, deadlines', function () {
       };
       await late(store.get(key, { timeoutMs: 150 }), 'TIMEOUT');
       await late(store.put(key, 'after', { timeoutMs: 150 }), 'OUTCOME_UNKNOWN', 'unknown');
-      await late(store.increment(key, 1, { timeoutMs: 150 }), 'TIMEOUT');
+      await late(store.increment(key, 1, { timeoutMs: 150 }), 'TIMEOUT', 'not-applied');
 
       const reason = new Error('enough');
       const abort = async (call: (signal: AbortSignal) => Promise<unknown>): Promise<GTStoreError> => {
@@ -260,6 +260,66 @@ describe('the contract: limits, arguments, deadlines', function () {
     }
     expect(await store.get(key)).to.be.oneOf(['before', 'after']);
     await cluster.untilHealthy();
+  });
+
+  it('TIMEOUT: the deadline is one of the whole call, the steps of an update and their function included', async () => {
+    const store = await fixture.open();
+    const other = await fixture.open();
+    await store.put('raced', 0);
+    // It loses every race.
+    const racing = (): Promise<number> => other.put('raced', 0).then(() => 1);
+    const outOfTime = [
+      () => store.update('raced', racing, { timeoutMs: 300 }),
+      () =>
+        store.update('late', () => new Promise<number>((done) => setTimeout(done, 600, 1)), {
+          timeoutMs: 300,
+        }),
+      () => store.update('never', () => new Promise<number>(() => undefined), { timeoutMs: 300 }),
+    ];
+    for (const call of outOfTime) {
+      const startMs = performance.now();
+      const error = await errorOf(call);
+      expect(error, String(call)).to.include({ code: 'TIMEOUT', outcome: 'not-applied', retryable: true });
+      expect(performance.now() - startMs).to.be.within(250, 590);
+    }
+    expect(await store.getMany(['raced', 'late', 'never'])).to.deep.equal([0, undefined, undefined]);
+  });
+
+  it('a call with many keys that fails begins no more, and ends when none is under way', async () => {
+    const store = await fixture.open({ inFlightMax: 8 });
+    let given = 0;
+    let isEnded = false;
+    function* entries(): Generator<[string, unknown]> {
+      try {
+        for (; ; given++) yield [given === 20 ? longKey : `part-${given}`, given];
+      } finally {
+        isEnded = true;
+      }
+    }
+    expect(await errorOf(() => store.putMany(wrong(entries())))).to.include({ code: 'KEY_TOO_LARGE' });
+    expect(isEnded).to.equal(true);
+    expect(given).to.be.within(20, 28);
+    // Nothing is under way any more, or the last of these would be refused.
+    const begun = Array.from({ length: 8 }, (_, n) => store.get(`part-${n}`));
+    expect(await Promise.all(begun)).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it('one AbortSignal may serve any number of calls', async () => {
+    const store = await fixture.open();
+    const warnings: Error[] = [];
+    const keep = (warning: Error): number => warnings.push(warning);
+    process.on('warning', keep);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const keys = Array.from({ length: 100 }, (_, n) => `signal-${n}`);
+    expect(await store.getMany(keys, { signal })).to.have.length(100);
+    const aborted = keys.map((key) => errorOf(() => store.get(key, { signal })));
+    controller.abort();
+    for (const error of await Promise.all(aborted))
+      expect(error).to.include({ code: 'TIMEOUT', retryable: false });
+    await new Promise((done) => setImmediate(done));
+    process.off('warning', keep);
+    expect(warnings).to.deep.equal([]);
   });
 
   it('QUEUE_FULL: no more calls are under way than allowed, and the refused ones were not applied', async () => {
@@ -325,5 +385,30 @@ describe('the contract: limits, arguments, deadlines', function () {
     web.close();
     await eventually('the port is free', () => !silent.listening);
     expect(await init(`127.0.0.1:${silentPort}`), 'nobody').to.equal('UNAVAILABLE');
+  });
+
+  it('init that found no cluster may be called again', async () => {
+    const nobody = createServer().listen(0, '127.0.0.1');
+    await eventually('it listens', () => nobody.listening);
+    const { port } = nobody.address() as AddressInfo;
+    await new Promise((done) => nobody.close(done));
+    await using store = new GTStoreClient({ manager: `127.0.0.1:${port}` });
+    expect(await codeOf(store.init({ timeoutMs: -1 }))).to.equal('INVALID_ARGUMENT');
+    expect(await codeOf(store.init({ timeoutMs: 200 }))).to.equal('UNAVAILABLE');
+    const { host, port: managerPort } = (await fixture.cluster.status()).manager;
+    const relay = createServer((socket) => {
+      const far = connect(managerPort, host);
+      far.pipe(socket).pipe(far);
+      for (const [one, another] of [
+        [socket, far],
+        [far, socket],
+      ] as const)
+        one.on('error', () => another.destroy());
+    }).listen(port, '127.0.0.1');
+    await store.init();
+    await store.put('init', 'again');
+    expect(await store.get('init')).to.equal('again');
+    await store.finalize();
+    relay.close();
   });
 });

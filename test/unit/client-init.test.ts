@@ -1,7 +1,10 @@
 import { expect } from 'chai';
 import { GTStoreClient } from '../../src/client/index.js';
+import { newSlot } from '../../src/protocol/cluster-map.js';
+import { MessageType, PeerRole } from '../../src/protocol/messages.js';
+import { defaultSettings } from '../../src/protocol/settings.js';
 import { newError } from '../../src/transport/handshake.js';
-import { Peers, Recorder } from '../support/transport-peers.js';
+import { Peers, Recorder, welcome } from '../support/transport-peers.js';
 import { until } from '../support/until.js';
 
 const peers = new Peers();
@@ -21,6 +24,26 @@ describe('init of a client', () => {
     await until(() => knocks > 2);
     await client.finalize();
     expect(await opening).to.have.property('code', 'CLOSED');
+  });
+
+  it('fails if the client is closed meanwhile, though map and clock are known', async () => {
+    const nodes = [{ id: 0, incarnation: 1, host: '127.0.0.1', port: 1 }];
+    const settings = { ...defaultSettings, slotCount: 1 };
+    const map = { clusterId: 'test', epoch: 1, settings, nodes, slots: [newSlot([0], 1)] };
+    const manager = new Recorder((connection, message) => {
+      if (message.type === MessageType.getMap)
+        connection.send({ type: MessageType.map, rid: message.rid, map });
+    });
+    const { port } = await peers.listen(manager, {
+      onHello: () => ({ ...welcome, role: PeerRole.manager }),
+    });
+    const client = new GTStoreClient({ manager: `127.0.0.1:${port}` });
+    const opening = client.init().catch((error: unknown) => error);
+    await until(() => client.clusterMap !== undefined);
+    await client.finalize();
+    expect(await opening).to.have.property('code', 'CLOSED');
+    const late = await client.get('k').catch((error: unknown) => error);
+    expect(late).to.have.property('code', 'CLOSED');
   });
 
   it('does not knock again at one that speaks another protocol', async () => {

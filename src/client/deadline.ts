@@ -1,0 +1,36 @@
+/** One deadline for a call of several steps. */
+import { GTStoreError } from '../protocol/errors.js';
+import type { WriteOutcome } from '../protocol/errors.js';
+import { checkedTimeoutMs, checkOptions } from './arguments.js';
+import type { OperationOptions } from './arguments.js';
+import { withinMs } from './flow.js';
+
+/** Options of the next step of a call: what is left of its deadline. @throws GTStoreError TIMEOUT if nothing is */
+export type Remaining = () => OperationOptions & { readonly timeoutMs: number };
+
+/**
+ * @param outcome - of a call that writes, between two of its steps
+ * @throws GTStoreError INVALID_ARGUMENT
+ */
+export function remainingOf(options: OperationOptions, defaultMs: number, outcome?: WriteOutcome): Remaining {
+  checkOptions(options);
+  const { signal } = options;
+  const timeoutMs = checkedTimeoutMs(options.timeoutMs, defaultMs);
+  const untilMs = performance.now() + timeoutMs;
+  return () => {
+    const leftMs = untilMs - performance.now();
+    if (leftMs <= 0) throw tooLate(timeoutMs, outcome);
+    return signal === undefined ? { timeoutMs: leftMs } : { timeoutMs: leftMs, signal };
+  };
+}
+
+/** What work of the caller's own comes to, in the time that is left. @throws GTStoreError (rejects) TIMEOUT, nothing applied */
+export function inTime<T>(work: Promise<T>, remaining: Remaining): Promise<T> {
+  const { timeoutMs } = remaining();
+  return withinMs(work, timeoutMs, () => tooLate(timeoutMs, 'not-applied'));
+}
+
+function tooLate(timeoutMs: number, outcome: WriteOutcome | undefined): GTStoreError {
+  const text = `not done within ${Math.ceil(timeoutMs)} ms`;
+  return new GTStoreError('TIMEOUT', text, outcome === undefined ? {} : { outcome });
+}
