@@ -1,6 +1,7 @@
 /** What the commands that change a cluster share: options, and how the manager is asked. */
 import type { Argv } from 'yargs';
 import type { GTStoreClient } from '../client/index.js';
+import { mbPerSecondMax } from '../protocol/admin.js';
 import type { AdminRequest, AdminResult } from '../protocol/admin.js';
 import { UsageError, codeOf } from './exit.js';
 import { jsonOption, managerOption, wholeNumber } from './options.js';
@@ -16,7 +17,6 @@ export interface MoveOptions extends AdminOptions {
 }
 
 const mbPerSecondMin = 0.001;
-const mbPerSecondMax = 100_000;
 
 export function adminOptions<T>(command: Argv<T>): Argv<T & AdminOptions> {
   return command

@@ -197,7 +197,9 @@ export class ManagerServer {
       ...(this.#settings.durability === 'none' ? {} : { timings: durableTimings }),
     });
     this.#formerNodes = restored?.knownNodes ?? [];
-    for (const { id, pid } of this.#formerNodes) if (this.#isNews(id, pid)) this.#spawner.adopt(id, pid);
+    // Of the others a process id says nothing here: they are other hosts', or at least no children of a manager.
+    for (const { id, pid, spawned } of this.#formerNodes)
+      if (spawned && this.#isNews(id, pid)) this.#spawner.adopt(id, pid);
     this.#beginsWithout = this.#spawner.pids.length === 0;
   }
 

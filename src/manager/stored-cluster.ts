@@ -64,7 +64,7 @@ export function usableState(
   );
   // Without a map it was never created.
   const isOnDisk = state.settings.durability !== 'none' && state.map !== null;
-  if (alive.length === 0 && !isOnDisk && options.isRestart !== true) {
+  if (alive.length === 0 && !isOnDisk && !hasOthers(state) && options.isRestart !== true) {
     log.info('the nodes of the former cluster here are gone, and their data with them; beginning anew');
     return null;
   }
@@ -72,6 +72,12 @@ export function usableState(
   if (options.isRestart !== true) checkFits(state, options, pids);
   checkPort(pids, options, managerPort);
   return state;
+}
+
+/** Members that no manager forked: they may serve on, on other hosts, and look for their manager. */
+function hasOthers({ map, knownNodes }: ManagerState): boolean {
+  const forked = new Set(knownNodes.filter(({ spawned }) => spawned).map(({ id }) => id));
+  return map?.nodes.some(({ id }) => !forked.has(id)) ?? false;
 }
 
 /** Nodes that live look for their manager where it was; elsewhere it would fork each of them a second time. */
@@ -85,11 +91,11 @@ function checkPort(pids: readonly number[], { nodeEntry }: StoredClusterOptions,
   }
 }
 
-/** As it is now: nodes may have been added since it was created, and the number of copies changed. */
+/** As it is now: nodes may have been added or drained since it was created, and the number of copies changed. */
 function storedCounts(state: ManagerState): Counts {
-  const spawned = state.knownNodes.filter((node) => node.spawned).length;
+  const started = state.knownNodes.filter((node) => node.spawned && node.drained !== true).length;
   const { replicas } = state.map?.settings ?? state.settings;
-  return { nodes: spawned === 0 ? state.nodeCount : spawned, replicas };
+  return { nodes: started === 0 ? state.nodeCount : started, replicas };
 }
 
 function checkFits(state: ManagerState, options: StoredClusterOptions, pids: readonly number[]): void {

@@ -7,6 +7,9 @@
 export const rebalanceMeasures = ['slots', 'bytes', 'load'] as const;
 export type RebalanceMeasure = (typeof rebalanceMeasures)[number];
 
+/** Most that `mbPerSecond` of a request may be. */
+export const mbPerSecondMax = 100_000;
+
 export type AdminRequest =
   /** Forks nodes on the manager's host; they take part once they are rebalanced to. */
   | { readonly command: 'add-nodes'; readonly count: number }

@@ -8,7 +8,7 @@ import {
   type TaskProgress,
 } from '../../src/client/index.js';
 import { type TestCluster, startCluster } from '../../src/testing/index.js';
-import { eventually } from '../support/cluster-until.js';
+import { eventually, stretch } from '../support/cluster-until.js';
 import { type Launched, type Result, gtstore, launcher, run } from './command.js';
 
 const keyCount = 200;
@@ -203,5 +203,23 @@ describe('growing and shrinking', function () {
       expect(pids).not.to.include(pid);
     }
     await expectAllKeys();
+  });
+
+  it('M3: a node that no manager forked is not taken for dead by a restarted one that cannot see its process', async () => {
+    const node = begin('node', '--manager', cluster.url);
+    await node.shows(/joined|serves|node 3/);
+    await eventually('it is up', async () => (await cluster.status()).nodes[3]?.state === 'up');
+    await succeeds('rebalance');
+    const before = (await cluster.status()).nodes[3];
+    await cluster.killManager();
+    await cluster.restartManager();
+    // It looks for the processes of its nodes every 50 ms.
+    await stretch(1000);
+    const after = (await cluster.untilHealthy()).nodes[3];
+    expect(after).to.include({ incarnation: before?.incarnation, pid: before?.pid, state: 'up' });
+    expect(after?.replicaSlots).to.equal(before?.replicaSlots);
+    await expectAllKeys();
+    node.signal('SIGTERM');
+    await node.ended();
   });
 });

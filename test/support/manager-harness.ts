@@ -6,7 +6,13 @@ import type { AdminRequest, AdminResult } from '../../src/protocol/admin.js';
 import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
 import { changed } from '../../src/protocol/map-change.js';
 import { MessageType } from '../../src/protocol/messages.js';
-import type { HeartbeatMessage, Link, Message, RegisterMessage } from '../../src/protocol/messages.js';
+import type {
+  DiskContent,
+  HeartbeatMessage,
+  Link,
+  Message,
+  RegisterMessage,
+} from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
 import type { ClusterSettings } from '../../src/protocol/settings.js';
 import { ManagerCore } from '../../src/manager/core/manager-core.js';
@@ -65,6 +71,8 @@ class FakeNode implements Link {
   map: ClusterMapData | null = null;
   /** Learners stay learners. */
   isSlow = false;
+  /** Does not obey fences. */
+  isDeaf = false;
   /** As the last lease told it. */
   clockUs = 0;
 
@@ -85,7 +93,8 @@ class FakeNode implements Link {
   }
 
   register(): void {
-    this.#harness.deliver(this, { ...registerOf(this), hostLabel: this.#harness.labelOf(this.nodeId) });
+    const hostLabel = this.#harness.labelOf(this.nodeId);
+    this.#harness.deliver(this, { ...registerOf(this), hostLabel, disk: this.#harness.diskOf(this.nodeId) });
   }
 
   heartbeat(): void {
@@ -109,6 +118,7 @@ class FakeNode implements Link {
         this.clockUs = message.clockUs;
         return;
       case MessageType.fence:
+        if (this.isDeaf) return;
         this.#harness.deliver(this, { type: MessageType.fenceAck, rid: message.rid, epoch: message.epoch });
         return;
       case MessageType.removed:
@@ -159,6 +169,8 @@ export class ManagerHarness {
   /** States are kept back until `save`. */
   isDiskSlow = false;
   readonly labelOf: (id: number) => string;
+  /** What a node has on its disk when it registers. */
+  diskOf: (id: number) => DiskContent = () => registerOf({ nodeId: 0, incarnation: 0, pid: 0 }).disk;
   /** Nodes whose processes are started and never heard of. */
   readonly lost: Set<number>;
   /** What was kept back, in order. */
@@ -253,6 +265,19 @@ export class ManagerHarness {
     this.nodes.splice(index, 1);
     this.core.onLinkClosed(node);
     this.core.onProcessExit(node.nodeId, node.pid);
+  }
+
+  /** Nothing is heard of it any more, and nobody sees its process end. */
+  cut(node: FakeNode): void {
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+    this.core.onLinkClosed(node);
+  }
+
+  /** It dials anew. */
+  redial(node: FakeNode): void {
+    this.core.onLinkClosed(node);
+    this.core.onLinkOpen(node);
+    node.register();
   }
 
   /** What was kept back is saved. */

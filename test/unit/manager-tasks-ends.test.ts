@@ -141,4 +141,39 @@ describe('tasks that do not go on', () => {
     harness.pass(5000);
     expect(count(harness.slots, 4)).to.be.within(4, 5);
   }).timeout(20_000);
+
+  it('M4: a fence whose node has gone silent with all others of its slot does not hold everything up', () => {
+    const harness = new ManagerHarness({ settings: { slotCount: 1 }, respawn: false });
+    harness.node(1).isDeaf = true;
+    harness.ask({ command: 'drain', nodeId: 1 });
+    harness.pass(2000);
+    expect(harness.slots).to.deep.equal([[0, 2, 1]]);
+    harness.node(3).isSlow = true;
+    for (const id of [0, 1, 2]) harness.cut(harness.node(id));
+    harness.pass(5000);
+    expect(harness.slots).to.deep.equal([[0, 2, 1]]);
+    expect(harness.core.map?.slot(0).learners).to.deep.equal([3]);
+  });
+
+  it('M9: a node that was added later has its places kept, too, while it is away for a moment', () => {
+    const harness = new ManagerHarness({ settings: { slotCount: 40 } });
+    harness.ask({ command: 'add-nodes', count: 1 });
+    harness.pass(200);
+    harness.ask({ command: 'rebalance', by: 'slots' });
+    harness.pass(20_000);
+    expect(progressOf(harness)).to.match(/^rebalance done/);
+    const before = count(harness.slots, 4);
+    expect(before).to.be.greaterThan(10);
+    const substitutes = new Set<number>();
+    harness.onMap = ({ slots }) => {
+      for (const { learners } of slots) for (const id of learners) substitutes.add(id);
+    };
+    harness.lost.add(4);
+    harness.end(harness.node(4));
+    harness.pass(500);
+    expect([...substitutes]).to.deep.equal([]);
+    harness.find(4);
+    harness.pass(1000);
+    expect(count(harness.slots, 4)).to.equal(before);
+  });
 });

@@ -1,5 +1,5 @@
 /** Reads what an administrator asks for; whatever came over the wire. */
-import { rebalanceMeasures } from '../../protocol/admin.js';
+import { mbPerSecondMax, rebalanceMeasures } from '../../protocol/admin.js';
 import type { AdminRequest } from '../../protocol/admin.js';
 
 const commands: readonly AdminRequest['command'][] = [
@@ -31,8 +31,9 @@ type Fields = Partial<Record<string, unknown>>;
 
 function mistakeIn(fields: Fields): string | null {
   const { command, mbPerSecond } = fields;
-  const isRate = typeof mbPerSecond === 'number' && Number.isFinite(mbPerSecond) && mbPerSecond > 0;
-  if (mbPerSecond !== undefined && !isRate) return 'mbPerSecond must be a number above 0';
+  const isRate = typeof mbPerSecond === 'number' && mbPerSecond > 0 && mbPerSecond <= mbPerSecondMax;
+  if (mbPerSecond !== undefined && !isRate)
+    return `mbPerSecond must be a number above 0, at most ${mbPerSecondMax}`;
   switch (command as AdminRequest['command']) {
     case 'add-nodes':
       return isCount(fields, 'count', 1);

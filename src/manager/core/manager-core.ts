@@ -160,11 +160,7 @@ export class ManagerCore {
       dismissed: (id) => {
         this.#respawner.cancel(id);
       },
-      acceptLoss: () => {
-        const slots = this.#recovery.acceptLoss();
-        this.#reconcile();
-        return { ok: true, slots };
-      },
+      acceptLoss: () => ({ ok: true, slots: this.#acceptLoss() }),
       save: () => this.#publisher.save(),
       reconcile: () => {
         this.#reconcile();
@@ -213,6 +209,20 @@ export class ManagerCore {
       member.link?.send({ type: MessageType.stop, epoch: 0 });
   }
 
+  /**
+   * An administrator gives up the data of slots that wait for their disks, and of those whose replicas have all been
+   * silent for longer than their leases and of which nobody here knows that they are dead: he says they are.
+   * @returns how many slots
+   */
+  #acceptLoss(): number {
+    const silent = this.#roster.silentSlots(this.map?.slots ?? []);
+    const slots = new Set([...this.#recovery.waiting, ...silent.keys()]);
+    this.#recovery.giveUp(slots);
+    for (const member of new Set([...silent.values()].flat())) this.#registry.forget(member);
+    this.#reconcile();
+    return slots.size;
+  }
+
   /** M1: every node may still hold a full lease. */
   #restore(state: ManagerState): void {
     const nowMs = this.#ports.nowMs();
@@ -248,7 +258,7 @@ export class ManagerCore {
       if (member.link !== link) continue;
       member.link = null;
       // In no map and without a lease: if it lives, it registers anew.
-      if (!member.admitted) this.#registry.forget(member);
+      if (!member.admitted && !this.#publisher.isAboutToName(member)) this.#registry.forget(member);
       if (!this.#stopping) this.#ports.log('warn', `node ${member.id}: connection lost`);
     }
   }
@@ -367,8 +377,10 @@ export class ManagerCore {
   /** Nobody is lost. Fenced slots wait for nothing; all else is done at leisure, and never breaks a fence off. */
   #takeStep(map: ClusterMap, next: ClusterMap | null): void {
     const { plan, mustPublish } = this.#publisher;
-    if (plan?.isComplete === true)
-      this.#publisher.publish(this.#planner.after(next ?? map, plan.epoch, this.#stillLeaving(map, plan)));
+    const leaving = plan === null ? [] : this.#stillLeaving(map, plan);
+    // One whose departures nobody wants any more is given up, whoever has not answered yet. *[found]*
+    if (plan !== null && (plan.isComplete || leaving.length === 0))
+      this.#publisher.publish(this.#planner.after(next ?? map, plan.epoch, leaving));
     else if (mustPublish) this.#publisher.publish(next ?? this.#planner.after(map, map.epoch + 1));
     else if (plan !== null) return;
     else if (!this.#rollout.allowsStep) this.#isStepDue = true;

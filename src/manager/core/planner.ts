@@ -76,8 +76,9 @@ export class Planner {
   }
 
   #candidates(): Candidates {
-    const { roster, nodeCount, isExpectedBack, intent } = this.#options;
-    const later = [...roster.members.keys()].filter((id) => id >= nodeCount).sort((a, b) => a - b);
+    const { roster, nodeCount, isExpectedBack, intent, places } = this.#options;
+    const ids = new Set([...roster.members.keys(), ...places()]);
+    const later = [...ids].filter((id) => id >= nodeCount).sort((a, b) => a - b);
     const ring = [...Array(nodeCount).keys(), ...later];
     const usable = new Set<number>();
     const expected = new Set<number>();
@@ -198,8 +199,9 @@ export class Planner {
   }
 
   /**
-   * M6, the recovery rule for memory: every full replica of the slot is dead. Its learners hold a part of it, and
-   * every write since they joined; they serve on with that. Without learners the slot begins empty.
+   * M6, the recovery rule for memory: every full replica of the slot is dead. Its learners hold a part of it each, and
+   * every write since they joined. One serves on with that, and the others join anew: two parts, both VALID, would
+   * differ for good. *[found]* Without learners the slot begins empty.
    */
   #recovered(
     slot: SlotAssignment,
@@ -210,11 +212,11 @@ export class Planner {
   ): SlotAssignment {
     const { members } = this.#options.roster;
     const rankOf = (id: number): number => (members.get(id)?.diskSlots.has(index) === true ? 0 : 1);
+    const joinedAt = (id: number): number => slot.joinedAt[slot.learners.indexOf(id)] ?? epoch;
     const hasLearners = slot.learners.length > 0;
-    // First whose disk had all of it once (D3).
-    const successors = hasLearners
-      ? [...slot.learners].sort((a, b) => rankOf(a) - rankOf(b))
-      : desired.filter((id) => candidates.usable.has(id));
+    // Whose disk had all of it once (D3), else who has had the most time.
+    const heir = [...slot.learners].sort((a, b) => rankOf(a) - rankOf(b) || joinedAt(a) - joinedAt(b));
+    const successors = hasLearners ? heir.slice(0, 1) : desired.filter((id) => candidates.usable.has(id));
     if (successors.length === 0) return slot;
     (hasLearners ? this.#lostPartly : this.#lostWholly).push(index);
     return withMembers(slot, successors, [], epoch);

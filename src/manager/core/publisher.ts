@@ -72,6 +72,11 @@ export class Publisher {
     return this.#next !== null;
   }
 
+  /** The map that is being saved names that incarnation. */
+  isAboutToName({ id, incarnation }: { readonly id: number; readonly incarnation: number }): boolean {
+    return this.#next?.node(id)?.incarnation === incarnation;
+  }
+
   /** Nodes may still be fenced by the plan of a manager that is gone. */
   get mustPublish(): boolean {
     return this.#mustPublish;

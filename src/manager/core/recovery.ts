@@ -42,7 +42,8 @@ export class Recovery {
   readonly #awaited = new Map<number, Awaited>();
   /** When the first that can bring a slot back was seen. */
   #firstBackAtMs: number | null = null;
-  #isLossAccepted = false;
+  /** Slots whose data an administrator has given up. */
+  readonly #givenUp = new Set<number>();
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -83,8 +84,9 @@ export class Recovery {
         ([id, joinedAt]) => this.#here(id) === undefined || this.#holds(index, id, joinedAt),
       ) ?? [];
     const back = replicas.filter(([id, joinedAt]) => this.#holds(index, id, joinedAt));
-    if (replicas.length === 0 || (back.length === 0 && this.#isLossAccepted)) {
+    if (replicas.length === 0 || (back.length === 0 && this.#givenUp.has(index))) {
       this.#awaited.delete(index);
+      this.#givenUp.delete(index);
       return undefined;
     }
     if (awaited !== undefined) this.#awaited.set(index, { ...awaited, replicas });
@@ -94,11 +96,15 @@ export class Recovery {
         : this.#latest(back);
     if (chosen === undefined) return null;
     this.#awaited.delete(index);
+    this.#givenUp.delete(index);
     const [id, joinedAt] = chosen;
     const others = learners.filter((learner) => learner !== id);
-    const joined = others.map(
-      (learner) => before.joinedAt[before.replicas.length + before.learners.indexOf(learner)] ?? epoch,
-    );
+    // With `interval` a learner may have what that disk lacks: it joins anew. *[found]*
+    const keepsPart = this.#options.durability === 'always';
+    const joined = others.map((learner) => {
+      const place = before.replicas.length + before.learners.indexOf(learner);
+      return keepsPart ? (before.joinedAt[place] ?? epoch) : epoch;
+    });
     return { ...newSlot([id], epoch), learners: others, joinedAt: [joinedAt, ...joined] };
   }
 
@@ -138,12 +144,14 @@ export class Recovery {
   onPublished(): void {
     if (this.#awaited.size > 0) return;
     this.#firstBackAtMs = null;
-    this.#isLossAccepted = false;
   }
 
-  /** Slots whose last replicas are all away begin with what is there. @returns how many wait */
-  acceptLoss(): number {
-    this.#isLossAccepted = true;
-    return this.#awaited.size;
+  /** Slots that wait now begin with what is there, unless somebody who has their data is back before that. */
+  get waiting(): readonly number[] {
+    return [...this.#awaited.keys()];
+  }
+
+  giveUp(slots: Iterable<number>): void {
+    for (const slot of slots) this.#givenUp.add(slot);
   }
 }

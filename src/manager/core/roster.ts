@@ -3,7 +3,7 @@
  * run out, whom their fellows cannot reach, which copies are done. Events write these notes; the planner derives the
  * next map from them.
  */
-import type { ClusterMap, MemberNode } from '../../protocol/cluster-map.js';
+import type { ClusterMap, MemberNode, SlotAssignment } from '../../protocol/cluster-map.js';
 import type { CopyDoneMessage, Link } from '../../protocol/messages.js';
 import type { Member } from './members.js';
 
@@ -32,6 +32,19 @@ export class Roster {
   memberNodes(): MemberNode[] {
     const members = [...this.members.values()].sort((a, b) => a.id - b.id);
     return members.map(({ id, incarnation, host, port }) => ({ id, incarnation, host, port }));
+  }
+
+  /** Slots whose replicas have all been silent for longer than their leases, and those. */
+  silentSlots(slots: readonly SlotAssignment[]): Map<number, Member[]> {
+    const silent = new Map<number, Member[]>();
+    slots.forEach(({ replicas }, slot) => {
+      const gone = replicas.flatMap((id) => {
+        const member = this.members.get(id);
+        return member?.link === null && this.lapsed.has(id) ? [member] : [];
+      });
+      if (gone.length > 0 && gone.length === replicas.length) silent.set(slot, gone);
+    });
+    return silent;
   }
 
   byLink(link: object): Member | undefined {

@@ -1,0 +1,137 @@
+// What the manager does when a slot has lost all its full replicas, or may have (PROTOCOL M6, D3).
+import { expect } from 'chai';
+import type { ClusterSettings } from '../../src/protocol/settings.js';
+import { ManagerHarness } from '../support/manager-harness.js';
+import type { HarnessOptions } from '../support/manager-harness.js';
+
+/** One slot. Nodes that have died are not heard of before they are found. */
+class Scene extends ManagerHarness {
+  constructor(options: HarnessOptions, settings: Partial<ClusterSettings>) {
+    super({ ...options, settings: { slotCount: 1, ...settings } });
+  }
+
+  kill(...ids: number[]): void {
+    for (const id of ids) {
+      this.lost.add(id);
+      this.end(this.node(id));
+    }
+    this.pass(40);
+  }
+
+  /** It has the slot on its disk, since the cluster was created. */
+  haveDisk(...ids: number[]): void {
+    const diskClockUs = 1_000_000;
+    this.diskOf = (id) =>
+      ids.includes(id)
+        ? { clusterId: 'c', slots: [[0, 1]], clockUs: diskClockUs }
+        : { clusterId: '', slots: [], clockUs: 0 };
+  }
+
+  get slot(): { replicas: readonly number[]; learners: readonly number[]; joinedAt: readonly number[] } {
+    const { replicas = [], learners = [], joinedAt = [] } = this.core.map?.slots[0] ?? {};
+    return { replicas, learners, joinedAt };
+  }
+}
+
+describe('M6: a slot that has lost all its full replicas', () => {
+  it('goes on with the part of one learner, the oldest; the others join anew, for their parts may differ', () => {
+    const scene = new Scene({ nodes: 5, respawn: false }, { replicas: 3 });
+    for (const id of [3, 4]) scene.node(id).isSlow = true;
+    scene.kill(0);
+    scene.kill(1);
+    expect(scene.slot.learners).to.deep.equal([3, 4]);
+    const [oldJoinedAt = 0, ...later] = scene.slot.joinedAt.slice(1);
+    scene.kill(2);
+    expect(scene.slot.replicas).to.deep.equal([3]);
+    expect(scene.slot.learners).to.deep.equal([4]);
+    expect(scene.slot.joinedAt[0]).to.equal(oldJoinedAt);
+    expect(scene.slot.joinedAt[1]).to.be.greaterThan(Math.max(...later));
+  });
+});
+
+describe('D3: a slot whose full replicas all lost power', () => {
+  it('waits for one of them, and what an administrator gave up before is no matter', () => {
+    const scene = new Scene({ nodes: 2 }, { replicas: 1, durability: 'always' });
+    expect(scene.ask({ command: 'accept-loss' })).to.deep.equal({ ok: true, slots: 0 });
+    scene.kill(0);
+    scene.pass(20_000);
+    expect(scene.slot.replicas).to.deep.equal([]);
+    scene.haveDisk(0);
+    scene.find(0);
+    scene.pass(100);
+    expect(scene.slot).to.deep.equal({ replicas: [0], learners: [], joinedAt: [1] });
+  });
+
+  it('begins with what is there when an administrator gives its data up, and not before', () => {
+    const scene = new Scene({ nodes: 2 }, { replicas: 1, durability: 'always' });
+    scene.kill(0);
+    scene.pass(20_000);
+    expect(scene.slot.replicas).to.deep.equal([]);
+    expect(scene.ask({ command: 'accept-loss' })).to.deep.equal({ ok: true, slots: 1 });
+    scene.pass(100);
+    expect(scene.slot.replicas).to.deep.equal([1]);
+  });
+
+  for (const durability of ['always', 'interval'] as const) {
+    const verb = durability === 'always' ? 'keeps' : 'does not keep';
+    it(`with ${durability}, a learner that outlived them ${verb} its part: it holds what that disk ${durability === 'always' ? 'has, too' : 'may lack'}`, () => {
+      const scene = new Scene({ nodes: 3 }, { replicas: 2, durability });
+      scene.node(2).isSlow = true;
+      // Beyond the time for which its place is kept.
+      scene.kill(1);
+      scene.pass(20_000);
+      expect(scene.slot.learners).to.deep.equal([2]);
+      const [, learnedAt = 0] = scene.slot.joinedAt;
+      scene.kill(0);
+      scene.haveDisk(0);
+      scene.find(0);
+      scene.pass(5000);
+      const { replicas, learners, joinedAt } = scene.slot;
+      expect([replicas, learners]).to.deep.equal([[0], [2]]);
+      expect(joinedAt[0]).to.equal(1);
+      if (durability === 'always') expect(joinedAt[1]).to.equal(learnedAt);
+      else expect(joinedAt[1]).to.be.greaterThan(learnedAt);
+    });
+  }
+
+  it('has the one that is to bring it back, though that dials anew before the map that says so is out', () => {
+    const scene = new Scene({ nodes: 2 }, { replicas: 1, durability: 'always' });
+    scene.kill(0);
+    scene.pass(2000);
+    scene.haveDisk(0);
+    scene.isDiskSlow = true;
+    scene.find(0);
+    scene.pass(40);
+    expect(scene.slot.replicas).to.deep.equal([]);
+    const node = scene.node(0);
+    scene.redial(node);
+    scene.isDiskSlow = false;
+    scene.save();
+    scene.run();
+    scene.pass(100);
+    expect(scene.slot).to.deep.equal({ replicas: [0], learners: [], joinedAt: [1] });
+    expect(scene.nodes).to.include(node);
+  });
+});
+
+describe('M3: a slot whose last replica is silent, and not known to be dead', () => {
+  it('stays with it, until an administrator says that it is dead', () => {
+    const scene = new Scene({ nodes: 2, respawn: false }, { replicas: 1 });
+    // Nobody is there to copy from.
+    scene.node(1).isSlow = true;
+    scene.cut(scene.node(0));
+    scene.pass(30_000);
+    expect(scene.slot.replicas).to.deep.equal([0]);
+    expect(scene.ask({ command: 'accept-loss' })).to.deep.equal({ ok: true, slots: 1 });
+    scene.pass(100);
+    expect(scene.slot.replicas).to.deep.equal([1]);
+  });
+
+  it('is not given up while it answers', () => {
+    const scene = new Scene({ nodes: 2, respawn: false }, { replicas: 1 });
+    scene.pass(5000);
+    expect(scene.ask({ command: 'accept-loss' })).to.deep.equal({ ok: true, slots: 0 });
+    scene.pass(5000);
+    expect(scene.slot.replicas).to.deep.equal([0]);
+  });
+});
