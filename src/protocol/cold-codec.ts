@@ -208,6 +208,11 @@ const bodies = new Map<number, RecordBody<object>>(
   Object.entries(layouts).map(([type, fields]) => [Number(type), new RecordBody<object>(fields)]),
 );
 
+/** A map of 65,536 slots with K = 10 has some 1.7 million. An item of one byte may be an array, and some 40 when it is built. */
+const itemsMax = 2 ** 21;
+/** We have none; but a greeting of another version may. */
+const mapsMax = 16;
+
 /** Plain msgpack: no records, no extension types; numbers beyond 32 bits as doubles, which hold ours exactly. */
 const msgpackr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
 
@@ -239,7 +244,7 @@ function payloadOf(message: ColdMessage): Uint8Array {
  */
 export function decodeCold(buffer: Buffer, start: number, end: number): ColdMessage {
   // Before anything is built of it: hostile counts, nesting, names and extension types end here.
-  scanMsgpack(buffer, start, end);
+  scanMsgpack(buffer, start, end, { itemsMax, mapsMax });
   const wire = arrayOf(msgpackr.unpack(buffer.subarray(start, end)), 'message');
   const type = wire[0];
   if (typeof type !== 'number') throw new ProtocolError('a message without a type');

@@ -34,6 +34,8 @@ export interface ScanOptions {
   readonly depthMax?: number;
   /** How many values, map keys and containers included, there may be; default no limit but the bytes. */
   readonly itemsMax?: number;
+  /** How many maps there may be, since of a byte each they become objects of many; default no limit but the bytes. */
+  readonly mapsMax?: number;
 }
 
 export const scanDepthMax = 32;
@@ -55,6 +57,7 @@ export function scanMsgpack(buf: Uint8Array, start: number, end: number, options
     throw new MsgpackError('a range outside the buffer', start);
   const depthMax = options?.depthMax ?? scanDepthMax;
   const itemsMax = options?.itemsMax ?? Infinity;
+  let mapsLeft = options?.mapsMax ?? Infinity;
   if (outerItems.length < depthMax) {
     outerItems = new Array<number>(depthMax).fill(0);
     outerIsMap = new Array<boolean>(depthMax).fill(false);
@@ -131,6 +134,7 @@ export function scanMsgpack(buf: Uint8Array, start: number, end: number, options
 
     if (isKey) throw new MsgpackError('a map key that is not a string', at);
     const opensMap = (token & 0xf0) === 0x80 || token >= 0xde;
+    if (opensMap && --mapsLeft < 0) throw new MsgpackError('too many maps', at);
     const bytesMin = opensMap ? 2 * count : count;
     if (bytesMin > end - pos) throw new MsgpackError(`${count} items declared, ${end - pos} bytes left`, at);
     if (depth >= depthMax) throw new MsgpackError(`nesting deeper than ${depthMax}`, at);

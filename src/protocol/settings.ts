@@ -63,8 +63,11 @@ export const clockDriftRatio = 0.02;
  */
 export const validateMsMax = { primary: 1, others: 3 } as const;
 
-/** What a frame needs beyond key and value: type, ids, version, list of conditional writes. */
-const frameOverheadBytes = 4096;
+/**
+ * What a frame may have beyond one key and value: type, ids, version, list of conditional writes, and, in a batch of a copy or a
+ * scan, all the entries before that one.
+ */
+const frameOverheadBytes = 256 * 1024;
 
 /** Largest frame a peer of a cluster with these settings may send. Maps and copy batches fit, too. */
 export function frameBytesMax(settings: Pick<ClusterSettings, 'keyBytesMax' | 'valueBytesMax'>): number {

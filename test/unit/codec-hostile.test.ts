@@ -171,6 +171,7 @@ describe('codec: what is not a message', () => {
       mapOf({ settings: { ...map.settings, tombstoneMs: 1 } }),
       /tombstoneMs 1/,
     ],
+    ['many maps, where no message has one', [T.getMap, new Array(17).fill({})], /too many maps/],
     ['4097 nodes', mapOf({ nodes: new Array(4097).fill(map.nodes[0]) as typeof map.nodes }), /4097 nodes/],
   ];
   for (const [what, elements, reason] of refused) {
@@ -182,6 +183,16 @@ describe('codec: what is not a message', () => {
 
   it('accepts the map that those are variants of', () => {
     expect(plain(decodeArray(mapOf({})))).to.deep.equal(plain({ type: T.map, rid: 1, map }));
+  });
+
+  it('refuses items by the million before they become objects', () => {
+    const count = 3 * 2 ** 20;
+    const head = Buffer.of(0x92, 0xcc, T.fence, 0xdd, 0, 0, 0, 0);
+    head.writeUInt32BE(count, 4);
+    const payload = Buffer.concat([head, Buffer.alloc(count, 0x90)]);
+    const before = process.memoryUsage().heapUsed;
+    expect(() => decode(payload)).to.throw(ProtocolError, /more than 2097152 items/);
+    expect(process.memoryUsage().heapUsed - before).to.be.lessThan(10_000_000);
   });
 
   it('refuses a frame above the limit', () => {

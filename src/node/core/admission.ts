@@ -8,6 +8,9 @@ import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 
+/** Conditional writes count up from what they find (RMW2), and no number may become one that the wire cannot carry. */
+const seqMax = 2 ** 48;
+
 export class Admission {
   readonly #membership: Membership;
   readonly #lease: Lease;
@@ -55,10 +58,10 @@ export class Admission {
     // What is there already is settled with the room that is kept for it.
     if (message.kind === WriteKind.plain && hasNoRoomFor(message.value, this.#journal))
       return RefusedReason.diskFull;
-    if (this.#isFromFuture(message.version.hlc)) return RefusedReason.fromFuture;
+    const { hlc, seq } = message.version;
+    if (this.#isFromFuture(hlc) || seq > seqMax) return RefusedReason.fromFuture;
     // A replay may be late without harm: nobody can have committed and forgotten a tombstone without this member.
-    if (message.kind === WriteKind.plain && message.version.hlc < this.oldestPlainHlc())
-      return RefusedReason.tooOld;
+    if (message.kind === WriteKind.plain && hlc < this.oldestPlainHlc()) return RefusedReason.tooOld;
     return -1;
   }
 

@@ -88,6 +88,8 @@ export class Attic {
     this.#clusterId = clusterId;
     this.#clockUs = clockUs;
     for (const [slot, joinedAt] of slots) this.#labels.set(slot, joinedAt);
+    // It was damaged, and has been begun anew: what was read of it before is not there.
+    if (clusterId === '') this.#untouched.clear();
   }
 
   /** What REGISTER tells of it. */

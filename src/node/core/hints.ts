@@ -2,9 +2,10 @@
  * What a learner that came back with its disk need not be sent (PROTOCOL M5, D2). The entries of the attic are hints: each
  * is taken over only when a full replica has said, by a digest, that it holds the very same - as if it had sent it then.
  */
+import { wireLimits } from '../../protocol/cold-codec.js';
 import type { Entry } from '../../protocol/messages.js';
 import { atticEntry, atticSlot } from './attic.js';
-import { BucketDigests, countBits, EntryDigest, EntryDigests, hasBit } from './slot-digest.js';
+import { BucketDigests, countBits, digestBytes, EntryDigest, EntryDigests, hasBit } from './slot-digest.js';
 import { noRecord } from './store.js';
 import type { KeyStore, RecordWalk } from './store.js';
 
@@ -75,7 +76,12 @@ export class Hints {
 
   /** The same: whether the hints are worth going on with. Of one bucket they always are: it is one question either way. */
   get isWorthIt(): boolean {
-    return countBits(this.wanted) <= Math.max(1, this.buckets * differingShareMax);
+    if (countBits(this.wanted) > Math.max(1, this.buckets * differingShareMax)) return false;
+    return this.#knownCount * digestBytes <= wireLimits.knownBytesMax;
+  }
+
+  get #knownCount(): number {
+    return this.#sights.reduce((sum, { bucket }) => sum + (hasBit(this.wanted, bucket) ? 1 : 0), 0);
   }
 
   /** Digests of the entries in buckets that differ. */

@@ -15,6 +15,8 @@ import { Corruption } from './format.js';
 const behindBytesMax = 64 * 1024 * 1024;
 const retryMsFirst = 20;
 const retryMsMax = 1000;
+/** With a disk that fails for so long writes are refused, as with one that is full. */
+const brokenAfterMs = 2000;
 /** A disk may stay full for hours: told at once, then now and then, and when it is over. */
 const logEveryMs = 10_000;
 const noRoom = /No space left|Disk quota exceeded|File too large|ENOSPC|EDQUOT|EFBIG/;
@@ -44,6 +46,8 @@ export class BatchWriter {
   #clockUs: number;
   #bytesBehind = 0;
   #hasNoRoom = false;
+  /** When the first of the failures came that have followed one another; null: the last batch was written. */
+  #failingSinceMs: number | null = null;
   #running: Promise<void> | null = null;
   #isClosing = false;
   /** It took too long to close: what is not written yet is lost. */
@@ -65,7 +69,12 @@ export class BatchWriter {
   }
 
   get isFull(): boolean {
-    return this.#hasNoRoom || this.#bytesBehind > behindBytesMax;
+    return this.#hasNoRoom || this.#isBroken || this.#bytesBehind > behindBytesMax;
+  }
+
+  /** It has taken nothing for a while: to refuse a write at once is better than to leave it without an answer. */
+  get #isBroken(): boolean {
+    return this.#failingSinceMs !== null && performance.now() - this.#failingSinceMs > brokenAfterMs;
   }
 
   /** Highest hlc on the disk. */
@@ -136,6 +145,7 @@ export class BatchWriter {
     this.#failures = 0;
     this.#loggedAtMs = -Infinity;
     this.#hasNoRoom = false;
+    this.#failingSinceMs = null;
     return true;
   }
 
@@ -143,12 +153,13 @@ export class BatchWriter {
     const text = String(error);
     this.#hasNoRoom = noRoom.test(text);
     const nowMs = performance.now();
+    this.#failingSinceMs ??= nowMs;
     if (nowMs < this.#loggedAtMs + logEveryMs) return;
     this.#loggedAtMs = nowMs;
     const { directory, log } = this.#options;
     if (this.#hasNoRoom)
       log.error(`no room in ${directory}: writes are refused until there is; free some (${text})`);
-    else log.error(`cannot write to ${directory}, trying again: ${text}`);
+    else log.error(`cannot write to ${directory}, trying again; writes are refused until it can: ${text}`);
   }
 
   async #closeDatabase(): Promise<void> {
@@ -162,12 +173,17 @@ export class BatchWriter {
   async #reopen(): Promise<Database> {
     const { directory } = this.#options;
     const db = await openDatabase(directory);
-    const { batch } = await readAllMeta(db);
-    if (batch >= this.#written) return db;
-    await db.close();
-    throw new Corruption(
-      `${directory} has lost what was saved (batch ${batch} of ${this.#written}): restart the node`,
-    );
+    try {
+      const { batch } = await readAllMeta(db);
+      if (batch >= this.#written) return db;
+      throw new Corruption(
+        `${directory} has lost what was saved (batch ${batch} of ${this.#written}): restart the node`,
+      );
+    } catch (error) {
+      // Or it would be in its own way when it is opened again.
+      await db.close();
+      throw error;
+    }
   }
 
   /** Writes all there is and closes the database. @returns false if that took too long, and was given up */

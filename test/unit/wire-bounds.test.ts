@@ -1,0 +1,90 @@
+// What is within the bounds of one rule must not become, by another, what the wire cannot carry.
+import { expect } from 'chai';
+import { Hints } from '../../src/node/core/hints.js';
+import { atticSlot } from '../../src/node/core/attic.js';
+import { ArenaStore } from '../../src/node/storage/arena-store.js';
+import { wireLimits } from '../../src/protocol/cold-codec.js';
+import { MessageType, RefusedReason, WriteKind } from '../../src/protocol/messages.js';
+import { defaultSettings, frameBytesMax } from '../../src/protocol/settings.js';
+import { payloadOf } from '../support/codec-messages.js';
+import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
+
+describe('bounds of the wire', () => {
+  for (const kind of [WriteKind.plain, WriteKind.replay, WriteKind.conditional]) {
+    it(`RMW2: a write of kind ${kind} from which no conditional write could count up is refused`, () => {
+      const stage = new NodeOnTable();
+      stage.map([{ replicas: [self] }]);
+      const link = new KeepingLink();
+      stage.core.onRequest(link, {
+        type: MessageType.write,
+        rid: 1,
+        epoch: stage.core.membership.epoch,
+        kind,
+        version: { hlc: stage.nowMs * 1000, clientId: 1, seq: Number.MAX_SAFE_INTEGER, epoch: 0 },
+        key: 'k',
+        value: Buffer.from([1]),
+        expiresAtMs: 0,
+        applied: null,
+      });
+      expect(link.take(MessageType.refused).map(({ reason }) => reason)).to.deep.equal([
+        RefusedReason.fromFuture,
+      ]);
+      expect(stage.store.keys).to.equal(0);
+    });
+  }
+
+  it('D2: a slot of which too much is known for one question is copied whole', () => {
+    const store = new ArenaStore();
+    const add = (count: number): void => {
+      for (let i = store.keys; i < count; i++) {
+        const record = store.getOrInsert(atticSlot(0), `key-${i}`);
+        store.write(record, { hlc: i, clientId: 1, seq: 0, epoch: 0 }, Buffer.from([1]), 0, 0);
+        store.setValid(record);
+      }
+    };
+    const look = (): Hints => {
+      const hints = new Hints(store, 0);
+      hints.compareWith(1, new Uint8Array(8));
+      hints.read(store.keys + 1);
+      return hints;
+    };
+    const most = wireLimits.knownBytesMax / 8;
+    add(most);
+    expect(look().isWorthIt).to.equal(true);
+    expect(look().known()).to.have.length(wireLimits.knownBytesMax);
+    add(most + 1);
+    expect(look().isWorthIt).to.equal(false);
+  }).timeout(20_000);
+
+  it('M5: a batch of a copy that ends with the largest value is no longer than a frame may be', () => {
+    const settings = { ...defaultSettings, valueBytesMax: 8 * 1024 * 1024, slotCount: 1 };
+    const stage = new NodeOnTable();
+    const learner = 2;
+    stage.peers.set(learner, new KeepingLink());
+    stage.map([{ replicas: [self], learners: [learner] }], settings);
+    const slot = 0;
+    for (let i = 0; i < 400; i++) write(stage, `small-${i}`, 40);
+    write(stage, 'large', settings.valueBytesMax);
+    const link = new KeepingLink();
+    const joinedAt = stage.core.membership.map?.joinedAt(slot, learner) ?? 0;
+    let longest = 0;
+    for (let rid = 1; rid < 1000; rid++) {
+      stage.core.onRequest(link, { type: MessageType.copy, rid, slot, joinedAt, first: rid === 1 });
+      const [batch] = link.sent.splice(0);
+      if (batch?.type !== MessageType.copyBatch) throw new Error('no batch came');
+      longest = Math.max(longest, payloadOf(batch).length);
+      if (batch.done) break;
+    }
+    expect(longest).to.be.within(settings.valueBytesMax, frameBytesMax(settings));
+  });
+
+  function write(stage: NodeOnTable, key: string, bytes: number): void {
+    const link = new KeepingLink();
+    const version = { hlc: stage.nowMs * 1000, clientId: 1, seq: 0, epoch: 0 };
+    const value = new Uint8Array(bytes);
+    const { epoch } = stage.core.membership;
+    const fields = { epoch, kind: WriteKind.plain, applied: null, expiresAtMs: 0 };
+    stage.core.onRequest(link, { type: MessageType.write, rid: 1, key, value, version, ...fields });
+    expect(link.take(MessageType.ack)).to.have.length(1);
+  }
+});
