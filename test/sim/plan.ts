@@ -186,6 +186,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       replayAfterMs: prng.int(3, 20),
       settleAfterMs: bias === 'copies' ? 400 : prng.int(50, 400),
       peerAnswerMsMax: prng.int(30, 200),
+      waitMsMax: 1000,
       reportEveryMs: prng.int(20, 100),
     },
     clientTimings: {

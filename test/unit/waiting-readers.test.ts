@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { nodeTimings } from '../../src/node/core/ports.js';
-import { FencedReason, MessageType, WriteKind } from '../../src/protocol/messages.js';
+import { FencedReason, MessageType, RefusedReason, WriteKind } from '../../src/protocol/messages.js';
 import type { ValueMessage } from '../../src/protocol/messages.js';
 import type { Version } from '../../src/protocol/version.js';
 import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
@@ -167,6 +167,72 @@ describe('R2: reads of a key that is overwritten while they wait', () => {
     const [{ rid, reason } = expect.fail()] = stage.reader.take(MessageType.fenced);
     expect([rid, reason]).to.deep.equal([read, FencedReason.noLease]);
     expect(stage.answers()).to.deep.equal({});
+  });
+
+  it('are sent elsewhere when nobody has been served there for long, since a member cannot be reached', () => {
+    stage.peers.delete(other);
+    stage.write('k', bytes('not known to be committed'));
+    const read = stage.get('k');
+    stage.pass(nodeTimings.waitMsMax - 500);
+    const late = stage.get('k');
+    expect(stage.reader.take(MessageType.fenced)).to.deep.equal([]);
+    stage.pass(1000);
+    const fenced = stage.reader.take(MessageType.fenced);
+    expect(fenced.map(({ rid, reason }) => [rid, reason])).to.deep.equal([
+      [read, FencedReason.memberUnreachable],
+      [late, FencedReason.memberUnreachable],
+    ]);
+    expect(stage.core.replica.waiters).to.equal(0);
+    // And whoever comes then waits for as long again.
+    stage.get('k');
+    stage.pass(nodeTimings.waitMsMax - 500);
+    expect(stage.reader.take(MessageType.fenced)).to.deep.equal([]);
+  });
+
+  it('wait on for as long as others are served there', () => {
+    stage.peers.delete(other);
+    let turns = 0;
+    let last = stage.write('k', bytes('first'));
+    stage.get('k');
+    stage.pass(2 * nodeTimings.waitMsMax, () => {
+      if (++turns % 100 !== 0) return;
+      // What the reader before found is committed when the next one waits for something else already.
+      const next = stage.write('k', bytes('next'));
+      stage.get('k');
+      last.commit();
+      last = next;
+    });
+    expect(stage.reader.take(MessageType.value)).to.have.length(4);
+    expect(stage.reader.take(MessageType.fenced)).to.deep.equal([]);
+  });
+
+  it('RMW1: so are conditional writes, and what they would write is held no longer', () => {
+    stage.peers.delete(other);
+    stage.write('k', bytes('not known to be committed'));
+    const condition = (rid: number, value: Uint8Array): void => {
+      stage.core.onRequest(stage.reader, {
+        ...{
+          type: MessageType.condition,
+          rid,
+          epoch: stage.core.membership.epoch,
+          opClientId: 5,
+          opNumber: rid,
+        },
+        ...{ retried: false, wantValue: false, expectAbsent: true, key: 'k', value, expiresAtMs: 0 },
+        expected: { hlc: 0, clientId: 0, seq: 0, epoch: 0 },
+      });
+    };
+    const value = new Uint8Array(mebibyte);
+    // No more than 64 MiB of them wait.
+    for (let rid = 1; rid <= 65; rid++) condition(rid, value);
+    expect(stage.reader.take(MessageType.refused).map(({ rid, reason }) => [rid, reason])).to.deep.equal([
+      [65, RefusedReason.queueFull],
+    ]);
+    stage.pass(nodeTimings.waitMsMax + 500);
+    expect(stage.reader.take(MessageType.fenced)).to.have.length(64);
+    expect(stage.core.replica.waiters).to.equal(0);
+    condition(66, value);
+    expect(stage.reader.take(MessageType.refused)).to.deep.equal([]);
   });
 
   describe('16 MiB are kept at most', () => {

@@ -32,6 +32,8 @@ export interface KeyWork {
   readonly conditions: Condition[];
   /** The replay or conditional write of this key that is under way at the other members. */
   active: PeerWrite | null;
+  /** Own-clock time when somebody began to wait where nobody did, or was last served. */
+  movedAtMs: number;
   /** Own-clock time of the next replay, if the key is still INVALID then. */
   replayAtMs: number;
   /** Replays that failed in a row, for the back-off. */
@@ -67,11 +69,30 @@ export class KeyWorks {
     const known = this.#works.get(record);
     if (known !== undefined) return known;
     const readers = new WaitingReaders(this.#keptBytes);
-    const work = { readers, conditions: [], active: null, replayAtMs: 0, failures: 0, waking: false };
+    const movedAtMs = this.#ports.nowMs();
+    const work = {
+      readers,
+      conditions: [],
+      active: null,
+      movedAtMs,
+      replayAtMs: 0,
+      failures: 0,
+      waking: false,
+    };
     this.expectSoon(work);
     this.#works.set(record, work);
     this.#store.hold(record, Hold.work);
     return work;
+  }
+
+  /** Somebody is about to wait there. */
+  beginWait(work: KeyWork): void {
+    if (!hasWaiters(work)) work.movedAtMs = this.#ports.nowMs();
+  }
+
+  /** Whoever waits there has seen nobody served for so long that it is better off elsewhere. */
+  isStuck(work: KeyWork): boolean {
+    return hasWaiters(work) && this.#ports.nowMs() - work.movedAtMs > this.#timings.waitMsMax;
   }
 
   /** A VALIDATE will come soon, or the key is replayed. */
@@ -101,5 +122,9 @@ export class KeyWorks {
 }
 
 function isIdle(work: KeyWork): boolean {
-  return work.active === null && work.readers.isEmpty && work.conditions.length === 0;
+  return work.active === null && !hasWaiters(work);
+}
+
+function hasWaiters({ readers, conditions }: KeyWork): boolean {
+  return !readers.isEmpty || conditions.length > 0;
 }

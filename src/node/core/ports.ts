@@ -55,6 +55,8 @@ export interface NodeTimings {
   readonly settleAfterMs: number;
   /** A peer that leaves a request unanswered for this long is reported (see-tell). */
   readonly peerAnswerMsMax: number;
+  /** Whoever waits at a key where nobody has been served for this long is sent elsewhere. */
+  readonly waitMsMax: number;
   /** At least this long between two reports on the same node. */
   readonly reportEveryMs: number;
 }
@@ -63,6 +65,7 @@ export const nodeTimings: NodeTimings = {
   replayAfterMs: 10,
   settleAfterMs: 1000,
   peerAnswerMsMax: 250,
+  waitMsMax: 2000,
   reportEveryMs: 100,
 };
 

@@ -30,10 +30,8 @@ import type { NodePorts, NodeTimings, ReplicaOwner } from './ports.js';
 import { SettleQueue } from './settle-queue.js';
 import { SlotCounts } from './slot-loads.js';
 import { Hold, type KeyStore, noRecord, type RecordId } from './store.js';
+import { WaitRoom } from './wait-room.js';
 import type { FormerEntry, Reader } from './waiting-readers.js';
-
-/** Readers and conditional writes that may wait in one node; further ones are refused. */
-const waitersMax = 65_536;
 
 export class Replica implements PeerWriteOwner {
   readonly store: KeyStore;
@@ -51,7 +49,7 @@ export class Replica implements PeerWriteOwner {
   readonly #gate: DiskGate;
   readonly #accepted: AcceptedWrites;
   readonly #journal: Journal;
-  #waiters = 0;
+  readonly #waitRoom = new WaitRoom();
 
   constructor(
     ports: NodePorts,
@@ -94,7 +92,7 @@ export class Replica implements PeerWriteOwner {
 
   /** Readers and conditional writes that wait at a key; none once the node is at rest. */
   get waiters(): number {
-    return this.#waiters;
+    return this.#waitRoom.waiters;
   }
 
   // --- answers -------------------------------------------------------------------------------------------------
@@ -226,7 +224,9 @@ export class Replica implements PeerWriteOwner {
       return;
     }
     if (!this.#admitWaiter(link, message.rid)) return;
-    this.#works.at(record).readers.add({ link, rid: message.rid, versionOnly: message.versionOnly });
+    const work = this.#works.at(record);
+    this.#works.beginWait(work);
+    work.readers.add({ link, rid: message.rid, versionOnly: message.versionOnly });
   }
 
   #answerGet(link: Link, rid: number, versionOnly: boolean, record: RecordId): void {
@@ -236,18 +236,19 @@ export class Replica implements PeerWriteOwner {
 
   // --- waiting at a key ----------------------------------------------------------------------------------------
 
-  #admitWaiter(link: Link, rid: number): boolean {
-    if (this.#waiters < waitersMax) {
-      this.#waiters++;
-      return true;
-    }
-    this.refuse(link, rid, RefusedReason.queueFull);
-    return false;
+  /** @param condition - undefined: a reader */
+  #admitWaiter(link: Link, rid: number, condition?: Condition): boolean {
+    const hasRoom = this.#waitRoom.enter(condition);
+    if (!hasRoom) this.refuse(link, rid, RefusedReason.queueFull);
+    return hasRoom;
   }
 
   /** Parks a conditional write until the key is VALID and the ones before it are done. */
   park(condition: Condition, record: RecordId): void {
-    if (this.#admitWaiter(condition.link, condition.rid)) this.#works.at(record).conditions.push(condition);
+    if (!this.#admitWaiter(condition.link, condition.rid, condition)) return;
+    const work = this.#works.at(record);
+    this.#works.beginWait(work);
+    work.conditions.push(condition);
   }
 
   /** The key is VALID, or free again: serve whoever waits, in order. */
@@ -255,6 +256,7 @@ export class Replica implements PeerWriteOwner {
     const work = this.#works.get(record);
     if (work === undefined) return;
     if (this.store.isValid(record)) {
+      work.movedAtMs = this.#ports.nowMs();
       for (const reader of work.readers.takeAll()) this.#serveReader(reader, record, null);
     }
     if (work.waking) return;
@@ -262,7 +264,8 @@ export class Replica implements PeerWriteOwner {
     while (this.store.isValid(record) && work.active === null) {
       const next = work.conditions.shift();
       if (next === undefined) break;
-      this.#waiters--;
+      this.#waitRoom.leave(next);
+      work.movedAtMs = this.#ports.nowMs();
       this.#owner.runCondition(next, record);
     }
     work.waking = false;
@@ -271,7 +274,7 @@ export class Replica implements PeerWriteOwner {
 
   /** @param former null: what is there now */
   #serveReader({ link, rid, versionOnly }: Reader, record: RecordId, former: FormerEntry | null): void {
-    this.#waiters--;
+    this.#waitRoom.leave();
     const fault = this.serviceFault(this.store.slotOf(record));
     if (fault !== -1) this.fence(link, rid, fault);
     else if (former === null) this.#answerGet(link, rid, versionOnly, record);
@@ -293,6 +296,7 @@ export class Replica implements PeerWriteOwner {
     const due = work?.readers.takeUpTo(version);
     if (work === undefined || !due) return;
     this.#works.expectSoon(work);
+    work.movedAtMs = this.#ports.nowMs();
     for (const reader of due.readers) this.#serveReader(reader, record, due.entry);
     this.#works.dropIfIdle(record, work);
   }
@@ -300,11 +304,11 @@ export class Replica implements PeerWriteOwner {
   /** Everybody waiting at the key is sent elsewhere. */
   #dismiss(record: RecordId, work: KeyWork, reason: FencedReason): void {
     for (const reader of work.readers.takeAll()) {
-      this.#waiters--;
+      this.#waitRoom.leave();
       this.fence(reader.link, reader.rid, reason);
     }
     for (const condition of work.conditions.splice(0)) {
-      this.#waiters--;
+      this.#waitRoom.leave(condition);
       this.fence(condition.link, condition.rid, reason);
     }
     this.#works.dropIfIdle(record, work);
@@ -429,6 +433,8 @@ export class Replica implements PeerWriteOwner {
       const slot = this.store.slotOf(record);
       const fault = this.serviceFault(slot);
       if (fault !== -1) this.#dismiss(record, work, fault);
+      // While a member cannot be reached nothing is decided here. Those who asked have long asked elsewhere.
+      else if (this.#works.isStuck(work)) this.#dismiss(record, work, FencedReason.memberUnreachable);
       if (work.active !== null || this.#works.get(record) !== work) continue;
       if (this.store.isValid(record)) this.wake(record);
       else if (nowMs >= work.replayAtMs && this.#membership.role(slot) === Role.full) this.#replay(record);

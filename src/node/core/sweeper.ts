@@ -14,10 +14,13 @@ import type { RecordId, RecordWalk } from './store.js';
 
 /** A round through all records takes this share of `tombstoneMs`: for so much longer is kept what is spent. */
 const roundRatio = 0.1;
-/** With more than some 300,000 records a round takes longer. */
-const stepsPerMsMax = 3.2;
+/**
+ * With more than some 1,400,000 records a round takes longer. And no more of them than that can go: of keys that are
+ * deleted or expire, a node keeps up with 16,000 a second at the very most, and with half of that well.
+ */
+const stepsPerMsMax = 16;
 /** However long the last tick was ago. */
-const stepsPerTickMax = 160;
+const stepsPerTickMax = 800;
 /** Beyond those at its records, a slot takes one to enter and one to leave. */
 const stepsPerSlot = 2;
 
