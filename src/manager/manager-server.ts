@@ -18,10 +18,12 @@ import { ManagerCore } from './core/manager-core.js';
 import { managerTimings } from './core/ports.js';
 import type { ManagerTimings } from './core/ports.js';
 import type { KnownNode, ManagerState } from './core/state.js';
+import { lockDirectory } from './directory-lock.js';
+import type { Unlock } from './directory-lock.js';
 import type { MetadataStore } from './metadata-store.js';
 import { Spawner } from './spawner.js';
 import { StateWriter } from './state-writer.js';
-import { metadataStore, resolveCounts, usableState } from './stored-cluster.js';
+import { metadataStore, resolveCounts, usableState, UsageError } from './stored-cluster.js';
 import type { Counts } from './stored-cluster.js';
 
 const tickMs = 10;
@@ -105,17 +107,29 @@ export async function startManager(options: ManagerOptions): Promise<ManagerServ
       },
     },
   });
+  let unlock: Unlock = () => Promise.resolve();
   try {
+    unlock = await lockedDirectory(options.dataDir);
     const store = metadataStore(options, listener.port);
     const restored = usableState(await store.load(), options, listener.port);
     const counts = resolveCounts(options, restored);
-    listening.server = new ManagerServer(options, listener, store, restored, counts);
+    listening.server = new ManagerServer(options, listener, store, restored, counts, unlock);
     listening.server.start();
     return listening.server;
   } catch (error) {
     await listener.close();
+    await unlock(false);
     throw error;
   }
+}
+
+/** @throws UsageError if another manager works there */
+async function lockedDirectory(dataDir: string | undefined): Promise<Unlock> {
+  if (dataDir === undefined) return () => Promise.resolve();
+  const unlock = await lockDirectory(dataDir);
+  if (unlock === null)
+    throw new UsageError(`another manager works in ${dataDir}: end it, or give another --data-dir`);
+  return unlock;
 }
 
 export class ManagerServer {
@@ -125,6 +139,7 @@ export class ManagerServer {
   readonly #options: ManagerOptions;
   readonly #listener: Listener;
   readonly #store: MetadataStore;
+  readonly #unlock: Unlock;
   readonly #writer: StateWriter;
   readonly #spawner: Spawner;
   readonly #settings: ClusterSettings;
@@ -146,8 +161,10 @@ export class ManagerServer {
     store: MetadataStore,
     restored: ManagerState | null,
     counts: Counts,
+    unlock: Unlock,
   ) {
     this.counts = counts;
+    this.#unlock = unlock;
     this.#options = options;
     this.#listener = listener;
     this.#store = store;
@@ -334,7 +351,9 @@ export class ManagerServer {
     await this.#listener.close();
     await this.#writer.close();
     // What nodes have on disk is for the next start; a cluster that never came to be has nothing there.
-    if (this.core.settings.durability === 'none' || this.core.map === null) await this.#store.clear();
+    const isOver = this.core.settings.durability === 'none' || this.core.map === null;
+    if (isOver) await this.#store.clear();
+    await this.#unlock(isOver);
   }
 
   /** Ends the nodes at once, without ceremony: for a user who will not wait. */

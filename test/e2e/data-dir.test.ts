@@ -142,6 +142,17 @@ describe('gtstore start --data-dir', function () {
     expect(readFileSync(stateFile())).to.deep.equal(stored);
   });
 
+  it('two managers in one directory: the second is told so in one line, exit 2, and the first is not harmed', async () => {
+    const first = start('-n', '2', '-k', '2');
+    const { clusterId } = await statusOf(first);
+    const { code, stdout, stderr } = await run(gtstore, ['start', '--port', '0', '--data-dir', directory]);
+    expect(stderr).to.match(/^gtstore: another manager works in .*: end it, or give another --data-dir\n$/);
+    expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
+    await end(first);
+    const next = start();
+    expect((await statusOf(next)).clusterId).to.equal(clusterId);
+  });
+
   it('with --durability none an orderly end leaves nothing to come back to', async () => {
     await end(await readied(start('-n', '3', '--durability', 'none')));
     expect(readdirSync(directory)).to.deep.equal([]);

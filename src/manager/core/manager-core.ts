@@ -211,8 +211,7 @@ export class ManagerCore {
 
   /**
    * An administrator gives up the data of slots that wait for their disks, and of those whose replicas have all been
-   * silent for longer than their leases and of which nobody here knows that they are dead: he says they are.
-   * @returns how many slots
+   * silent for longer than their leases: he says that they are dead. @returns how many slots
    */
   #acceptLoss(): number {
     const silent = this.#roster.silentSlots(this.map?.slots ?? []);
