@@ -180,7 +180,11 @@ export const diskMutants: readonly Mutant[] = [
   {
     name: 'deaths not gathered',
     rule: 'D3',
-    edits: one(`${manager}/manager-core.js`, 'if (this.#recovery.isDurable)', 'if (false)'),
+    edits: one(
+      `${manager}/manager-core.js`,
+      'if (this.#recovery.isDurable && this.map !== null)',
+      'if (false)',
+    ),
     disks: true,
     bias: 'disasters',
     firstSeed: 60,

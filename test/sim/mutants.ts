@@ -241,11 +241,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'old WRITE accepted',
     rule: 'W10',
-    edits: one(
-      `${node}/admission.js`,
-      'message.version.hlc < this.oldestPlainHlc()',
-      'message.version.hlc < 0',
-    ),
+    edits: one(`${node}/admission.js`, 'hlc < this.oldestPlainHlc()', 'message.version.hlc < 0'),
     bias: 'oldWrites',
     quick: true,
   },
