@@ -1,4 +1,5 @@
 /** Many calls may share one AbortSignal: it gets one listener, however many of them are under way (Node warns at 11). */
+import { GTStoreError } from '../protocol/errors.js';
 
 class AbortWatch {
   readonly #signal: AbortSignal;
@@ -40,4 +41,13 @@ export function onAbort(signal: AbortSignal, act: () => void): void {
 
 export function forgetAbort(signal: AbortSignal, act: () => void): void {
   watches.get(signal)?.remove(act);
+}
+
+/** Of a call that has changed nothing so far. */
+export function abortedError(signal: AbortSignal, text: string): GTStoreError {
+  return new GTStoreError('TIMEOUT', text, {
+    cause: signal.reason,
+    outcome: 'not-applied',
+    isAborted: true,
+  });
 }

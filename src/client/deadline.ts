@@ -24,10 +24,20 @@ export function remainingOf(options: OperationOptions, defaultMs: number, outcom
   };
 }
 
-/** What work of the caller's own comes to, in the time that is left. @throws GTStoreError (rejects) TIMEOUT, nothing applied */
-export function inTime<T>(work: Promise<T>, remaining: Remaining): Promise<T> {
-  const { timeoutMs } = remaining();
-  return withinMs(work, timeoutMs, () => tooLate(timeoutMs, 'not-applied'));
+/**
+ * What work of the caller's own comes to, in the time that is left. Not begun if there is none.
+ * @throws GTStoreError (rejects) TIMEOUT, nothing applied; or what the work throws
+ */
+export async function inTime<T>(work: () => T | PromiseLike<T>, remaining: Remaining): Promise<T> {
+  const { timeoutMs, signal } = remaining();
+  const result = work();
+  if (!isThenable(result)) return result;
+  const late = (): GTStoreError => tooLate(timeoutMs, 'not-applied');
+  return withinMs(Promise.resolve(result), timeoutMs, late, signal);
+}
+
+function isThenable<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
+  return typeof (result as { readonly then?: unknown } | null | undefined)?.then === 'function';
 }
 
 function tooLate(timeoutMs: number, outcome: WriteOutcome | undefined): GTStoreError {

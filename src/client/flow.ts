@@ -1,4 +1,5 @@
 /** Small helpers for doing several things at once, or a little later. */
+import { abortedError, forgetAbort, onAbort } from './abort-watch.js';
 
 const conflictPauseMsMax = 32;
 
@@ -48,17 +49,37 @@ export async function mapInWindow<T, R>(
   throw errors[0];
 }
 
-/** The result of the promise, if it has one within so many milliseconds. @throws (rejects) what `late` makes otherwise */
-export async function withinMs<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const lateness = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(late());
-    }, ms);
-  });
+/**
+ * The result of the promise, if it has one within so many milliseconds.
+ * @throws (rejects) what `late` makes otherwise; when the signal is aborted before that, TIMEOUT
+ */
+export async function withinMs<T>(
+  promise: Promise<T>,
+  ms: number,
+  late: () => Error,
+  signal?: AbortSignal,
+): Promise<T> {
+  const { promise: lateness, reject } = withReject();
+  const timer = setTimeout(() => {
+    reject(late());
+  }, ms);
+  const abort = (): void => {
+    if (signal !== undefined) reject(abortedError(signal, 'the call was aborted'));
+  };
+  if (signal?.aborted === true) abort();
+  else if (signal !== undefined) onAbort(signal, abort);
   try {
     return await Promise.race([promise, lateness]);
   } finally {
     clearTimeout(timer);
+    if (signal !== undefined) forgetAbort(signal, abort);
   }
+}
+
+function withReject(): { promise: Promise<never>; reject: (error: Error) => void } {
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<never>((_resolve, fail) => {
+    reject = fail;
+  });
+  return { promise, reject };
 }

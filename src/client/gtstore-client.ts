@@ -9,7 +9,7 @@ import type { ClusterStatus } from '../protocol/status.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import { isVersion } from '../protocol/version.js';
 import type { Version } from '../protocol/version.js';
-import { onAbort } from './abort-watch.js';
+import { abortedError, onAbort } from './abort-watch.js';
 import { askAdmin, askStatus } from './admin.js';
 import {
   checkInFlightMax,
@@ -245,8 +245,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
     let current = await this.#current(key, remaining());
     for (let conflicts = 0; ; conflicts++) {
-      const mutated = mutate(current?.value);
-      const next = await (mutated instanceof Promise ? inTime(mutated, remaining) : mutated);
+      const before = current?.value;
+      const next = await inTime(() => mutate(before), remaining);
       if (next === undefined && current === undefined) return undefined;
       const outcome = await this.#putIf(key, current?.version ?? null, next, true, {
         ...options,
@@ -413,13 +413,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       const nowMs = isExact ? this.#session.now() : this.#session.recently();
       const deadlineMs = nowMs + checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
       const signal = checkedSignal(options.signal);
-      if (signal?.aborted === true) {
-        throw new GTStoreError('TIMEOUT', 'the call was aborted before it began', {
-          cause: signal.reason,
-          outcome: 'not-applied',
-          isAborted: true,
-        });
-      }
+      if (signal?.aborted === true) throw abortedError(signal, 'the call was aborted before it began');
       const call = new CallType(resolve, reject);
       const operation = start(settings, deadlineMs, call);
       if (operation === undefined) {

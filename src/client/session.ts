@@ -91,7 +91,7 @@ export class Session {
       onDown: (nodeId) => {
         this.#nodeDown(nodeId);
       },
-      onDrain: (nodeId) => {
+      onRoom: (nodeId) => {
         this.#clock.sample();
         this.core.onNodeReady(nodeId);
       },

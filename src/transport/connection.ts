@@ -85,6 +85,8 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
   private silentMs = 0;
   private pinged = false;
   private wasCongested = false;
+  /** That it is full no longer is about to be told. */
+  private roomTold = false;
   /** In the middle of a chunk of requests, at whose end the answers leave. */
   private inChunk = false;
   private answered = false;
@@ -132,13 +134,17 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     return this.out.bufferedBytes;
   }
 
-  /** More than `congestedBytes` wait for the peer. Who can, stops sending until `onDrain`. */
+  /** More than `congestedBytes` wait for the peer. */
   get congested(): boolean {
     return this.out.bufferedBytes > this.options.congestedBytes;
   }
 
   get isFull(): boolean {
-    return this.out.bufferedBytes > this.out.bytesMax * fullRatio;
+    return this.out.bufferedBytes > this.fullBytes;
+  }
+
+  private get fullBytes(): number {
+    return this.out.bytesMax * fullRatio;
   }
 
   get bytesReceived(): number {
@@ -308,11 +314,21 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
   onWritten(bufferedBefore: number, progress: boolean): void {
     if (progress) this.alive = true;
     if (bufferedBefore > this.options.congestedBytes) this.wasCongested = true;
-    if (!this.wasCongested) return;
-    if (this.out.bufferedBytes > this.options.congestedBytes / 2 || this.state !== 'open') return;
+    if (!this.wasCongested || this.state !== 'open') return;
+    if (bufferedBefore > this.fullBytes && !this.isFull) this.hasRoomAgain();
+    if (this.out.bufferedBytes > this.options.congestedBytes / 2) return;
     this.wasCongested = false;
     this.releaseRequests();
-    this.handlers.onDrain?.(this);
+  }
+
+  /** Told in a turn of its own: this may be in the middle of somebody's sending. */
+  private hasRoomAgain(): void {
+    if (this.roomTold) return;
+    this.roomTold = true;
+    setImmediate(() => {
+      this.roomTold = false;
+      if (this.state === 'open') this.handlers.onRoom?.(this);
+    });
   }
 
   onOverflow(): void {

@@ -22,8 +22,8 @@ export interface Handlers {
   onOpen?(connection: Connection): void;
   /** Before the messages of each chunk that arrives: the moment to look at the clock. */
   onBatchStart?(connection: Connection): void;
-  /** No longer congested. */
-  onDrain?(connection: Connection): void;
+  /** No longer full. */
+  onRoom?(connection: Connection): void;
 }
 
 /** Whoever can do without a message takes the frame where it lies. */

@@ -19,8 +19,8 @@ export interface MemberLinksOptions extends ConnectionOptions {
   readonly onBatchStart: () => void;
   readonly onMessage: (nodeId: number, connection: Connection, message: Message) => void;
   readonly onUp: (nodeId: number) => void;
-  /** Much has waited for the member, and little does now. */
-  readonly onDrain?: (nodeId: number) => void;
+  /** The connection to the member has been full, and has room again. */
+  readonly onRoom?: (nodeId: number) => void;
   readonly onDown: (nodeId: number, reason: CloseReason) => void;
 }
 
@@ -101,7 +101,7 @@ class MemberLink implements Handlers {
     this.#options = options;
     this.#owner = owner;
     const { host, port } = member;
-    const { onUp: _up, onDown: _down, onDrain: _drain, ...rest } = options;
+    const { onUp: _up, onDown: _down, onRoom: _room, ...rest } = options;
     const { onMessage: _message, onBatchStart: _batch, ...dialling } = rest;
     this.#redialler = new Redialler({ ...dialling, host, port, handlers: this, backoffMsMin, backoffMsMax });
   }
@@ -120,8 +120,8 @@ class MemberLink implements Handlers {
     this.#options.onBatchStart();
   }
 
-  onDrain(connection: Connection): void {
-    if (connection === this.connection) this.#options.onDrain?.(this.member.id);
+  onRoom(connection: Connection): void {
+    if (connection === this.connection) this.#options.onRoom?.(this.member.id);
   }
 
   onMessage(connection: Connection, message: Message): void {

@@ -103,24 +103,6 @@ describe('the contract: keys, values, and the calls on them', function () {
     expect(await store.getMany(new Set(['many-1', 'many-2']))).to.deep.equal(['by', 'record']);
   });
 
-  it('more is put at once than may wait for a node: it takes its time, and no connection is lost', async () => {
-    const store = await fixture.open();
-    const down: number[] = [];
-    store.on('node-down', (nodeId) => down.push(nodeId));
-    // 150 MB, three times over.
-    const values = Array.from({ length: 512 }, (_, n) => new Uint8Array(300_000).fill(n));
-    await store.putMany(
-      values.map((value, n) => [`heavy-${n}`, value] as const),
-      { timeoutMs: 60_000 },
-    );
-    for (const [n, value] of values.entries()) {
-      const found = (await store.get(`heavy-${n}`)) as Uint8Array;
-      expect(Buffer.compare(found, value), `heavy-${n}`).to.equal(0);
-    }
-    expect(down).to.deep.equal([]);
-    await Promise.all(values.map((_, n) => store.delete(`heavy-${n}`)));
-  });
-
   it('entries gives every key of a prefix once, though two nodes die on the way', async () => {
     const store = await fixture.open();
     // Numbers with one sum of digits share a slot, which so takes several batches.

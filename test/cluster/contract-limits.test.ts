@@ -266,12 +266,22 @@ describe('the contract: limits, arguments, deadlines', function () {
     const store = await fixture.open();
     const other = await fixture.open();
     await store.put('raced', 0);
+    const after = (ms: number): Promise<number> => new Promise((done) => setTimeout(done, ms, 1).unref());
+    const abortedAfter = (ms: number, reason: Error): AbortSignal => {
+      const controller = new AbortController();
+      setTimeout(() => {
+        controller.abort(reason);
+      }, ms);
+      return controller.signal;
+    };
     // It loses every race.
     const racing = (): Promise<number> => other.put('raced', 0).then(() => 1);
     const outOfTime = [
       () => store.update('raced', racing, { timeoutMs: 300 }),
+      () => store.update('late', () => after(5000), { timeoutMs: 300 }),
+      // What its caller's function fails with then is nobody's any more.
       () =>
-        store.update('late', () => new Promise<number>((done) => setTimeout(done, 600, 1)), {
+        store.update('failing', () => after(1000).then(() => Promise.reject(new Error('too late'))), {
           timeoutMs: 300,
         }),
       () => store.update('never', () => new Promise<number>(() => undefined), { timeoutMs: 300 }),
@@ -280,8 +290,15 @@ describe('the contract: limits, arguments, deadlines', function () {
       const startMs = performance.now();
       const error = await errorOf(call);
       expect(error, String(call)).to.include({ code: 'TIMEOUT', outcome: 'not-applied', retryable: true });
-      expect(performance.now() - startMs).to.be.within(250, 590);
+      expect(performance.now() - startMs).to.be.within(250, 3000);
     }
+    const reason = new Error('enough');
+    const startMs = performance.now();
+    const aborted = await errorOf(() =>
+      store.update('late', () => after(5000), { signal: abortedAfter(100, reason) }),
+    );
+    expect(aborted).to.include({ code: 'TIMEOUT', outcome: 'not-applied', retryable: false, cause: reason });
+    expect(performance.now() - startMs).to.be.below(3000);
     expect(await store.getMany(['raced', 'late', 'never'])).to.deep.equal([0, undefined, undefined]);
   });
 

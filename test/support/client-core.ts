@@ -9,6 +9,8 @@ export class ClientOnTable {
   readonly links: ReadonlyMap<number, KeepingLink>;
   manager: KeepingLink | undefined;
   nowMs = 1000;
+  /** After each put that is sent. */
+  onSend: () => void = () => undefined;
 
   /** @param replicas - primary first */
   constructor(replicas: readonly number[], readFrom: 'primary' | 'any' = 'primary') {
@@ -25,6 +27,7 @@ export class ClientOnTable {
         manager: () => this.manager,
         broadcast: (to, message, isAlone) => {
           for (const link of to) link.send(message, isAlone);
+          this.onSend();
         },
         mapAdopted: () => undefined,
         completed: () => undefined,

@@ -52,7 +52,7 @@ export class Recorder implements Handlers {
   readonly messages: Message[] = [];
   readonly closed: CloseReason[] = [];
   batches = 0;
-  drains = 0;
+  rooms = 0;
   readonly #onMessage: ((connection: Connection, message: Message) => void) | undefined;
 
   constructor(onMessage?: (connection: Connection, message: Message) => void) {
@@ -80,8 +80,8 @@ export class Recorder implements Handlers {
     this.closed.push(reason);
   }
 
-  onDrain(): void {
-    this.drains++;
+  onRoom(): void {
+    this.rooms++;
   }
 }
 

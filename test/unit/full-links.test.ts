@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { Outcome } from '../../src/client/core/operation.js';
 import type { Operation } from '../../src/client/core/operation.js';
-import { FencedReason, MessageType } from '../../src/protocol/messages.js';
+import { FencedReason, MessageType, RefusedReason } from '../../src/protocol/messages.js';
 import { ClientOnTable } from '../support/client-core.js';
 import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
 
@@ -40,6 +40,31 @@ describe('a client with a connection that is full', () => {
     for (const id of replicas) table.core.onNodeMessage(id, { type: MessageType.ack, rid });
     expect(operation?.outcome).to.equal(Outcome.done);
     expect(manager.take(MessageType.report)).to.deep.equal([]);
+  });
+
+  it('asks the manager for nothing because of that', () => {
+    fill(5);
+    for (let n = 0; n < 10; n++) table.core.put(`k-${n}`, value, 0, 5000, null);
+    table.nowMs += 300;
+    table.core.tick();
+    expect(manager.sent).to.deep.equal([]);
+  });
+
+  it('gives everybody a turn while there is room for a few at a time', () => {
+    fill(4);
+    const operations = Array.from({ length: 6 }, (_, n) => table.core.put(`k-${n}`, value, 0, 5000, null));
+    const link = table.links.get(4);
+    const sent: string[] = [];
+    for (let turn = 0; turn < 3; turn++) {
+      let room = 2;
+      fill(4, false);
+      table.onSend = () => {
+        if (--room === 0) fill(4);
+      };
+      table.core.onNodeReady(4);
+      sent.push(...(link?.take(MessageType.write) ?? []).map(({ key }) => key));
+    }
+    expect(new Set(sent).size).to.equal(operations.length);
   });
 
   it('tells the caller of a put that has waited for too long that it is not applied', () => {
@@ -139,6 +164,20 @@ describe('an answer that comes too late', () => {
     present: true,
     version: { hlc: 1, clientId: 1, seq: 0, epoch: 0 },
     value,
+  });
+
+  it('is not taken from a node that has answered, or was not asked: whatever the answer', () => {
+    const table = new ClientOnTable(replicas);
+    const operation = begun(table.core.put('k', value, 0, 5000, null));
+    const { rid } = operation;
+    const stranger = 77;
+    table.core.onNodeMessage(stranger, { type: MessageType.ack, rid });
+    expect(operation.fullAcked).to.equal(false);
+    table.core.onNodeMessage(2, { type: MessageType.ack, rid });
+    table.core.onNodeMessage(2, { type: MessageType.fenced, rid, epoch: 1, reason: FencedReason.oldEpoch });
+    table.core.onNodeMessage(stranger, { type: MessageType.refused, rid, reason: RefusedReason.diskFull });
+    for (const id of [4, 5]) table.core.onNodeMessage(id, { type: MessageType.ack, rid });
+    expect(operation.outcome).to.equal(Outcome.done);
   });
 
   it('is not taken from a node that was not asked', () => {

@@ -28,7 +28,8 @@ import { OperationTable, operationsMax } from './operation-table.js';
 import { clientTimings } from './ports.js';
 import type { ClientCoreOptions, ClientPorts, ClientTimings } from './ports.js';
 import { Scout } from './scout.js';
-import { Sender } from './sender.js';
+import { Sender, Sent } from './sender.js';
+import { VersionClock } from './version-clock.js';
 
 /** What a conditional write expects: a version, or null: the key is absent. */
 export type Expectation = Version | null;
@@ -41,8 +42,7 @@ export class ClientCore {
   readonly #sender: Sender;
   readonly #scout: Scout;
   #map: ClusterMap | null = null;
-  /** Highest hlc seen or used (W1). */
-  #lastHlc = 0;
+  readonly #versions: VersionClock;
   #opNumber = 0;
 
   constructor({
@@ -54,6 +54,7 @@ export class ClientCore {
   }: ClientCoreOptions) {
     this.#ports = ports;
     this.clientId = clientId;
+    this.#versions = new VersionClock(ports, clientId);
     this.#table = new OperationTable(inFlightMax ?? operationsMax);
     this.#timings = timings;
     this.#scout = new Scout(ports, timings);
@@ -94,7 +95,7 @@ export class ClientCore {
     if (operation === undefined) return undefined;
     operation.payload = value;
     operation.expiresAtMs = expiresAtMs;
-    this.#newVersion(operation);
+    this.#versions.assign(operation.version);
     this.#attempt(operation);
     return operation;
   }
@@ -137,15 +138,6 @@ export class ClientCore {
     return operation;
   }
 
-  /** W1: one version per put, kept through its retries. */
-  #newVersion({ version }: Operation): void {
-    this.#lastHlc = Math.max(this.#ports.clockUs(), this.#lastHlc + 1);
-    version.hlc = this.#lastHlc;
-    version.clientId = this.clientId;
-    version.seq = 0;
-    version.epoch = 0;
-  }
-
   // --- one attempt -------------------------------------------------------------------------------------------------
 
   #attempt(operation: Operation): void {
@@ -163,19 +155,25 @@ export class ClientCore {
     operation.awaited = 0;
     operation.epoch = map.epoch;
     operation.sentMs = this.#ports.nowMs();
-    if (this.#sender.send(operation, map)) operation.state = OperationState.inFlight;
-    else this.#wait(operation);
+    const sent = this.#sender.send(operation, map);
+    if (sent === Sent.all) operation.state = OperationState.inFlight;
+    else if (sent === Sent.unreachable) this.#wait(operation);
+    // `onNodeReady` tells when there is room. No news of the cluster is needed for that.
+    else this.#waitFor(operation, this.#timings.retryMsMax);
   }
 
   /** W7: tried again when a newer map comes, or after a pause. */
   #wait(operation: Operation): void {
     const { retryMsMin, retryMsMax } = this.#timings;
-    const pauseMs = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(operation.pauses++, 16));
+    this.#waitFor(operation, Math.min(retryMsMax, retryMsMin * 2 ** Math.min(operation.pauses++, 16)));
+    this.wantMap();
+  }
+
+  #waitFor(operation: Operation, pauseMs: number): void {
     operation.state = OperationState.waiting;
     operation.rid = 0;
     operation.awaited = 0;
     operation.retryAtMs = this.#ports.nowMs() + pauseMs * (0.5 + this.#ports.random());
-    this.wantMap();
   }
 
   // --- answers -----------------------------------------------------------------------------------------------------
@@ -225,8 +223,8 @@ export class ClientCore {
 
   #onAck(nodeId: number, rid: number): void {
     const operation = this.#table.find(rid);
-    if (operation === undefined) return;
-    const index = operation.memberIndex(nodeId);
+    const index = operation?.awaitedIndex(nodeId) ?? -1;
+    if (operation === undefined || index < 0) return;
     if (index < operation.fullCount) operation.fullAcked = true;
     else operation.learnerAcked = true;
     this.#answered(operation, index);
@@ -234,24 +232,26 @@ export class ClientCore {
 
   #onStale(nodeId: number, message: StaleMessage): void {
     const operation = this.#table.find(message.rid);
-    if (operation === undefined) return;
-    this.#lastHlc = Math.max(this.#lastHlc, message.version.hlc);
-    const index = operation.memberIndex(nodeId);
+    const index = operation?.awaitedIndex(nodeId) ?? -1;
+    if (operation === undefined || index < 0) return;
+    this.#versions.saw(message.version);
     if (index < operation.fullCount) operation.fullStale = true;
     this.#answered(operation, index);
   }
 
   #onFenced(nodeId: number, rid: number): void {
     const operation = this.#table.find(rid);
-    if (operation === undefined) return;
+    const index = operation?.awaitedIndex(nodeId) ?? -1;
+    if (operation === undefined || index < 0) return;
     operation.attemptFailed = true;
-    if (operation.kind === OperationKind.put) this.#answered(operation, operation.members.indexOf(nodeId));
+    if (operation.kind === OperationKind.put) this.#answered(operation, index);
     else this.#wait(operation);
   }
 
   #onRefused(nodeId: number, rid: number, reason: RefusedReason): void {
     const operation = this.#table.find(rid);
-    if (operation === undefined) return;
+    const index = operation?.awaitedIndex(nodeId) ?? -1;
+    if (operation === undefined || index < 0) return;
     if (reason === RefusedReason.queueFull) {
       this.#onFenced(nodeId, rid);
       return;
@@ -259,7 +259,7 @@ export class ClientCore {
     operation.refused = reason;
     operation.isRefused = true;
     // Decided like everything when all have answered: what others have stored, if anything, must be known.
-    this.#answered(operation, operation.members.indexOf(nodeId));
+    this.#answered(operation, index);
   }
 
   #answered(operation: Operation, index: number): void {
@@ -283,7 +283,7 @@ export class ClientCore {
     } else {
       // W6: nobody has stored it, and nobody can have.
       operation.forgetAttempts();
-      this.#newVersion(operation);
+      this.#versions.assign(operation.version);
       this.#attempt(operation);
     }
   }
@@ -305,7 +305,7 @@ export class ClientCore {
     operation.present = message.present;
     operation.value = message.value;
     copyVersion(message.version, operation.version);
-    this.#lastHlc = Math.max(this.#lastHlc, message.version.hlc);
+    this.#versions.saw(message.version);
   }
 
   #onConditionResult(nodeId: number, message: ConditionResultMessage): void {
@@ -342,9 +342,10 @@ export class ClientCore {
 
   /** A connection is open, or has room again: what waited for it may go on. */
   onNodeReady(nodeId: number): void {
-    this.#table.forEach((operation) => {
-      if (operation.state !== OperationState.waiting || operation.slot < 0) return;
+    this.#table.forEachInTurn((operation) => {
+      if (operation.state !== OperationState.waiting || operation.slot < 0) return true;
       if (this.#map?.members(operation.slot).includes(nodeId) === true) this.#attempt(operation);
+      return this.#ports.node(nodeId)?.isFull !== true;
     });
   }
 
@@ -352,6 +353,7 @@ export class ClientCore {
   #unanswered(operation: Operation): void {
     if (operation.kind !== OperationKind.get) operation.maybeStored = true;
     if (operation.learnerAcked) operation.maybeStored = true;
+    operation.isAnswerLate = true;
     this.#wait(operation);
   }
 
@@ -440,8 +442,6 @@ export class ClientCore {
     operation.members.forEach((id, i) => {
       if ((operation.awaited & (1 << i)) !== 0) this.report(id);
     });
-    if (operation.kind !== OperationKind.get) return;
-    operation.isAnswerLate = true;
-    this.#unanswered(operation);
+    if (operation.kind === OperationKind.get) this.#unanswered(operation);
   }
 }

@@ -23,6 +23,8 @@ export class OperationTable {
    */
   readonly #abandoned: Operation[] = [];
   readonly #capacity: number;
+  /** Whose turn it was last. */
+  #turn = 0;
   /** @param capacity at most `operationsMax`. */
   constructor(capacity: number) {
     this.#capacity = Math.min(capacity, operationsMax);
@@ -66,5 +68,16 @@ export class OperationTable {
   forEach(visit: (operation: Operation) => void): void {
     if (this.inUse === 0) return;
     for (const operation of this.#operations) if (operation.state !== OperationState.free) visit(operation);
+  }
+
+  /** The same, beginning behind the one at which the last such call ended, until `visit` wants no more. */
+  forEachInTurn(visit: (operation: Operation) => boolean): void {
+    const { length } = this.#operations;
+    for (let count = 0; count < length; count++) {
+      this.#turn = (this.#turn + 1) % length;
+      const operation = this.#operations[this.#turn];
+      if (operation === undefined || operation.state === OperationState.free) continue;
+      if (!visit(operation)) return;
+    }
   }
 }

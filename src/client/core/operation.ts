@@ -148,10 +148,15 @@ export class Operation {
     return -1;
   }
 
+  /** The same of a node whose answer is awaited; -1: it is not. */
+  awaitedIndex(nodeId: number): number {
+    const index = this.memberIndex(nodeId);
+    return index >= 0 && (this.awaited & (1 << index)) !== 0 ? index : -1;
+  }
+
   /** The answer of the only one that is asked. @returns false if that node is not awaited */
   takeOnlyAnswer(nodeId: number): boolean {
-    const index = this.memberIndex(nodeId);
-    if (index < 0 || this.awaited !== 1 << index) return false;
+    if (this.awaitedIndex(nodeId) < 0) return false;
     this.awaited = 0;
     return true;
   }

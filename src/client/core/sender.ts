@@ -4,13 +4,23 @@
  */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType, WriteKind } from '../../protocol/messages.js';
-import type { Link } from '../../protocol/messages.js';
+import type { Link, Message } from '../../protocol/messages.js';
 import { validateMsMax } from '../../protocol/settings.js';
 import { copyVersion } from '../../protocol/version.js';
 import { OperationKind } from './operation.js';
 import type { Operation } from './operation.js';
 import type { OperationTable } from './operation-table.js';
 import type { ClientPorts } from './ports.js';
+
+/** What came of an attempt. */
+export const Sent = {
+  all: 0,
+  /** Nobody was asked, for want of a connection or of replicas. */
+  unreachable: 1,
+  /** Nobody was asked, since enough waits for one of them already. */
+  noRoom: 2,
+} as const;
+export type Sent = (typeof Sent)[keyof typeof Sent];
 
 export interface SenderOptions {
   readonly ports: ClientPorts;
@@ -45,8 +55,8 @@ export class Sender {
     this.#options = options;
   }
 
-  /** One attempt under this map. @returns false if nobody was asked, for want of a connection, of room or of replicas. */
-  send(operation: Operation, map: ClusterMap): boolean {
+  /** One attempt under this map. */
+  send(operation: Operation, map: ClusterMap): Sent {
     switch (operation.kind) {
       case OperationKind.put:
         return this.#sendWrite(operation, map);
@@ -58,18 +68,21 @@ export class Sender {
   }
 
   /** W2: to all members at once; to none unless all can be reached. */
-  #sendWrite(operation: Operation, map: ClusterMap): boolean {
+  #sendWrite(operation: Operation, map: ClusterMap): Sent {
     const { ports, table } = this.#options;
     const members = map.members(operation.slot);
     const links = this.#linksFor(members.length);
+    let hasRoom = true;
     for (let i = 0; i < members.length; i++) {
       const link = this.#linkTo(members[i] ?? -1);
-      if (link === undefined) return false;
+      if (link === undefined) return Sent.unreachable;
+      if (link.isFull) hasRoom = false;
       links[i] = link;
     }
     const fullCount = map.slot(operation.slot).replicas.length;
-    if (fullCount === 0) return false;
+    if (fullCount === 0) return Sent.unreachable;
     operation.members = members;
+    if (!hasRoom) return Sent.noRoom;
     operation.fullCount = fullCount;
     operation.awaited = (1 << members.length) - 1;
     const message = this.#write;
@@ -80,14 +93,14 @@ export class Sender {
     message.value = operation.payload;
     message.expiresAtMs = operation.expiresAtMs;
     ports.broadcast(links, message, this.#isAlone);
-    return true;
+    return Sent.all;
   }
 
-  /** The connection to that member, unless there is none, of which the manager is told, or enough waits there already. */
+  /** The connection to that member; if there is none, the manager is told. */
   #linkTo(nodeId: number): Link | undefined {
     const link = this.#options.ports.node(nodeId);
     if (link === undefined) this.#options.unreachable(nodeId);
-    return link?.isFull === true ? undefined : link;
+    return link;
   }
 
   /** The operation at hand is the only one under way, so that none will come soon to share its write to the socket. */
@@ -101,16 +114,11 @@ export class Sender {
     return this.#links;
   }
 
-  #sendGet(operation: Operation, map: ClusterMap): boolean {
+  #sendGet(operation: Operation, map: ClusterMap): Sent {
     const { replicas } = map.slot(operation.slot);
-    const index = this.#readTarget(operation, replicas);
-    const link = this.#askOne(operation, replicas, index);
-    if (link === undefined) return false;
-    this.#get.rid = operation.rid;
     this.#get.versionOnly = operation.versionOnly;
     this.#get.key = operation.key;
-    link.send(this.#get, this.#isAlone);
-    return true;
+    return this.#askOne(operation, replicas, this.#readTarget(operation, replicas), this.#get);
   }
 
   /** R1: the primary, or any full replica; the next one that can be reached, and another with every attempt. */
@@ -124,12 +132,10 @@ export class Sender {
   }
 
   /** RMW1: to the primary. */
-  #sendCondition(operation: Operation, map: ClusterMap): boolean {
-    const link = this.#askOne(operation, map.slot(operation.slot).replicas, 0);
-    if (link === undefined) return false;
+  #sendCondition(operation: Operation, map: ClusterMap): Sent {
     const message = {
       type: MessageType.condition,
-      rid: operation.rid,
+      rid: 0,
       epoch: map.epoch,
       opClientId: this.#options.clientId,
       opNumber: operation.opNumber,
@@ -141,20 +147,26 @@ export class Sender {
       value: operation.payload,
       expiresAtMs: operation.expiresAtMs,
     };
-    link.send(message, this.#isAlone);
-    return true;
+    return this.#askOne(operation, map.slot(operation.slot).replicas, 0, message);
   }
 
-  /** The connection to that replica, whose answer alone is awaited from now on. */
-  #askOne(operation: Operation, replicas: readonly number[], index: number): Link | undefined {
+  /** Sends it to that replica, whose answer alone is awaited from now on. */
+  #askOne(
+    operation: Operation,
+    replicas: readonly number[],
+    index: number,
+    message: Message & { rid: number },
+  ): Sent {
     const target = replicas[index];
     const link = target === undefined ? undefined : this.#linkTo(target);
-    if (link === undefined) return undefined;
+    if (link === undefined) return Sent.unreachable;
     operation.members = replicas;
     operation.fullCount = replicas.length;
+    if (link.isFull) return Sent.noRoom;
     operation.awaited = 1 << index;
-    this.#options.table.number(operation);
-    return link;
+    message.rid = this.#options.table.number(operation);
+    link.send(message, this.#isAlone);
+    return Sent.all;
   }
 
   /** W9: lazily, to all members of the attempt that committed, the primary first. */
