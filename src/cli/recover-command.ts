@@ -21,7 +21,8 @@ export const recoverCommand: CommandModule<object, RecoverOptions> = {
       .option('accept-loss', {
         type: 'boolean',
         default: false,
-        describe: 'Give up the data of slots that wait for a node to come back with them',
+        describe:
+          'Give up the data of slots that wait for a node to come back with them, or whose nodes have been silent for 30 s',
       })
       .example('$0 recover --accept-loss', 'when the disks of those nodes are gone for good'),
   handler: async ({ manager, json, acceptLoss }) => {

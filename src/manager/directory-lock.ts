@@ -5,27 +5,35 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Logger } from '../protocol/logger.js';
 
 /** Lets go of the directory. @param forGood - nothing shall be left of the lock, either */
 export type Unlock = (forGood: boolean) => Promise<void>;
 
 /** @returns null: another process holds it */
-export async function lockDirectory(directory: string): Promise<Unlock | null> {
-  const { ClassicLevel } = await import('classic-level');
+export async function lockDirectory(directory: string, log: Logger): Promise<Unlock | null> {
   const path = join(directory, 'manager-lock');
-  const db = new ClassicLevel(path);
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await db.open();
-  } catch (error) {
-    if (isLocked(error)) return null;
-    // Not writable, or full: what is to be saved there says so better, and when it matters.
-    return () => Promise.resolve();
+  const { ClassicLevel } = await import('classic-level');
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const db = new ClassicLevel(path);
+      await db.open();
+      return async (forGood) => {
+        await db.close();
+        if (forGood) await rm(path, { recursive: true, force: true });
+      };
+    } catch (error) {
+      if (isLocked(error)) return null;
+      if (attempt === 1) {
+        // There is nothing in it that could not be made anew.
+        await rm(path, { recursive: true, force: true }).catch(() => undefined);
+        continue;
+      }
+      log.warn(`${directory} cannot be locked, and a second manager would not be kept out: ${String(error)}`);
+      return () => Promise.resolve();
+    }
   }
-  return async (forGood) => {
-    await db.close();
-    if (forGood) await rm(path, { recursive: true, force: true });
-  };
 }
 
 function isLocked(error: unknown): boolean {

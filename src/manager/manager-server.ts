@@ -109,7 +109,7 @@ export async function startManager(options: ManagerOptions): Promise<ManagerServ
   });
   let unlock: Unlock = () => Promise.resolve();
   try {
-    unlock = await lockedDirectory(options.dataDir);
+    unlock = await lockedDirectory(options);
     const store = metadataStore(options, listener.port);
     const restored = usableState(await store.load(), options, listener.port);
     const counts = resolveCounts(options, restored);
@@ -124,9 +124,9 @@ export async function startManager(options: ManagerOptions): Promise<ManagerServ
 }
 
 /** @throws UsageError if another manager works there */
-async function lockedDirectory(dataDir: string | undefined): Promise<Unlock> {
+async function lockedDirectory({ dataDir, log }: ManagerOptions): Promise<Unlock> {
   if (dataDir === undefined) return () => Promise.resolve();
-  const unlock = await lockDirectory(dataDir);
+  const unlock = await lockDirectory(dataDir, log);
   if (unlock === null)
     throw new UsageError(`another manager works in ${dataDir}: end it, or give another --data-dir`);
   return unlock;

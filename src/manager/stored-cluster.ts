@@ -37,14 +37,20 @@ export interface Counts {
 }
 
 export function metadataStore(options: StoredClusterOptions, boundPort: number): MetadataStore {
-  const { host, port, log } = options;
-  const directory = options.dataDir ?? options.stateDir;
-  if (directory !== undefined) return new FileMetadataStore(directory, log);
-  if (port === 0) return new MemoryMetadataStore();
+  const directory = stateDirectory(options, boundPort);
+  return directory === undefined ? new MemoryMetadataStore() : new FileMetadataStore(directory, options.log);
+}
+
+/** undefined: the state is kept nowhere. */
+function stateDirectory(
+  { host, port, dataDir, stateDir }: StoredClusterOptions,
+  boundPort: number,
+): string | undefined {
+  const directory = dataDir ?? stateDir;
+  if (directory !== undefined || port === 0) return directory;
   const { uid, username } = userInfo();
   const owner = uid >= 0 ? String(uid) : username;
-  const name = `${host.replaceAll(':', '_')}-${boundPort}`;
-  return new FileMetadataStore(join(tmpdir(), `gtstore-${owner}`, name), log);
+  return join(tmpdir(), `gtstore-${owner}`, `${host.replaceAll(':', '_')}-${boundPort}`);
 }
 
 /**
@@ -69,7 +75,7 @@ export function usableState(
     return null;
   }
   const pids = alive.map((node) => node.pid);
-  if (options.isRestart !== true) checkFits(state, options, pids);
+  if (options.isRestart !== true) checkFits(state, options, pids, stateDirectory(options, managerPort) ?? '');
   checkPort(pids, options, managerPort);
   return state;
 }
@@ -98,7 +104,12 @@ function storedCounts(state: ManagerState): Counts {
   return { nodes: started === 0 ? state.nodeCount : started, replicas };
 }
 
-function checkFits(state: ManagerState, options: StoredClusterOptions, pids: readonly number[]): void {
+function checkFits(
+  state: ManagerState,
+  options: StoredClusterOptions,
+  pids: readonly number[],
+  directory: string,
+): void {
   const stored = storedCounts(state);
   const { durability: storedDurability } = state.settings;
   const { replicas = stored.replicas, durability = storedDurability } = options.settings ?? {};
@@ -106,7 +117,7 @@ function checkFits(state: ManagerState, options: StoredClusterOptions, pids: rea
   const runs =
     pids.length > 0
       ? `still runs here without its manager: start with -n ${stored.nodes} -k ${stored.replicas} to take it over, or end its nodes (pids ${pids.join(' ')})`
-      : `is stored in ${options.dataDir ?? 'the state directory'}: leave -n and -k away, or give -n ${stored.nodes} -k ${stored.replicas}; for a new cluster give another --data-dir`;
+      : `is stored in ${directory}: leave -n and -k away, or give -n ${stored.nodes} -k ${stored.replicas}; for a new cluster ${state.settings.durability === 'none' ? 'end its nodes on other hosts, and remove that directory' : 'give another --data-dir'}`;
   const isCount = nodes === stored.nodes || nodes === state.nodeCount;
   if (!isCount || replicas !== stored.replicas) {
     throw new UsageError(`a cluster of ${stored.nodes} nodes and ${stored.replicas} replicas ${runs}`);

@@ -207,9 +207,7 @@ describe('growing and shrinking', function () {
 
   it('M3: a node that no manager forked is not taken for dead by a restarted one that cannot see its process', async () => {
     const node = begin('node', '--manager', cluster.url);
-    await node.shows(/joined|serves|node 3/);
     await eventually('it is up', async () => (await cluster.status()).nodes[3]?.state === 'up');
-    await succeeds('rebalance');
     const before = (await cluster.status()).nodes[3];
     await cluster.killManager();
     await cluster.restartManager();
@@ -217,7 +215,6 @@ describe('growing and shrinking', function () {
     await stretch(1000);
     const after = (await cluster.untilHealthy()).nodes[3];
     expect(after).to.include({ incarnation: before?.incarnation, pid: before?.pid, state: 'up' });
-    expect(after?.replicaSlots).to.equal(before?.replicaSlots);
     await expectAllKeys();
     node.signal('SIGTERM');
     await node.ended();

@@ -1,12 +1,14 @@
 // Which stored cluster a manager that is started goes on with.
 import { expect } from 'chai';
-import { usableState } from '../../src/manager/stored-cluster.js';
+import { resolveCounts, usableState, UsageError } from '../../src/manager/stored-cluster.js';
 import { newSlot } from '../../src/protocol/cluster-map.js';
 import { ManagerHarness } from '../support/manager-harness.js';
+import { progressOf } from '../support/task-words.js';
+
+const nothing = (): void => undefined;
+const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 describe('a stored cluster in memory, none of whose nodes runs here', () => {
-  const nothing = (): void => undefined;
-  const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
   const options = { host: '127.0.0.1', port: 7400, nodeEntry: '/no/such/node.js', log };
 
   it('is gone if all of them ran here', () => {
@@ -22,5 +24,26 @@ describe('a stored cluster in memory, none of whose nodes runs here', () => {
     expect(state?.map?.nodes.map(({ id }) => id)).to.deep.equal([0, 1, 2, 3]);
     expect(state?.map?.slots).to.deep.include(newSlot([0, 1], 1));
     expect(usableState(state, options, 7400)).to.equal(state);
+  });
+
+  it('says how to go on with it, or how to be rid of it', () => {
+    const harness = new ManagerHarness({ nodes: 3 });
+    harness.join();
+    const settings = { replicas: 3 };
+    expect(() => usableState(harness.state, { ...options, nodes: 5, settings }, 7400)).to.throw(
+      UsageError,
+      /^a cluster of 3 nodes and 2 replicas is stored in .*127\.0\.0\.1-7400: .* remove that directory$/,
+    );
+  });
+});
+
+describe('M9: a stored cluster with a node that was drained', () => {
+  it('counts the others: so many are to be up before it is ready', () => {
+    const harness = new ManagerHarness({ nodes: 4 });
+    harness.ask({ command: 'drain', nodeId: 1 });
+    harness.pass(10_000);
+    expect(progressOf(harness)).to.match(/^drain done/);
+    const options = { host: 'h', port: 1, nodeEntry: '', log };
+    expect(resolveCounts(options, harness.state)).to.deep.equal({ nodes: 3, replicas: 2 });
   });
 });

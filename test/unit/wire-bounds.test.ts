@@ -33,6 +33,29 @@ describe('bounds of the wire', () => {
     });
   }
 
+  it('RMW2: a conditional write that would count up beyond what others take is refused, and nothing is left behind', () => {
+    const stage = new NodeOnTable();
+    const link = new KeepingLink();
+    stage.peers.set(2, new KeepingLink());
+    stage.map([{ replicas: [self, 2] }]);
+    const { epoch } = stage.core.membership;
+    const version = { hlc: stage.nowMs * 1000, clientId: 1, seq: 2 ** 47, epoch };
+    const rest = { key: 'k', value: Buffer.from([1]), expiresAtMs: 0 };
+    stage.core.onRequest(link, {
+      ...{ type: MessageType.write, rid: 1, epoch, kind: WriteKind.conditional, version, applied: null },
+      ...rest,
+    });
+    stage.core.onRequest(link, { type: MessageType.validate, rid: 1 });
+    stage.core.onRequest(link, {
+      ...{ type: MessageType.condition, rid: 2, epoch, opClientId: 5, opNumber: 1, retried: false },
+      ...{ wantValue: false, expectAbsent: false, expected: version, ...rest },
+    });
+    expect(link.take(MessageType.refused).map(({ rid, reason }) => [rid, reason])).to.deep.equal([
+      [2, RefusedReason.fromFuture],
+    ]);
+    expect(stage.store.isValid(stage.store.get(0, 'k'))).to.equal(true);
+  });
+
   it('D2: a slot of which too much is known for one question is copied whole', () => {
     const store = new ArenaStore();
     const add = (count: number): void => {

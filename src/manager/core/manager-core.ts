@@ -14,6 +14,7 @@ import { MessageType } from '../../protocol/messages.js';
 import type { CopyDoneMessage, HeartbeatMessage, Link, Message } from '../../protocol/messages.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus } from '../../protocol/status.js';
+import { acceptLoss } from './accept-loss.js';
 import { Administration } from './administration.js';
 import type { Departure, FencePlan } from './fencing.js';
 import { Leases } from './leases.js';
@@ -209,17 +210,16 @@ export class ManagerCore {
       member.link?.send({ type: MessageType.stop, epoch: 0 });
   }
 
-  /**
-   * An administrator gives up the data of slots that wait for their disks, and of those whose replicas have all been
-   * silent for longer than their leases: he says that they are dead. @returns how many slots
-   */
   #acceptLoss(): number {
-    const silent = this.#roster.silentSlots(this.map?.slots ?? []);
-    const slots = new Set([...this.#recovery.waiting, ...silent.keys()]);
-    this.#recovery.giveUp(slots);
-    for (const member of new Set([...silent.values()].flat())) this.#registry.forget(member);
+    const slots = acceptLoss({
+      slots: this.map?.slots ?? [],
+      roster: this.#roster,
+      recovery: this.#recovery,
+      registry: this.#registry,
+      ports: this.#ports,
+    });
     this.#reconcile();
-    return slots.size;
+    return slots;
   }
 
   /** M1: every node may still hold a full lease. */
@@ -373,7 +373,7 @@ export class ManagerCore {
     else if (next !== null) this.#publisher.publish(next);
   }
 
-  /** Nobody is lost. Fenced slots wait for nothing; all else is done at leisure, and never breaks a fence off. */
+  /** Nobody is lost. Fenced slots wait for nothing; all else is done at leisure, and breaks no fence off that is still wanted. */
   #takeStep(map: ClusterMap, next: ClusterMap | null): void {
     const { plan, mustPublish } = this.#publisher;
     const leaving = plan === null ? [] : this.#stillLeaving(map, plan);

@@ -37,7 +37,7 @@ export interface PlannerOptions {
   readonly isExpectedBack: (nodeId: number) => boolean;
   /** Nodes that may hold slots, those included that are away for a moment. */
   readonly places: () => readonly number[];
-  /** Slots lost all their full replicas; `partly`: their learners go on with the part they have (M6). */
+  /** Slots lost all their full replicas; `partly`: a learner of each goes on with the part it has (M6). */
   readonly onSlotsLost: (slots: readonly number[], partly: boolean, epoch: number) => void;
 }
 
@@ -310,6 +310,6 @@ export function describeChange(
 }
 
 export function describeLoss(slots: readonly number[], partly: boolean, epoch: number): string {
-  const content = partly ? 'the part their learners had' : 'nothing';
+  const content = partly ? 'the part a learner had' : 'nothing';
   return `${slots.length} slots lost all their replicas and go on with ${content} from epoch ${epoch}: ${slots.join(' ')}`;
 }

@@ -1,7 +1,7 @@
 /**
  * The recovery rule for a slot that lost all its full replicas (PROTOCOL M6, D3).
  *
- * Without disks what is lost is lost: its learners serve on with the part they have, or it begins empty. With disks it
+ * Without disks what is lost is lost: one of its learners serves on with the part it has, or it begins empty. With disks it
  * waits. Whoever was a full replica of the slot's last membership may bring it back, and one is enough: no write was
  * acknowledged before it was on all their disks (`always`). It comes back as the member it was, with the epoch of
  * joining that the label on its disk names; everybody else joins anew and is filled by it. A node that comes back

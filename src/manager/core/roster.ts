@@ -34,13 +34,14 @@ export class Roster {
     return members.map(({ id, incarnation, host, port }) => ({ id, incarnation, host, port }));
   }
 
-  /** Slots whose replicas have all been silent for longer than their leases, and those. */
-  silentSlots(slots: readonly SlotAssignment[]): Map<number, Member[]> {
+  /** Slots whose replicas have all been silent since then, and longer than their leases; and those replicas. */
+  silentSlots(slots: readonly SlotAssignment[], sinceMs: number): Map<number, Member[]> {
     const silent = new Map<number, Member[]>();
     slots.forEach(({ replicas }, slot) => {
       const gone = replicas.flatMap((id) => {
         const member = this.members.get(id);
-        return member?.link === null && this.lapsed.has(id) ? [member] : [];
+        const isSilent = member?.link === null && this.lapsed.has(id);
+        return isSilent && (this.lostAtMs.get(id) ?? Infinity) <= sinceMs ? [member] : [];
       });
       if (gone.length > 0 && gone.length === replicas.length) silent.set(slot, gone);
     });

@@ -8,8 +8,10 @@ import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 
-/** Conditional writes count up from what they find (RMW2), and no number may become one that the wire cannot carry. */
+/** No WRITE may have more. Conditional writes count up from what they find (RMW2), and end well before that. */
 const seqMax = 2 ** 48;
+/** Of what a conditional write finds. */
+export const seqFoundMax = 2 ** 47;
 
 export class Admission {
   readonly #membership: Membership;
@@ -59,7 +61,9 @@ export class Admission {
     if (message.kind === WriteKind.plain && hasNoRoomFor(message.value, this.#journal))
       return RefusedReason.diskFull;
     const { hlc, seq } = message.version;
-    if (this.#isFromFuture(hlc) || seq > seqMax) return RefusedReason.fromFuture;
+    // W1: a plain write counts nothing.
+    if (this.#isFromFuture(hlc) || seq > (message.kind === WriteKind.plain ? 0 : seqMax))
+      return RefusedReason.fromFuture;
     // A replay may be late without harm: nobody can have committed and forgotten a tombstone without this member.
     if (message.kind === WriteKind.plain && hlc < this.oldestPlainHlc()) return RefusedReason.tooOld;
     return -1;

@@ -15,6 +15,7 @@ import { ConditionStatus, FencedReason, MessageType, RefusedReason } from '../..
 import type { ConditionMessage, Link } from '../../protocol/messages.js';
 import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
+import { seqFoundMax } from './admission.js';
 import { type Journal, hasNoRoomFor } from './journal.js';
 import type { Condition } from './key-work.js';
 import type { Lease } from './lease.js';
@@ -145,6 +146,10 @@ export class Conditions {
 
   #apply(condition: Condition, existing: RecordId, appliedBefore: AppliedList | null): void {
     const version = this.#nextVersion(existing);
+    if (version.seq > seqFoundMax) {
+      this.#replica.refuse(condition.link, condition.rid, RefusedReason.fromFuture);
+      return;
+    }
     const record =
       existing === noRecord ? this.#replica.store.getOrInsert(condition.slot, condition.key) : existing;
     const applied = extendApplied(appliedBefore, condition.opClientId, condition.opNumber, version);

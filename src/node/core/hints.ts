@@ -74,7 +74,7 @@ export class Hints {
     return countBits(this.wanted) === 0;
   }
 
-  /** The same: whether the hints are worth going on with. Of one bucket they always are: it is one question either way. */
+  /** The same: whether the hints are worth going on with. Of one bucket they are if they fit into one question. */
   get isWorthIt(): boolean {
     if (countBits(this.wanted) > Math.max(1, this.buckets * differingShareMax)) return false;
     return this.#knownCount * digestBytes <= wireLimits.knownBytesMax;

@@ -1,0 +1,35 @@
+/** `gtstore recover --accept-loss`: an administrator gives up what nobody can bring back. */
+import type { SlotAssignment } from '../../protocol/cluster-map.js';
+import type { ManagerPorts } from './ports.js';
+import type { Recovery } from './recovery.js';
+import type { Registry } from './registry.js';
+import type { Roster } from './roster.js';
+
+/** Who has been silent for so long, and is all that a slot has, may be taken for dead by an administrator's word. */
+const takenForDeadMs = 30_000;
+
+export interface LossOptions {
+  /** Of the published map. */
+  readonly slots: readonly SlotAssignment[];
+  readonly roster: Roster;
+  readonly recovery: Recovery;
+  readonly registry: Registry;
+  readonly ports: ManagerPorts;
+}
+
+/**
+ * Gives up the data of slots that wait for their disks (D3), and of those whose replicas have all been silent for long
+ * (M3): he says that these are dead.
+ *
+ * @returns how many slots
+ */
+export function acceptLoss({ slots, roster, recovery, registry, ports }: LossOptions): number {
+  const silent = roster.silentSlots(slots, ports.nowMs() - takenForDeadMs);
+  const givenUp = new Set([...recovery.waiting, ...silent.keys()]);
+  recovery.giveUp(givenUp);
+  for (const member of new Set([...silent.values()].flat())) {
+    ports.log('warn', `node ${member.id}: taken for dead, as an administrator says`);
+    registry.forget(member);
+  }
+  return givenUp.size;
+}
