@@ -34,7 +34,12 @@ export const recoverCommand: CommandModule<object, RecoverOptions> = {
     await withClient(manager, async (store) => {
       const { slots = 0 } = await order(store, { command: 'accept-loss' });
       if (json) printJson({ slots });
-      else printLine(slots === 0 ? 'no slot waits for its data' : `slots that begin empty: ${slots}`);
+      else
+        printLine(
+          slots === 0
+            ? 'no slot waits for its data, or for a node that has been silent for 30 s'
+            : `slots that begin empty: ${slots}`,
+        );
     });
   },
 };

@@ -12,12 +12,15 @@ import { ValueError, ValueTooLargeError } from '../protocol/value-error.js';
 export interface OperationOptions {
   /** Deadline of the whole call in milliseconds, at most 120,000; default 10,000. */
   readonly timeoutMs?: number;
-  /** Gives the call up when aborted. A write that was sent may be applied all the same. */
+  /** Gives the call up when aborted: TIMEOUT, or OUTCOME_UNKNOWN for a write that was sent and may be applied all the same. */
   readonly signal?: AbortSignal;
 }
 
 export interface WriteOptions extends OperationOptions {
-  /** The key is absent again after so many milliseconds; default: never. */
+  /**
+   * The key is absent again after so many milliseconds; default: never, whatever it had before. Each replica judges by
+   * its own clock, which agrees with the others' to within milliseconds.
+   */
   readonly ttlMs?: number;
 }
 

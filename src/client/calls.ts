@@ -216,7 +216,7 @@ function refusal(
     case RefusedReason.fromFuture:
       return new GTStoreError(
         'PROTOCOL',
-        `the version of '${key}' is far ahead of the cluster's clock`,
+        `the version of '${key}' is out of bounds, or far ahead of the cluster's clock`,
         options,
       );
     case RefusedReason.diskFull:

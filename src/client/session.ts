@@ -91,9 +91,9 @@ export class Session {
       onDown: (nodeId) => {
         this.#nodeDown(nodeId);
       },
-      onRoom: (nodeId) => {
+      onRoom: () => {
         this.#clock.sample();
-        this.core.onNodeReady(nodeId);
+        this.core.onRoom();
       },
     });
   }
@@ -278,7 +278,7 @@ export class Session {
   #nodeUp(nodeId: number): void {
     this.#clock.sample();
     if (this.#down.delete(nodeId)) this.#listener.nodeUp(nodeId);
-    this.core.onNodeReady(nodeId);
+    this.core.onNodeUp(nodeId);
     this.#onProgress?.();
   }
 

@@ -3,7 +3,7 @@
  * twice. The port tells most of them apart, and process ids the rest, but not in two containers that share a volume.
  * The lock is that of a database in which nothing is stored: the system lifts it when the process ends, however it does.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../protocol/logger.js';
 
@@ -26,14 +26,20 @@ export async function lockDirectory(directory: string, log: Logger): Promise<Unl
     } catch (error) {
       if (isLocked(error)) return null;
       if (attempt === 1) {
-        // There is nothing in it that could not be made anew.
-        await rm(path, { recursive: true, force: true }).catch(() => undefined);
+        await removeDatabase(path);
         continue;
       }
       log.warn(`${directory} cannot be locked, and a second manager would not be kept out: ${String(error)}`);
       return () => Promise.resolve();
     }
   }
+}
+
+/** Of a database that is damaged, all but the file that is the lock: another process may have it by now. */
+async function removeDatabase(path: string): Promise<void> {
+  const names = await readdir(path).catch(() => []);
+  for (const name of names)
+    if (name !== 'LOCK') await rm(join(path, name), { recursive: true, force: true }).catch(() => undefined);
 }
 
 function isLocked(error: unknown): boolean {

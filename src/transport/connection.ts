@@ -313,9 +313,9 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
 
   onWritten(bufferedBefore: number, progress: boolean): void {
     if (progress) this.alive = true;
+    if (bufferedBefore > this.fullBytes && !this.isFull) this.hasRoomAgain();
     if (bufferedBefore > this.options.congestedBytes) this.wasCongested = true;
     if (!this.wasCongested || this.state !== 'open') return;
-    if (bufferedBefore > this.fullBytes && !this.isFull) this.hasRoomAgain();
     if (this.out.bufferedBytes > this.options.congestedBytes / 2) return;
     this.wasCongested = false;
     this.releaseRequests();

@@ -19,8 +19,8 @@ export interface MemberLinksOptions extends ConnectionOptions {
   readonly onBatchStart: () => void;
   readonly onMessage: (nodeId: number, connection: Connection, message: Message) => void;
   readonly onUp: (nodeId: number) => void;
-  /** The connection to the member has been full, and has room again. */
-  readonly onRoom?: (nodeId: number) => void;
+  /** A connection to a member has been full, and has room again. */
+  readonly onRoom?: () => void;
   readonly onDown: (nodeId: number, reason: CloseReason) => void;
 }
 
@@ -121,7 +121,7 @@ class MemberLink implements Handlers {
   }
 
   onRoom(connection: Connection): void {
-    if (connection === this.connection) this.#options.onRoom?.(this.member.id);
+    if (connection === this.connection) this.#options.onRoom?.();
   }
 
   onMessage(connection: Connection, message: Message): void {

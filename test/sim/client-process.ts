@@ -168,7 +168,7 @@ export class ClientProcess extends SimProcess {
           again();
         } else {
           server.end = end;
-          this.core.onNodeReady(id);
+          this.core.onNodeUp(id);
         }
       },
       failed: again,

@@ -92,7 +92,6 @@ export const diskMutants: readonly Mutant[] = [
     disks: true,
     bias: 'disasters',
     firstSeed: 240,
-    quick: true,
   },
   {
     name: 'disk keeps what a newcomer had',

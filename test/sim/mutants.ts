@@ -181,9 +181,9 @@ export const mutants: readonly Mutant[] = [
     name: 'ACK of an earlier attempt forgotten',
     rule: 'W5 W6',
     edits: one(
-      `${client}/client-core.js`,
-      'operation.fullStale = false;',
-      'operation.fullStale = false; operation.fullAcked = false;',
+      `${client}/operation.js`,
+      'this.isRefused = false;\n        this.waitsForRoom = false;',
+      'this.isRefused = false;\n        this.waitsForRoom = false;\n        this.fullAcked = false;',
     ),
     bias: 'puts',
   },
@@ -300,6 +300,5 @@ export const mutants: readonly Mutant[] = [
     edits: one(`${node}/replica.js`, '(order === 0 && this.#hasLaterList(record, message))', 'false'),
     bias: 'siblings',
     firstSeed: 40,
-    quick: true,
   },
 ];

@@ -45,5 +45,11 @@ describe('M9: a stored cluster with a node that was drained', () => {
     expect(progressOf(harness)).to.match(/^drain done/);
     const options = { host: 'h', port: 1, nodeEntry: '', log };
     expect(resolveCounts(options, harness.state)).to.deep.equal({ nodes: 3, replicas: 2 });
+    // What it was created with fits as well.
+    harness.join();
+    for (const nodes of [3, 4])
+      expect(usableState(harness.state, { ...options, nodes, settings: { replicas: 2 } }, 1)).not.to.equal(
+        null,
+      );
   });
 });

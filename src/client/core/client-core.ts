@@ -142,24 +142,21 @@ export class ClientCore {
 
   #attempt(operation: Operation): void {
     const map = this.#map;
-    operation.attempts++;
+    operation.beginAttempt(map?.epoch ?? 0, this.#ports.nowMs());
     if (map === null) {
       this.#wait(operation);
       return;
     }
     if (operation.slot < 0) operation.slot = map.slotOf(operation.key);
-    operation.attemptFailed = false;
-    operation.fullStale = false;
-    operation.learnerAcked = false;
-    operation.isRefused = false;
-    operation.awaited = 0;
-    operation.epoch = map.epoch;
-    operation.sentMs = this.#ports.nowMs();
     const sent = this.#sender.send(operation, map);
     if (sent === Sent.all) operation.state = OperationState.inFlight;
     else if (sent === Sent.unreachable) this.#wait(operation);
-    // `onNodeReady` tells when there is room. No news of the cluster is needed for that.
-    else this.#waitFor(operation, this.#timings.retryMsMax);
+    else this.#waitForRoom(operation);
+  }
+
+  #waitForRoom(operation: Operation): void {
+    operation.holdAttempt();
+    this.#waitFor(operation, this.#timings.retryMsMax);
   }
 
   /** W7: tried again when a newer map comes, or after a pause. */
@@ -340,12 +337,18 @@ export class ClientCore {
     });
   }
 
-  /** A connection is open, or has room again: what waited for it may go on. */
-  onNodeReady(nodeId: number): void {
-    this.#table.forEachInTurn((operation) => {
-      if (operation.state !== OperationState.waiting || operation.slot < 0) return true;
+  /** A connection is open: what waited for it may go on. */
+  onNodeUp(nodeId: number): void {
+    this.#table.forEach((operation) => {
+      if (operation.state !== OperationState.waiting || operation.slot < 0) return;
       if (this.#map?.members(operation.slot).includes(nodeId) === true) this.#attempt(operation);
-      return this.#ports.node(nodeId)?.isFull !== true;
+    });
+  }
+
+  /** A connection has room again. */
+  onRoom(): void {
+    this.#table.retryForRoom((operation) => {
+      this.#attempt(operation);
     });
   }
 

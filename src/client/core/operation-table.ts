@@ -14,6 +14,9 @@ export const operationsMax = 1 << indexBits;
  */
 const turnsMax = 1 << (31 - indexBits);
 
+/** So many in a row that still find no room are enough: the connection that they wait for will tell, too. */
+const inVainMax = 64;
+
 export class OperationTable {
   readonly #operations: Operation[] = [];
   readonly #free: Operation[] = [];
@@ -23,7 +26,7 @@ export class OperationTable {
    */
   readonly #abandoned: Operation[] = [];
   readonly #capacity: number;
-  /** Whose turn it was last. */
+  /** Whose turn it is for room. */
   #turn = 0;
   /** @param capacity at most `operationsMax`. */
   constructor(capacity: number) {
@@ -70,14 +73,24 @@ export class OperationTable {
     for (const operation of this.#operations) if (operation.state !== OperationState.free) visit(operation);
   }
 
-  /** The same, beginning behind the one at which the last such call ended, until `visit` wants no more. */
-  forEachInTurn(visit: (operation: Operation) => boolean): void {
+  /** Tries those again that wait for room, everybody in turn, until there seems to be none. */
+  retryForRoom(retry: (operation: Operation) => void): void {
     const { length } = this.#operations;
-    for (let count = 0; count < length; count++) {
-      this.#turn = (this.#turn + 1) % length;
-      const operation = this.#operations[this.#turn];
-      if (operation === undefined || operation.state === OperationState.free) continue;
-      if (!visit(operation)) return;
+    const start = this.#turn;
+    let inVain = 0;
+    for (let count = 0; count < length && inVain < inVainMax; count++) {
+      const index = (start + count) % length;
+      const operation = this.#operations[index];
+      if (operation?.state !== OperationState.waiting || !operation.waitsForRoom) continue;
+      retry(operation);
+      inVain++;
+      if (isWaiting(operation)) continue;
+      inVain = 0;
+      this.#turn = index + 1;
     }
   }
+}
+
+function isWaiting({ state }: Operation): boolean {
+  return state === OperationState.waiting;
 }

@@ -61,6 +61,8 @@ export class Operation {
   pauses = 0;
   epoch = 0;
   sentMs = 0;
+  /** It was not sent, since enough waits for one of its members. */
+  waitsForRoom = false;
   /** No whole number: when the first one had to wait, all code that handles operations would be compiled anew. */
   retryAtMs = -Infinity;
   members: readonly number[] = noMembers;
@@ -134,12 +136,31 @@ export class Operation {
     this.pauses = 0;
     this.members = noMembers;
     this.isAnswerLate = false;
+    this.waitsForRoom = false;
     this.forgetAttempts();
     this.present = false;
     this.applied = false;
     this.isRefused = false;
     this.value = null;
     this.context = null;
+  }
+
+  beginAttempt(epoch: number, nowMs: number): void {
+    this.attempts++;
+    this.epoch = epoch;
+    this.sentMs = nowMs;
+    this.awaited = 0;
+    this.attemptFailed = false;
+    this.fullStale = false;
+    this.learnerAcked = false;
+    this.isRefused = false;
+    this.waitsForRoom = false;
+  }
+
+  /** It was none: there is no room for it. */
+  holdAttempt(): void {
+    this.attempts--;
+    this.waitsForRoom = true;
   }
 
   /** Where the node stands among `members`, -1: nowhere. A loop, since `indexOf` takes longer to call than to run. */

@@ -10,8 +10,8 @@ import type { Membership } from './membership.js';
 
 /** No WRITE may have more. Conditional writes count up from what they find (RMW2), and end well before that. */
 const seqMax = 2 ** 48;
-/** Of what a conditional write finds. */
-export const seqFoundMax = 2 ** 47;
+/** Of what a conditional write makes. */
+export const seqMadeMax = 2 ** 47;
 
 export class Admission {
   readonly #membership: Membership;

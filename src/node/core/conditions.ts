@@ -15,7 +15,7 @@ import { ConditionStatus, FencedReason, MessageType, RefusedReason } from '../..
 import type { ConditionMessage, Link } from '../../protocol/messages.js';
 import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
-import { seqFoundMax } from './admission.js';
+import { seqMadeMax } from './admission.js';
 import { type Journal, hasNoRoomFor } from './journal.js';
 import type { Condition } from './key-work.js';
 import type { Lease } from './lease.js';
@@ -146,7 +146,7 @@ export class Conditions {
 
   #apply(condition: Condition, existing: RecordId, appliedBefore: AppliedList | null): void {
     const version = this.#nextVersion(existing);
-    if (version.seq > seqFoundMax) {
+    if (version.seq > seqMadeMax) {
       this.#replica.refuse(condition.link, condition.rid, RefusedReason.fromFuture);
       return;
     }
