@@ -16,6 +16,11 @@ describe('requests of administrators', () => {
       request: { command: 'drain', nodeId: 1, mbPerSecond: 0 },
       error: /mbPerSecond must be a number above 0/,
     },
+    {
+      // No number that the wire carries, in bytes.
+      request: { command: 'drain', nodeId: 1, mbPerSecond: 1e12 },
+      error: /mbPerSecond must be a number above 0, at most 100000/,
+    },
     { request: { command: 'rebalance', by: 'luck' }, error: /by must be one of slots, bytes, load/ },
     { request: { command: 'rebalance', by: 'slots', dryRun: 1 }, error: /dryRun must be true or false/ },
     { request: { command: 'set-replicas', replicas: 5 }, error: /need at least 5 nodes; there are 4/ },
