@@ -171,7 +171,11 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
 
   /** The value with its version, for `compareAndSet`. Errors as `get`. */
   getEntry(key: string, options: OperationOptions = {}): Promise<Entry | undefined> {
-    return this.#call(EntryCall, options, (settings, deadlineMs, call) =>
+    return this.#entry(EntryCall, key, options);
+  }
+
+  #entry(CallType: typeof EntryCall, key: string, options: OperationOptions): Promise<Entry | undefined> {
+    return this.#call(CallType, options, (settings, deadlineMs, call) =>
       this.#session.core.get(checkedKey(key, settings), false, deadlineMs, call),
     );
   }
@@ -243,7 +247,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     options: WriteOptions = {},
   ): Promise<Entry | undefined> {
     const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
-    let current = await this.#current(key, remaining());
+    let current = await this.#entry(CurrentEntryCall, key, remaining());
     for (let conflicts = 0; ; conflicts++) {
       const before = current?.value;
       const next = await inTime(() => mutate(before), remaining);
@@ -259,19 +263,12 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       }
       if (conflicts > 1) {
         await pauseAfter(conflicts);
-        current = await this.#current(key, remaining());
+        current = await this.#entry(CurrentEntryCall, key, remaining());
       } else {
         const { version, value } = outcome;
         current = version === null || value === undefined ? undefined : { version, value };
       }
     }
-  }
-
-  /** As `getEntry`, for a call that is to write. */
-  #current(key: string, options: OperationOptions): Promise<Entry | undefined> {
-    return this.#call(CurrentEntryCall, options, (settings, deadlineMs, call) =>
-      this.#session.core.get(checkedKey(key, settings), false, deadlineMs, call),
-    );
   }
 
   /**

@@ -10,6 +10,9 @@ import type { Logger } from '../protocol/logger.js';
 /** Lets go of the directory. @param forGood - nothing shall be left of the lock, either */
 export type Unlock = (forGood: boolean) => Promise<void>;
 
+/** Where nothing is locked. */
+export const noLock: Unlock = () => Promise.resolve();
+
 /** @returns null: another process holds it */
 export async function lockDirectory(directory: string, log: Logger): Promise<Unlock | null> {
   const path = join(directory, 'manager-lock');
@@ -30,7 +33,7 @@ export async function lockDirectory(directory: string, log: Logger): Promise<Unl
         continue;
       }
       log.warn(`${directory} cannot be locked, and a second manager would not be kept out: ${String(error)}`);
-      return () => Promise.resolve();
+      return noLock;
     }
   }
 }

@@ -18,7 +18,7 @@ import { ManagerCore } from './core/manager-core.js';
 import { managerTimings } from './core/ports.js';
 import type { ManagerTimings } from './core/ports.js';
 import type { KnownNode, ManagerState } from './core/state.js';
-import { lockDirectory } from './directory-lock.js';
+import { lockDirectory, noLock } from './directory-lock.js';
 import type { Unlock } from './directory-lock.js';
 import type { MetadataStore } from './metadata-store.js';
 import { Spawner } from './spawner.js';
@@ -107,7 +107,7 @@ export async function startManager(options: ManagerOptions): Promise<ManagerServ
       },
     },
   });
-  let unlock: Unlock = () => Promise.resolve();
+  let unlock = noLock;
   try {
     unlock = await lockedDirectory(options);
     const store = metadataStore(options, listener.port);
@@ -125,7 +125,7 @@ export async function startManager(options: ManagerOptions): Promise<ManagerServ
 
 /** @throws UsageError if another manager works there */
 async function lockedDirectory({ dataDir, log }: ManagerOptions): Promise<Unlock> {
-  if (dataDir === undefined) return () => Promise.resolve();
+  if (dataDir === undefined) return noLock;
   const unlock = await lockDirectory(dataDir, log);
   if (unlock === null)
     throw new UsageError(`another manager works in ${dataDir}: end it, or give another --data-dir`);

@@ -119,7 +119,7 @@ export class Operation {
     return this.maybeStored || this.fullAcked || this.learnerAcked || this.awaited !== 0;
   }
 
-  /** Forgets everything of the previous use. */
+  /** Forgets everything of the previous use; what is of one attempt, `beginAttempt` does. */
   reset(kind: OperationKind, key: string, slot: number, deadlineMs: number): void {
     this.kind = kind;
     this.outcome = Outcome.pending;
@@ -136,11 +136,9 @@ export class Operation {
     this.pauses = 0;
     this.members = noMembers;
     this.isAnswerLate = false;
-    this.waitsForRoom = false;
     this.forgetAttempts();
     this.present = false;
     this.applied = false;
-    this.isRefused = false;
     this.value = null;
     this.context = null;
   }

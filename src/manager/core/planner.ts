@@ -213,12 +213,11 @@ export class Planner {
     const { members } = this.#options.roster;
     const rankOf = (id: number): number => (members.get(id)?.diskSlots.has(index) === true ? 0 : 1);
     const joinedAt = (id: number): number => slot.joinedAt[slot.learners.indexOf(id)] ?? epoch;
-    const hasLearners = slot.learners.length > 0;
     // Whose disk had all of it once (D3), else who has had the most time.
-    const heir = [...slot.learners].sort((a, b) => rankOf(a) - rankOf(b) || joinedAt(a) - joinedAt(b));
-    const successors = hasLearners ? heir.slice(0, 1) : desired.filter((id) => candidates.usable.has(id));
+    const [heir] = [...slot.learners].sort((a, b) => rankOf(a) - rankOf(b) || joinedAt(a) - joinedAt(b));
+    const successors = heir === undefined ? desired.filter((id) => candidates.usable.has(id)) : [heir];
     if (successors.length === 0) return slot;
-    (hasLearners ? this.#lostPartly : this.#lostWholly).push(index);
+    (heir === undefined ? this.#lostWholly : this.#lostPartly).push(index);
     return withMembers(slot, successors, [], epoch);
   }
 

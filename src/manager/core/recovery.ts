@@ -146,11 +146,12 @@ export class Recovery {
     this.#firstBackAtMs = null;
   }
 
-  /** Slots that wait now begin with what is there, unless somebody who has their data is back before that. */
+  /** Slots that wait for somebody who has their data. */
   get waiting(): readonly number[] {
     return [...this.#awaited.keys()];
   }
 
+  /** They begin with what is there, unless somebody who has their data is back before that. */
   giveUp(slots: Iterable<number>): void {
     for (const slot of slots) this.#givenUp.add(slot);
   }
