@@ -44,6 +44,16 @@ async function isSent(text: string, act: () => Promise<unknown>): Promise<boolea
   return found;
 }
 
+/** A promise that the test settles. */
+class Settled {
+  resolve: (value: number) => void = () => undefined;
+  reject: (error: Error) => void = () => undefined;
+  readonly promise = new Promise<number>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+}
+
 async function readAll(entries: AsyncIterable<unknown>): Promise<void> {
   for await (const _entry of entries);
 }
@@ -266,25 +276,14 @@ describe('the contract: limits, arguments, deadlines', function () {
     const store = await fixture.open();
     const other = await fixture.open();
     await store.put('raced', 0);
-    const after = (ms: number): Promise<number> => new Promise((done) => setTimeout(done, ms, 1).unref());
-    const abortedAfter = (ms: number, reason: Error): AbortSignal => {
-      const controller = new AbortController();
-      setTimeout(() => {
-        controller.abort(reason);
-      }, ms);
-      return controller.signal;
-    };
     // It loses every race.
     const racing = (): Promise<number> => other.put('raced', 0).then(() => 1);
+    const [late, failing, never] = [new Settled(), new Settled(), new Settled()];
     const outOfTime = [
       () => store.update('raced', racing, { timeoutMs: 300 }),
-      () => store.update('late', () => after(5000), { timeoutMs: 300 }),
-      // What its caller's function fails with then is nobody's any more.
-      () =>
-        store.update('failing', () => after(1000).then(() => Promise.reject(new Error('too late'))), {
-          timeoutMs: 300,
-        }),
-      () => store.update('never', () => new Promise<number>(() => undefined), { timeoutMs: 300 }),
+      () => store.update('late', () => late.promise, { timeoutMs: 300 }),
+      () => store.update('failing', () => failing.promise, { timeoutMs: 300 }),
+      () => store.update('never', () => never.promise, { timeoutMs: 300 }),
     ];
     for (const call of outOfTime) {
       const startMs = performance.now();
@@ -292,13 +291,22 @@ describe('the contract: limits, arguments, deadlines', function () {
       expect(error, String(call)).to.include({ code: 'TIMEOUT', outcome: 'not-applied', retryable: true });
       expect(performance.now() - startMs).to.be.within(250, 3000);
     }
+    const controller = new AbortController();
+    const { signal } = controller;
     const reason = new Error('enough');
     const startMs = performance.now();
-    const aborted = await errorOf(() =>
-      store.update('late', () => after(5000), { signal: abortedAfter(100, reason) }),
-    );
+    const abortedSoon = (): Promise<number> => {
+      setImmediate(() => {
+        controller.abort(reason);
+      });
+      return late.promise;
+    };
+    const aborted = await errorOf(() => store.update('late', abortedSoon, { signal }));
     expect(aborted).to.include({ code: 'TIMEOUT', outcome: 'not-applied', retryable: false, cause: reason });
     expect(performance.now() - startMs).to.be.below(3000);
+    // What the caller's functions come to now is nobody's any more.
+    late.resolve(1);
+    failing.reject(new Error('too late'));
     expect(await store.getMany(['raced', 'late', 'never'])).to.deep.equal([0, undefined, undefined]);
   });
 
