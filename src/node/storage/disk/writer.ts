@@ -106,7 +106,8 @@ export class BatchWriter {
       if (!(await this.#write(batch))) return;
       this.#bytesBehind -= batch.bytes;
       this.#written = batch.number;
-      this.#clockUs = batch.clockUs;
+      // What it holds may be older than what the ones before it did.
+      this.#clockUs = Math.max(this.#clockUs, batch.clockUs);
       this.#options.onWritten(batch);
       const restMs = startMs + this.everyMs - performance.now();
       if (restMs > 0 && this.#queue.length < 2 && !this.#isClosing) await pause(restMs);
@@ -117,11 +118,10 @@ export class BatchWriter {
   #take(): Batch | undefined {
     const batch = this.#queue.shift();
     if (batch === undefined) return undefined;
+    const counted = batch === this.#filling ? 0 : batch.bytes;
+    if (batch === this.#filling) this.#filling = null;
     batch.seal(this.#clockUs);
-    if (batch === this.#filling) {
-      this.#filling = null;
-      this.#bytesBehind += batch.bytes;
-    }
+    this.#bytesBehind += batch.bytes - counted;
     return batch;
   }
 
