@@ -158,7 +158,7 @@ function errorOf(operation: Operation, isWrite: boolean, signal: AbortSignal | u
       if (operation.isRefused && operation.refused === RefusedReason.diskFull) {
         return new GTStoreError(
           'DISK_FULL',
-          `a disk has no room for '${key}', and other replicas may have stored it; read the key to find out`,
+          `a node has no room for '${key}', and other replicas may have stored it; read the key to find out`,
           options('unknown'),
         );
       }
@@ -222,7 +222,7 @@ function refusal(
     case RefusedReason.diskFull:
       return new GTStoreError(
         'DISK_FULL',
-        `a disk has no room for '${key}'; reads and deletes go on`,
+        `a node has no room for '${key}', on its disk or in its 16 GiB of memory; reads and deletes go on`,
         options,
       );
     case RefusedReason.tooOld:

@@ -50,7 +50,7 @@ export const RefusedReason = {
   queueFull: 3,
   /** A version far ahead of the cluster's clock: it would outrank every write to come. */
   fromFuture: 4,
-  /** The node's disk has no room for it (`--durability interval` and `always`). */
+  /** The node has no room for it: on its disk (`--durability interval` and `always`), or in its store. */
   diskFull: 5,
 } as const;
 export type RefusedReason = (typeof RefusedReason)[keyof typeof RefusedReason];

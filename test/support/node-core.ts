@@ -13,6 +13,7 @@ let linkIds = 0;
 export class KeepingLink implements Link {
   readonly id = ++linkIds;
   isFull = false;
+  onSent: () => void = () => undefined;
   sent: Message[] = [];
   /** Of each message that was sent lazily. */
   readonly patience: number[] = [];
@@ -32,6 +33,7 @@ export class KeepingLink implements Link {
   #keep(message: Message): void {
     // What is sent on the hot path is a scratch object.
     this.sent.push({ ...message });
+    this.onSent();
   }
 
   /** What was sent of that type since the last call. */

@@ -7,6 +7,7 @@ import { Hold, noRecord } from '../../src/node/core/store.js';
 import { ArenaStore } from '../../src/node/storage/arena-store.js';
 import { KeyView } from '../../src/protocol/key-view.js';
 import { versionZero } from '../../src/protocol/version.js';
+import type { Version } from '../../src/protocol/version.js';
 import { isPlain, keyOf, keysMax, played, put, slotCount, slotOf, steps } from '../support/arena-model.js';
 import type { Model } from '../support/arena-model.js';
 
@@ -202,6 +203,80 @@ describe('arena store', () => {
     // Of each record 32 bytes stay until the others of its page are gone, too.
     expect(store.bytesHeld).to.be.lessThan(40 * 20_000 + 200_000);
     expect(store.valueOf(store.get(1, 'other'))).to.deep.equal(bytes);
+  });
+});
+
+describe('two slots that become one', () => {
+  const version = (hlc: number): Version => ({ hlc, clientId: 1, seq: 0, epoch: 0 });
+
+  for (const [many, few] of [
+    [3000, 40],
+    [40, 3000],
+    [5000, 5000],
+    [10, 0],
+  ] as const) {
+    it(`${many} keys and ${few}: nothing is lost, and all is counted`, () => {
+      const store = new ArenaStore();
+      const fill = (slot: number, name: string, count: number): number[] =>
+        Array.from({ length: count }, (_, i) => {
+          const record = store.getOrInsert(slot, `${name}-${i}`);
+          store.write(record, version(i + 1), Buffer.from(`${name} ${i}`), 0, 0);
+          if (i % 3 === 0) store.setValid(record);
+          return record;
+        });
+      const moved = fill(9, 'moved', many);
+      const there = fill(2, 'there', few);
+      const { keys, bytes } = store;
+      const [bytesThere, invalid] = [
+        store.bytesIn(9) + store.bytesIn(2),
+        store.invalidIn(9) + store.invalidIn(2),
+      ];
+      for (const record of there) store.hold(record, Hold.settle);
+      store.moveSlot(9, 2);
+      expect([store.keys, store.bytes]).to.deep.equal([keys, bytes]);
+      expect([store.keysIn(9), store.bytesIn(9), store.invalidIn(9)]).to.deep.equal([0, 0, 0]);
+      expect([store.keysIn(2), store.bytesIn(2), store.invalidIn(2)]).to.deep.equal([
+        keys,
+        bytesThere,
+        invalid,
+      ]);
+      for (const [name, records] of [['moved', moved] as const, ['there', there] as const]) {
+        records.forEach((record, i) => {
+          expect(store.get(2, `${name}-${i}`)).to.equal(record);
+          expect(store.get(9, `${name}-${i}`)).to.equal(noRecord);
+          expect(store.slotOf(record)).to.equal(2);
+          expect(Buffer.from(store.valueOf(record) ?? []).toString()).to.equal(`${name} ${i}`);
+        });
+      }
+      const met = new Set<number>();
+      const walk = store.walk(2);
+      for (let record = walk.next(); record !== noRecord; record = walk.next()) met.add(record);
+      expect(met.size).to.equal(keys);
+      for (const record of [...moved, ...there]) store.remove(record);
+      expect([store.keys, store.bytes, store.keysIn(2), store.invalidIn(2)]).to.deep.equal([0, 0, 0, 0]);
+      // Numbers of indexes are used again.
+      fill(9, 'again', 10);
+      expect([store.keysIn(9), store.keysIn(2)]).to.deep.equal([10, 0]);
+    });
+  }
+});
+
+describe('a store that is full', () => {
+  it('says so while there is a reserve, and is not any more when something goes', () => {
+    const store = new ArenaStore({ pagesMax: 256 + 3 });
+    const value = new Uint8Array(60 * 1024);
+    const version = { hlc: 1, clientId: 1, seq: 0, epoch: 0 };
+    let count = 0;
+    for (; !store.isFull; count++) {
+      const record = store.getOrInsert(0, `key-${count}`);
+      store.write(record, version, value, 0, 0);
+    }
+    expect(count).to.be.within(100, 300);
+    // Of any other size, in the reserve.
+    for (let bytes = 0; bytes < 60_000; bytes += 500) put(store, 1, `small-${bytes}`, new Uint8Array(bytes));
+    for (let i = 0; i < count; i++) store.remove(store.get(0, `key-${i}`));
+    for (let bytes = 0; bytes < 60_000; bytes += 500) store.remove(store.get(1, `small-${bytes}`));
+    expect(store.isFull).to.equal(false);
   });
 });
 

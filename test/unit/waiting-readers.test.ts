@@ -55,6 +55,70 @@ class Stage extends NodeOnTable {
   }
 }
 
+describe('R2: reads that wait together, on one connection', () => {
+  it('are answered as long as it has room, the others when it has room again', () => {
+    const stage = new Stage();
+    const first = stage.write('k', bytes('1'));
+    const rids = [stage.get('k'), stage.get('k'), stage.get('k')];
+    const { reader } = stage;
+    reader.onSent = () => (reader.isFull = true);
+    first.commit();
+    expect(stage.answers()).to.deep.equal({ [rids[0] ?? 0]: '1' });
+    stage.pass(50);
+    expect(stage.answers(), 'full').to.deep.equal({});
+    reader.isFull = false;
+    stage.pass(10);
+    expect(stage.answers()).to.deep.equal({ [rids[1] ?? 0]: '1' });
+    reader.onSent = () => undefined;
+    reader.isFull = false;
+    stage.pass(10);
+    expect(stage.answers()).to.deep.equal({ [rids[2] ?? 0]: '1' });
+    expect(stage.core.replica.waiters).to.equal(0);
+  });
+
+  it('and get what came instead, if that is committed before there is room', () => {
+    const stage = new Stage();
+    const first = stage.write('k', bytes('1'));
+    const rids = [stage.get('k'), stage.get('k')];
+    stage.reader.isFull = true;
+    first.commit();
+    const second = stage.write('k', bytes('2'));
+    const third = stage.write('k', bytes('3'));
+    stage.reader.isFull = false;
+    stage.pass(20);
+    expect(stage.answers()).to.deep.equal({});
+    second.commit();
+    third.commit();
+    stage.pass(10);
+    const answers = stage.answers();
+    expect(Object.keys(answers).map(Number)).to.deep.equal(rids);
+    for (const text of Object.values(answers)) expect(text).to.be.oneOf(['2', '3']);
+    expect(stage.core.replica.waiters).to.equal(0);
+  });
+
+  it('a conditional write that would be answered with a value is to be tried again', () => {
+    const stage = new Stage();
+    const first = stage.write('k', bytes('1'));
+    const { rid, epoch } = { rid: 77, epoch: stage.core.membership.epoch };
+    const condition = {
+      opClientId: 5,
+      opNumber: 1,
+      key: 'k',
+      retried: false,
+      wantValue: true,
+      expectAbsent: false,
+    };
+    const expected = { hlc: 1, clientId: 1, seq: 0, epoch: 0 };
+    const fields = { rid, epoch, expected, value: bytes('2'), expiresAtMs: 0 };
+    stage.core.onRequest(stage.reader, { type: MessageType.condition, ...condition, ...fields });
+    stage.reader.isFull = true;
+    first.commit();
+    const [fenced] = stage.reader.take(MessageType.fenced);
+    expect(fenced?.rid).to.equal(rid);
+    expect(stage.reader.take(MessageType.conditionResult)).to.deep.equal([]);
+  });
+});
+
 describe('R2: reads of a key that is overwritten while they wait', () => {
   let stage: Stage;
   beforeEach(() => {

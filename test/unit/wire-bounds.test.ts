@@ -84,6 +84,23 @@ describe('bounds of the wire', () => {
     expect(look().isWorthIt).to.equal(false);
   }).timeout(20_000);
 
+  it('D4: a node whose store is full refuses what is new, and takes deletes and replays', () => {
+    const stage = new NodeOnTable();
+    stage.map([{ replicas: [self] }]);
+    Object.defineProperty(stage.store, 'isFull', { value: true });
+    const link = new KeepingLink();
+    const fields = { epoch: stage.core.membership.epoch, expiresAtMs: 0, applied: null } as const;
+    const send = (rid: number, kind: WriteKind, value: Uint8Array | null): void => {
+      const version = { hlc: stage.nowMs * 1000 + rid, clientId: 1, seq: 0, epoch: 0 };
+      stage.core.onRequest(link, { type: MessageType.write, rid, kind, version, key: 'k', value, ...fields });
+    };
+    send(1, WriteKind.plain, Buffer.from('new'));
+    expect(link.take(MessageType.refused).map(({ reason }) => reason)).to.deep.equal([RefusedReason.diskFull]);
+    send(2, WriteKind.plain, null);
+    send(3, WriteKind.replay, Buffer.from('old'));
+    expect(link.take(MessageType.ack).map(({ rid }) => rid)).to.deep.equal([2, 3]);
+  });
+
   it('M5: a batch of a copy that ends with the largest value is no longer than a frame may be', () => {
     const settings = { ...defaultSettings, valueBytesMax: 8 * 1024 * 1024, slotCount: 1 };
     const stage = new NodeOnTable();

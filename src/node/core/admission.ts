@@ -1,4 +1,4 @@
-/** Which WRITEs a replica takes: epoch, membership and lease (PROTOCOL W3), limits, age (W10), room on the disk (D4). */
+/** Which WRITEs a replica takes: epoch, membership and lease (PROTOCOL W3), limits, age (W10), room (D4). */
 import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
 import type { WriteMessage } from '../../protocol/messages.js';
 import type { PlainFrame } from '../../protocol/plain-frame.js';
@@ -7,6 +7,7 @@ import { type Journal, hasNoRoomFor } from './journal.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
+import type { KeyStore } from './store.js';
 
 /** No WRITE may have more. Conditional writes count up from what they find (RMW2), and end well before that. */
 const seqMax = 2 ** 48;
@@ -17,12 +18,20 @@ export class Admission {
   readonly #membership: Membership;
   readonly #lease: Lease;
   readonly #journal: Journal;
+  readonly #store: KeyStore;
   readonly #mapWanted: () => void;
 
-  constructor(membership: Membership, lease: Lease, journal: Journal, mapWanted: () => void) {
+  constructor(
+    membership: Membership,
+    lease: Lease,
+    journal: Journal,
+    store: KeyStore,
+    mapWanted: () => void,
+  ) {
     this.#membership = membership;
     this.#lease = lease;
     this.#journal = journal;
+    this.#store = store;
     this.#mapWanted = mapWanted;
   }
 
@@ -58,7 +67,7 @@ export class Admission {
     if (message.value !== null && message.value.length > settings.valueBytesMax)
       return RefusedReason.valueTooLarge;
     // What is there already is settled with the room that is kept for it.
-    if (message.kind === WriteKind.plain && hasNoRoomFor(message.value, this.#journal))
+    if (message.kind === WriteKind.plain && hasNoRoomFor(message.value, this.#journal, this.#store))
       return RefusedReason.diskFull;
     const { hlc, seq } = message.version;
     // W1: a plain write counts nothing.

@@ -87,7 +87,7 @@ export class Conditions {
     const settings = this.#membership.map?.settings;
     if (settings === undefined) return -1;
     if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
-    if (hasNoRoomFor(message.value, this.#journal)) return RefusedReason.diskFull;
+    if (hasNoRoomFor(message.value, this.#journal, this.#replica.store)) return RefusedReason.diskFull;
     const tooLarge = message.value !== null && message.value.length > settings.valueBytesMax;
     return tooLarge ? RefusedReason.valueTooLarge : -1;
   }
@@ -198,6 +198,11 @@ export class Conditions {
   }
 
   #answerNotApplied(condition: Condition, record: RecordId): void {
+    // One of many that waited here, perhaps; nothing has been done, so it may as well be asked for again.
+    if (condition.wantValue && condition.link.isFull) {
+      this.#replica.fence(condition.link, condition.rid, FencedReason.memberUnreachable);
+      return;
+    }
     const isLive = record !== noRecord && this.#replica.isLive(record);
     const version = isLive ? this.#replica.store.versionOf(record) : versionZero;
     const value = isLive && condition.wantValue ? this.#replica.store.valueOf(record) : null;

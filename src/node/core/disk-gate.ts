@@ -104,7 +104,8 @@ export class DiskGate {
     }
     const record = this.#store.get(slot, key);
     // The slot was lost meanwhile. Whatever version is there now is no lower than the one that was saved.
-    if (record === noRecord) this.#fence(link, rid, this.#reasonGone);
+    // Nor is a connection to be filled with values: whoever is fenced asks again.
+    if (record === noRecord || link.isFull) this.#fence(link, rid, this.#reasonGone);
     else this.#answers.stale(link, rid, kind, record);
   }
 }

@@ -3,12 +3,10 @@
  *
  * Every key is VALID (known to be committed) or INVALID (stored, perhaps not committed). A read is answered with what is known
  * to be committed only; an INVALID key parks its readers until a VALIDATE comes or this replica replays the write itself.
- *
  * Invariants, asserted where they could break:
  * - the version of a key never falls, and VALID never returns to INVALID at the same version;
  * - a learner, or a node without a right to serve the slot, answers no read;
  * - every request is answered exactly once, parked ones included.
- *
  * Conditional writes are in conditions.ts; both share the records, and `wake` hands a key from one to the other.
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
@@ -22,8 +20,7 @@ import { DiskGate } from './disk-gate.js';
 import { type Journal, noJournal } from './journal.js';
 import { type Condition, type KeyWork, KeyWorks } from './key-work.js';
 import type { Lease } from './lease.js';
-import { Role } from './membership.js';
-import type { Membership, RoleChange } from './membership.js';
+import { type Membership, Role, type RoleChange } from './membership.js';
 import { type PeerWrite, type PeerWriteOwner, PeerWrites } from './peer-writes.js';
 import { PlainRequests } from './plain-requests.js';
 import type { NodePorts, NodeTimings, ReplicaOwner } from './ports.js';
@@ -69,11 +66,10 @@ export class Replica implements PeerWriteOwner {
     this.#owner = owner;
     this.#journal = journal;
     this.#answers = new Answers(store);
-    this.#admission = new Admission(membership, lease, journal, () => {
+    this.#admission = new Admission(membership, lease, journal, store, () => {
       owner.mapWanted();
     });
-    const fence = this.fence.bind(this);
-    this.#gate = new DiskGate(journal, store, this.#answers, fence, FencedReason.notReplica);
+    this.#gate = new DiskGate(journal, store, this.#answers, this.fence.bind(this), FencedReason.notReplica);
     this.#accepted = new AcceptedWrites(store);
     this.#settleQueue = new SettleQueue(store, timings.settleAfterMs);
     this.plain = new PlainRequests({
@@ -181,8 +177,12 @@ export class Replica implements PeerWriteOwner {
     const record = this.#accepted.take(link, rid);
     if (record === noRecord) return;
     const version = this.#accepted.takenVersion;
-    if (this.store.compareVersion(version, record) !== 0) this.#serveFormer(record, version);
-    else if (!this.store.isValid(record)) this.#makeValid(record);
+    if (this.store.compareVersion(version, record) !== 0) {
+      this.#serveFormer(record, version);
+    } else if (!this.store.isValid(record)) {
+      this.store.setValid(record);
+      if (this.store.holds(record, Hold.work)) this.wake(record);
+    }
   }
 
   /** D1: more is on the disk. */
@@ -199,11 +199,6 @@ export class Replica implements PeerWriteOwner {
 
   onLinkClosed(link: Link): void {
     this.#accepted.onLinkClosed(link);
-  }
-
-  #makeValid(record: RecordId): void {
-    this.store.setValid(record);
-    if (this.store.holds(record, Hold.work)) this.wake(record);
   }
 
   // --- reads ---------------------------------------------------------------------------------------------------
@@ -257,7 +252,7 @@ export class Replica implements PeerWriteOwner {
     if (work === undefined) return;
     if (this.store.isValid(record)) {
       work.movedAtMs = this.#ports.nowMs();
-      for (const reader of work.readers.takeAll()) this.#serveReader(reader, record, null);
+      for (const reader of work.readers.takeAll()) this.#serveReader(reader, record, work, null);
     }
     if (work.waking) return;
     work.waking = true;
@@ -272,10 +267,18 @@ export class Replica implements PeerWriteOwner {
     this.#works.dropIfIdle(record, work);
   }
 
-  /** @param former null: what is there now */
-  #serveReader({ link, rid, versionOnly }: Reader, record: RecordId, former: FormerEntry | null): void {
-    this.#waitRoom.leave();
+  /**
+   * One of many, perhaps, on a connection that was only given small requests: one that is full is left to the next tick.
+   * @param former null: what is there now
+   */
+  #serveReader(reader: Reader, record: RecordId, work: KeyWork, former: FormerEntry | null): void {
+    const { link, rid, versionOnly } = reader;
     const fault = this.serviceFault(this.store.slotOf(record));
+    if (fault === -1 && link.isFull) {
+      work.readers.add(reader);
+      return;
+    }
+    this.#waitRoom.leave();
     if (fault !== -1) this.fence(link, rid, fault);
     else if (former === null) this.#answerGet(link, rid, versionOnly, record);
     else this.#answers.former(link, rid, former, versionOnly);
@@ -297,7 +300,7 @@ export class Replica implements PeerWriteOwner {
     if (work === undefined || !due) return;
     this.#works.expectSoon(work);
     work.movedAtMs = this.#ports.nowMs();
-    for (const reader of due.readers) this.#serveReader(reader, record, due.entry);
+    for (const reader of due.readers) this.#serveReader(reader, record, work, due.entry);
     this.#works.dropIfIdle(record, work);
   }
 
@@ -403,14 +406,12 @@ export class Replica implements PeerWriteOwner {
         if (this.store.slotOf(record) === change.slot) this.#dismiss(record, work, FencedReason.notReplica);
       }
     }
-    if (change.after === Role.none || (change.after === Role.learner && change.joinedAnew))
-      this.#clear(change.slot);
+    if (change.after === Role.none || (change.after === Role.learner && change.joinedAnew)) {
+      for (const [record] of this.#works)
+        if (this.store.slotOf(record) === change.slot) this.#works.drop(record);
+      this.store.clearSlot(change.slot);
+    }
     if (change.after === Role.full) this.#settleQueue.pushInvalid(change.slot, this.#ports.nowMs());
-  }
-
-  #clear(slot: number): void {
-    for (const [record] of this.#works) if (this.store.slotOf(record) === slot) this.#works.drop(record);
-    this.store.clearSlot(slot);
   }
 
   /** M5: one key of a copy. Keeps the higher version, and its state. @param isSaved it came from the own disk */

@@ -38,6 +38,8 @@ export interface KeyStore {
   readonly keys: number;
   /** Bytes of keys and values, without overhead. */
   readonly bytes: number;
+  /** So much is held that only what is there already is to be written anew; a reserve for that is left. */
+  readonly isFull: boolean;
   keysIn(slot: number): number;
   /** Of keys and values, without overhead. */
   bytesIn(slot: number): number;
@@ -51,7 +53,7 @@ export interface KeyStore {
   remove(record: RecordId): void;
   /** Removes all records of the slot. They are gone at once; their memory is freed by `reclaim`. */
   clearSlot(slot: number): void;
-  /** All records of one slot become those of another, which has none. */
+  /** All records of one slot become those of another, which has none of the same keys; in time by the fewer of them. */
   moveSlot(from: number, to: number): void;
   /** Frees memory of cleared slots, a bounded piece; call it on every tick. */
   reclaim(): void;

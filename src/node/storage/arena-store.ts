@@ -28,6 +28,8 @@ const severalRanges = -2;
 export interface ArenaStoreOptions {
   /** Default: by chance. A fixed one makes walks repeatable, and lets others choose keys that collide. */
   readonly hashSeed?: number;
+  /** Pages of 4 MiB for keys and values; default: 4096. */
+  readonly pagesMax?: number;
 }
 
 /** The index of a cleared slot, and those of its ranges that still have records. */
@@ -54,8 +56,8 @@ export class ArenaStore extends PlainRecords implements KeyStore {
   #keys = 0;
   #bytes = 0;
 
-  constructor({ hashSeed = randomInt(2 ** 32) }: ArenaStoreOptions = {}) {
-    super();
+  constructor({ hashSeed = randomInt(2 ** 32), pagesMax }: ArenaStoreOptions = {}) {
+    super(pagesMax);
     this.#key = new SoughtKey(hashSeed);
   }
 
@@ -177,11 +179,31 @@ export class ArenaStore extends PlainRecords implements KeyStore {
   }
 
   moveSlot(from: number, to: number): void {
-    const index = this.#bySlot[from];
-    if (index === undefined) return;
-    if (this.#bySlot[to] !== undefined) throw new RangeError(`slot ${to} has records`);
+    const moved = this.#bySlot[from];
+    if (moved === undefined) return;
+    const there = this.#bySlot[to] ?? null;
     this.#displace(from);
-    this.#place(index, to);
+    if (there === null) this.#place(moved, to);
+    else if (there.keys > moved.keys) this.#place(this.#join(moved, there), to);
+    else this.#place(this.#join(there, moved), to);
+  }
+
+  /** @returns `to`, with all records of the other one, which is no more */
+  #join(from: SlotIndex, to: SlotIndex): SlotIndex {
+    for (const range of from.ranges()) {
+      for (let place = 0; place < range.places; place++) {
+        const record = range.recordAt(place);
+        if (record === noRecord) continue;
+        this.setIndexNumber(record, to.number);
+        to.add(this.hashOf(record, this.#key), record);
+      }
+      this.#ranges.release(range);
+    }
+    this.totals.addBytes(to.number, this.totals.bytesOf(from.number));
+    this.totals.addInvalid(to.number, this.totals.invalidOf(from.number));
+    this.totals.drop(from.number);
+    this.#freeIndexNumbers.push(from.number);
+    return to;
   }
 
   #displace(slot: number): void {

@@ -19,7 +19,9 @@ const pageWordsMax = 1024 * 1024;
 /** A block is found by `page * pageWordsMax + word` in the page: 2^32 words in all, 16 GiB. */
 const pageShift = Math.log2(pageWordsMax);
 const wordMask = pageWordsMax - 1;
-const pagesMax = 1 << (32 - pageShift);
+export const arenaPagesMax = 1 << (32 - pageShift);
+/** Pages left for those who may not be refused. Each class may need one. */
+const pagesReserved = 256;
 
 /** Sizes go word by word up to here, and then in 16 steps from one power of two to the next. */
 const fineWordsMax = 64;
@@ -62,6 +64,7 @@ interface SizeClass {
 
 export class Arena {
   readonly #owner: BlockOwner;
+  readonly #pagesMax: number;
   readonly #pages: (Page | undefined)[] = [];
   /** Places in `#pages` without a page. */
   readonly #freeNumbers: number[] = [];
@@ -69,8 +72,15 @@ export class Arena {
   readonly #spare: number[] = [];
   readonly #classes: SizeClass[] = [];
 
-  constructor(owner: BlockOwner) {
+  constructor(owner: BlockOwner, pagesMax = arenaPagesMax) {
     this.#owner = owner;
+    this.#pagesMax = pagesMax;
+  }
+
+  /** Only a reserve of pages is left. */
+  get isFull(): boolean {
+    const used = this.#pages.length - this.#freeNumbers.length - this.#spare.length;
+    return used > this.#pagesMax - pagesReserved;
   }
 
   /** Memory held, used or not. */
@@ -149,7 +159,7 @@ export class Arena {
     const spare = this.#spare.pop();
     if (spare !== undefined) return spare;
     const number = this.#freeNumbers.pop() ?? this.#pages.length;
-    if (number >= pagesMax) throw new RangeError('the store is full: 16 GiB of keys and values');
+    if (number >= this.#pagesMax) throw new RangeError('the store is full: 16 GiB of keys and values');
     this.#pages[number] = new Page(4 * pageWordsMax);
     return number;
   }

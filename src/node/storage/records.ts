@@ -37,6 +37,9 @@ const longKeyBytes = 255;
 /** Without these a block is a plain one in the arena, as nearly all are. */
 export const unusual = Flag.extended | Flag.large;
 
+/** Where a key is copied to become a string: a view of its own on a page takes ten times as long. */
+const keyText = Buffer.allocUnsafeSlow(256);
+
 /** A float of 64 bits as two words. */
 const float = new Float64Array(1);
 const floatWords = new Uint32Array(float.buffer);
@@ -47,13 +50,17 @@ export class Records {
   /** Blocks too large for the arena, by record. */
   readonly #large = new Map<RecordId, Memory>();
 
-  constructor() {
+  /** @param pagesMax pages of blocks; default as many as can be told apart */
+  constructor(pagesMax?: number) {
     const table = this.table;
-    this.blocks = new Arena({
-      moved: (record, ref) => {
-        table.setBlock(record, ref);
-      },
-    });
+    const moved = (record: number, ref: number): void => {
+      table.setBlock(record, ref);
+    };
+    this.blocks = new Arena({ moved }, pagesMax);
+  }
+
+  get isFull(): boolean {
+    return this.blocks.isFull;
   }
 
   /** Memory held for records and their blocks, used or not. */
@@ -92,6 +99,10 @@ export class Records {
 
   protected indexNumberOf(record: RecordId): number {
     return this.table.index(record);
+  }
+
+  protected setIndexNumber(record: RecordId, index: number): void {
+    this.table.setIndex(record, index);
   }
 
   hold(record: RecordId, by: Hold): void {
@@ -135,8 +146,12 @@ export class Records {
   }
 
   keyOf(record: RecordId): string {
-    const { buffer } = this.#memoryOf(record).bytes;
-    return Buffer.from(buffer, this.#keyAt(record), this.#keyLength(record)).toString('latin1');
+    const { bytes } = this.#memoryOf(record);
+    const at = this.#keyAt(record);
+    const length = this.#keyLength(record);
+    if (length > keyText.length) return Buffer.from(bytes.buffer, at, length).toString('latin1');
+    for (let i = 0; i < length; i++) keyText[i] = bytes[at + i] ?? 0;
+    return keyText.toString('latin1', 0, length);
   }
 
   /** Bytes of key and value. */
