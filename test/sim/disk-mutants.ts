@@ -128,6 +128,24 @@ export const diskMutants: readonly Mutant[] = [
     bias: 'tombstones',
   },
   {
+    name: 'what came meanwhile hides what the disk had',
+    rule: 'D2',
+    edits: one(`${node}/attic.js`, 'this.#replica.merge(slot, entry, true);', ''),
+    disks: true,
+    bias: 'copies',
+  },
+  {
+    name: 'what came meanwhile is there twice, with what the disk had',
+    rule: 'D2',
+    edits: one(
+      `${node}/attic.js`,
+      'store.remove(hint);\n            this.#replica.merge(slot, entry, true);',
+      '',
+    ),
+    disks: true,
+    bias: 'copies',
+  },
+  {
     name: 'any label brings a slot back',
     rule: 'D3',
     edits: [

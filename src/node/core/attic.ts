@@ -21,6 +21,8 @@ import type { Replica } from './replica.js';
 import { noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
 
+/** Keys that came while a slot was compared: merging so many takes a millisecond or two. */
+const mergedAtOnceMax = 1024;
 /** No cluster has as many slots. */
 const atticOffset = 65_536;
 
@@ -132,6 +134,29 @@ export class Attic {
     this.label(slot, joinedAt);
   }
 
+  /**
+   * D2: all that the attic has of the slot is confirmed, and goes into service in one go: in time by what came
+   * meanwhile, not by what there is.
+   * @returns how many entries; -1: too much came, or the disk does not hold them. They are to be merged one by one
+   */
+  takeOver(slot: number): number {
+    const store = this.#store;
+    if (!this.#overlaid.has(slot) || store.keysIn(slot) > mergedAtOnceMax) return -1;
+    const from = atticSlot(slot);
+    const confirmed = store.keysIn(from);
+    const walk = store.walk(slot);
+    for (let record = walk.next(); record !== noRecord; record = walk.next()) {
+      const hint = store.get(from, store.keyOf(record));
+      if (hint === noRecord) continue;
+      const entry = atticEntry(store, hint);
+      store.remove(hint);
+      this.#replica.merge(slot, entry, true);
+    }
+    this.#slots.delete(slot);
+    store.moveSlot(from, slot);
+    return confirmed;
+  }
+
   /** D2: a key that the disk held before, of a slot that is filled over it. What is in service is on the disk anew. */
   removeUnserved(slot: number, key: string): void {
     if (this.#store.get(slot, key) === noRecord) this.#journal.remove(slot, key);
@@ -151,6 +176,8 @@ export class Attic {
 
   #serve(slot: number, joinedAt: number): void {
     if (this.#labels.get(slot) === joinedAt) {
+      if (this.#store.keysIn(slot) > 0)
+        throw new RangeError(`slot ${slot} has records that came from nowhere`);
       if (this.#slots.delete(slot)) this.#store.moveSlot(atticSlot(slot), slot);
       return;
     }

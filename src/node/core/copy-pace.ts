@@ -25,7 +25,7 @@ const lateMs = 20;
 const calmAfterMs = 50;
 /** Entries of the own disk that are looked at in one tick. */
 const looksBeside = 512;
-const looksCalm = 2048;
+const looksCalm = 4096;
 
 export class CopyPace {
   // These begin as fractions, for the engine's sake: most of the time some of them are integers.

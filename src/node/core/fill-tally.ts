@@ -21,9 +21,9 @@ export class FillTally {
     return bytes;
   }
 
-  /** The disk had it, and a full replica the very same. */
-  confirmed(): void {
-    this.#confirmed++;
+  /** The disk had them, and a full replica the very same. */
+  confirmed(entries: number): void {
+    this.#confirmed += entries;
   }
 
   slotFilled(): void {

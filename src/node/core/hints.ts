@@ -11,6 +11,8 @@ import type { KeyStore, RecordWalk } from './store.js';
 
 /** Where more than this share of the buckets differs, copying the whole slot costs no more. */
 const differingShareMax = 0.5;
+/** Of an entry that is sifted and stays. A power of two, so that sums are exact. */
+const keptEffort = 1 / 8;
 /** What was read of an entry of the attic, in the order of the walk, which does not change. */
 interface Sight {
   readonly bucket: number;
@@ -24,7 +26,7 @@ export class Hints {
   readonly #entry = new EntryDigest();
   #buckets = new BucketDigests(1);
   #theirs: Uint8Array = new Uint8Array(0);
-  /** Entries read, or, later, taken over. */
+  /** Entries read. */
   #sights: Sight[] = [];
   #place = 0;
   /** Buckets that differ. */
@@ -92,7 +94,7 @@ export class Hints {
   }
 
   /** @param missing a bit for each of `known`; null: nothing of the attic is confirmed */
-  begin(missing: Uint8Array | null): void {
+  beginSift(missing: Uint8Array | null): void {
     this.#missing = missing;
     this.#walk = this.#store.walk(this.#slot);
     this.#place = 0;
@@ -100,27 +102,44 @@ export class Hints {
   }
 
   /**
-   * Takes a bounded number of entries over: those of equal buckets, and those of others that are not missing. In the
-   * order of `known`, for the attic does not change. All others are told to `drop`.
-   * @returns how many it has looked at; fewer than `entriesMax`: those were the last ones
+   * Goes through the entries in the order of `known`, for nobody else changes the attic. What is not confirmed - of buckets
+   * that differ, what is missing - is told to `drop` and leaves the attic.
+   * @param effortMax as many as may be dropped at once; one that stays is a fraction of the work
+   * @returns the effort it took; less than `effortMax`: those were the last ones
    */
-  confirm(entriesMax: number, merge: (entry: Entry) => void, drop: (key: string) => void): number {
+  sift(effortMax: number, drop: (key: string) => void): number {
     const store = this.#store;
-    for (let count = 0; count < entriesMax; count++) {
+    let effort = 0;
+    while (effort < effortMax) {
       const record = this.#walk.next();
-      if (record === noRecord) return count;
-      if (!this.#isNextConfirmed()) {
-        drop(store.keyOf(record));
-        continue;
-      }
-      merge(atticEntry(store, record));
+      if (record === noRecord) break;
+      effort += keptEffort;
+      if (this.#isNextConfirmed()) continue;
+      drop(store.keyOf(record));
+      store.remove(record);
+      effort += 1 - keptEffort;
     }
-    return entriesMax;
+    return effort;
   }
 
   #isNextConfirmed(): boolean {
     if (this.#missing === null) return false;
     const bucket = this.#sights[this.#place++]?.bucket ?? 0;
     return !hasBit(this.wanted, bucket) || !hasBit(this.#missing, this.#walked++);
+  }
+
+  /** All that is left is confirmed, and is to be taken over. */
+  beginMerge(): void {
+    this.#walk = this.#store.walk(this.#slot);
+  }
+
+  /** Takes a bounded number of entries over. @returns as `sift` */
+  merge(entriesMax: number, take: (entry: Entry) => void): number {
+    for (let count = 0; count < entriesMax; count++) {
+      const record = this.#walk.next();
+      if (record === noRecord) return count;
+      take(atticEntry(this.#store, record));
+    }
+    return entriesMax;
   }
 }

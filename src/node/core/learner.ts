@@ -36,8 +36,8 @@ const unreachableMs = 20;
 const tellAgainMs = 200;
 const noBytes = new Uint8Array(0);
 
-/** What is asked for next, or, with `compare` and `confirm`, read of or taken from the attic. */
-type Stage = 'whole' | 'digests' | 'compare' | 'difference' | 'confirm';
+/** What is asked for next, or, from `compare` on, done with the attic. */
+type Stage = 'whole' | 'digests' | 'difference' | 'compare' | 'sift' | 'merge';
 
 interface SlotCopy {
   readonly slot: number;
@@ -241,8 +241,8 @@ export class Learner {
 
   /** All that the attic has beyond `missing` is right; null: nothing is. */
   #confirmBut(copy: SlotCopy, missing: Uint8Array | null): void {
-    copy.hints?.begin(missing);
-    copy.stage = 'confirm';
+    copy.hints?.beginSift(missing);
+    copy.stage = 'sift';
     this.#look(copy);
   }
 
@@ -250,15 +250,16 @@ export class Learner {
   #look(copy: SlotCopy): void {
     const room = this.#pace.looks;
     if (!isLooking(copy) || copy.done || room <= 0) return;
-    const looked = copy.stage === 'compare' ? this.#compare(copy, room) : this.#confirm(copy, room);
-    this.#pace.looked(looked);
+    if (copy.stage === 'compare') this.#pace.looked(this.#compare(copy, room));
+    else if (copy.stage === 'sift') this.#pace.looked(this.#sift(copy, room));
+    else this.#pace.looked(this.#merge(copy, room));
   }
 
   #compare(copy: SlotCopy, room: number): number {
     const looked = copy.hints?.read(room) ?? 0;
     if (looked === room) return looked;
     if (copy.hints?.isSame === true) {
-      this.#confirmBut(copy, noBytes);
+      this.#takeOver(copy);
     } else {
       copy.stage = copy.hints?.isWorthIt === true ? 'difference' : 'whole';
       this.#ask(copy, true);
@@ -266,19 +267,41 @@ export class Learner {
     return looked;
   }
 
-  #confirm(copy: SlotCopy, room: number): number {
+  #sift(copy: SlotCopy, room: number): number {
     const { slot } = copy;
     const isOverlaid = this.#attic.isOverlaid(slot);
-    const merge = (entry: Entry): void => {
-      this.#replica.merge(slot, entry, isOverlaid);
-      this.#tally.confirmed();
-    };
     const drop = (key: string): void => {
       if (isOverlaid) this.#attic.removeUnserved(slot, key);
     };
-    const looked = copy.hints?.confirm(room, merge, drop) ?? 0;
-    if (looked < room) this.#finish(copy);
+    const looked = copy.hints?.sift(room, drop) ?? 0;
+    if (looked < room) this.#takeOver(copy);
     return looked;
+  }
+
+  /** All that is left in the attic is right: it serves at once, or, beside much that came meanwhile, entry by entry. */
+  #takeOver(copy: SlotCopy): void {
+    const met = this.#replica.store.keysIn(copy.slot);
+    const confirmed = this.#attic.takeOver(copy.slot);
+    if (confirmed >= 0) {
+      this.#pace.looked(met);
+      this.#tally.confirmed(confirmed);
+      this.#finish(copy);
+      return;
+    }
+    copy.hints?.beginMerge();
+    copy.stage = 'merge';
+  }
+
+  #merge(copy: SlotCopy, room: number): number {
+    const { slot } = copy;
+    const isOverlaid = this.#attic.isOverlaid(slot);
+    const take = (entry: Entry): void => {
+      this.#replica.merge(slot, entry, isOverlaid);
+      this.#tally.confirmed(1);
+    };
+    const merged = copy.hints?.merge(room, take) ?? 0;
+    if (merged < room) this.#finish(copy);
+    return merged;
   }
 
   #failed(copy: SlotCopy): void {
@@ -348,5 +371,5 @@ export class Learner {
 }
 
 function isLooking({ stage }: SlotCopy): boolean {
-  return stage === 'compare' || stage === 'confirm';
+  return stage === 'compare' || stage === 'sift' || stage === 'merge';
 }

@@ -22,6 +22,8 @@ export type Visit = (
   applied: AppliedList | null,
 ) => void;
 
+type Piece = [Buffer, Buffer][];
+
 export interface Loaded {
   /** Highest hlc met. */
   readonly clockUs: number;
@@ -45,15 +47,25 @@ export async function readRecords(
     fillCache: false,
     highWaterMarkBytes: pieceBytes,
   });
-  try {
-    for (;;) {
-      const piece = await iterator.nextv(pieceRecords).catch((error: unknown) => {
-        throw readError(error);
-      });
-      if (piece.length === 0) return walk;
-      const next = walk.read(piece);
-      if (next !== null) iterator.seek(next);
+  const read = async (): Promise<Piece> => {
+    try {
+      return await iterator.nextv(pieceRecords);
+    } catch (error) {
+      throw readError(error);
     }
+  };
+  try {
+    for (let piece = await read(); piece.length > 0;) {
+      // LevelDB reads the next piece meanwhile, in a thread of its own. Nobody waits for it if this one is damaged.
+      const following = read();
+      following.catch(() => undefined);
+      const goOnAt = walk.read(piece);
+      piece = await following;
+      if (goOnAt === null) continue;
+      iterator.seek(goOnAt);
+      piece = await read();
+    }
+    return walk;
   } finally {
     await iterator.close();
   }
@@ -80,7 +92,7 @@ class Walk implements Loaded {
   }
 
   /** @returns where to go on, if that is not right behind: garbage is passed over */
-  read(piece: readonly [Buffer, Buffer][]): Buffer | null {
+  read(piece: Piece): Buffer | null {
     const place = this.#place;
     const content = this.#content;
     const { version } = content;
