@@ -95,7 +95,9 @@ describe('bounds of the wire', () => {
       stage.core.onRequest(link, { type: MessageType.write, rid, kind, version, key: 'k', value, ...fields });
     };
     send(1, WriteKind.plain, Buffer.from('new'));
-    expect(link.take(MessageType.refused).map(({ reason }) => reason)).to.deep.equal([RefusedReason.diskFull]);
+    expect(link.take(MessageType.refused).map(({ reason }) => reason)).to.deep.equal([
+      RefusedReason.diskFull,
+    ]);
     send(2, WriteKind.plain, null);
     send(3, WriteKind.replay, Buffer.from('old'));
     expect(link.take(MessageType.ack).map(({ rid }) => rid)).to.deep.equal([2, 3]);
