@@ -4,9 +4,9 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { GTStoreClient } from '../client/index.js';
-import type { LoadPlan, LoadResult, Phase } from '../load/index.js';
-import { type ProgressBar, progressBar } from '../terminal/progress-bar.js';
+import type { LoadPlan, LoadResult } from '../load/index.js';
 import { type BenchOptions, benchOptions, planOf } from './bench-options.js';
+import { PhaseBar } from './bench-progress.js';
 import { UsageError, exitCodeOf, exitFailed } from './exit.js';
 import { StopRequest } from './stop-request.js';
 import { printJson, printLine, withClient } from './with-client.js';
@@ -37,7 +37,7 @@ async function runWithProgress(
   stop: StopRequest,
 ): Promise<LoadResult | undefined> {
   const { runLoad } = await import('../load/index.js');
-  const progress = new PhaseBar();
+  const progress = new PhaseBar(process.stderr);
   try {
     return await runLoad(store, plan, {
       entry: fileURLToPath(new URL('forked-client.js', import.meta.url)),
@@ -69,7 +69,7 @@ async function show(result: LoadResult, json: boolean, report: string | undefine
     complain(`${cleaned.left} keys that begin with '${result.plan.prefix}' could not be deleted: ${codes}`);
     process.exitCode = exitFailed;
   }
-  if (result.endedEarly === 'cluster-gone') throw goneError();
+  if (result.hasClusterGone) throw goneError();
 }
 
 function complain(text: string): void {
@@ -86,34 +86,5 @@ async function checkWritable(file: string): Promise<void> {
     throw new UsageError(
       `--report ${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
     );
-  }
-}
-
-const labels: Readonly<Record<Phase, string>> = {
-  filling: 'storing keys',
-  'warming-up': 'warming up (s)',
-  measuring: 'measuring (s)',
-  deleting: 'deleting keys',
-};
-
-/** One bar after the other, on stderr if that is a terminal. */
-class PhaseBar {
-  #phase: Phase | undefined;
-  #bar: ProgressBar | undefined;
-
-  show(phase: Phase, done: number, total: number, rate: number): void {
-    const isTimed = phase === 'warming-up' || phase === 'measuring';
-    const units = isTimed ? 1000 : 1;
-    if (this.#phase !== phase) {
-      this.clear();
-      this.#phase = phase;
-      this.#bar = progressBar(process.stderr, labels[phase], Math.ceil(total / units));
-    }
-    this.#bar?.show(Math.floor(done / units), `${Math.round(rate).toLocaleString('en')} op/s`);
-  }
-
-  clear(): void {
-    this.#bar?.clear();
-    this.#bar = undefined;
   }
 }

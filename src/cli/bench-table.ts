@@ -78,7 +78,7 @@ function remarks(result: LoadResult, document: LoadDocument): string[] {
     );
   }
   if (caveat !== undefined) texts.push(`note: ${caveat}`);
-  if (result.plan.keep && endedEarly !== 'cluster-gone')
+  if (result.plan.keep && !result.hasClusterGone)
     texts.push(`${count(keysLeft)} keys are left in the store, as --keep says`);
   return texts.length === 0 ? [] : [texts.join('\n')];
 }

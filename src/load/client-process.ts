@@ -19,7 +19,9 @@ export class ClientProcess {
       return;
     }
     const timer = setInterval(() => {
-      if (this.#session !== undefined) this.#send({ type: 'progress', done: this.#session.done });
+      if (this.#session === undefined) return;
+      const { done, total } = this.#session;
+      this.#send({ type: 'progress', done, total });
     }, progressMs);
     this.#obey(order)
       .catch((error: unknown): Answer => {

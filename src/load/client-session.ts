@@ -20,6 +20,8 @@ const cleanFailuresMax = 100;
 export class ClientSession {
   /** Operations of the present phase. */
   done = 0;
+  /** How many there will be; 0: that is not known before. */
+  total = 0;
   readonly #plan: LoadPlan;
   /** Its number among the processes. */
   readonly #index: number;
@@ -54,9 +56,9 @@ export class ClientSession {
 
   /** Puts this process's part of the shared keys. @throws GTStoreError the first of a key that could not be put */
   async fill(): Promise<void> {
-    this.done = 0;
     const value = makeValue(this.#plan.valueBytes, 0);
     const count = this.#keys.ownShared;
+    this.#begin(count);
     await this.#inBulk(async (store) => {
       if (this.#filled >= count || this.#stop.signal.aborted) return false;
       await store.put(this.#keys.ownSharedName(this.#filled++), value);
@@ -67,7 +69,7 @@ export class ClientSession {
 
   /** The workload: warm-up, the measured time, and then the operations still under way. */
   async run(): Promise<RunReport> {
-    this.done = 0;
+    this.#begin(0);
     const { warmUpSeconds, seconds, inFlight } = this.#plan;
     const recorder = new Recorder();
     const pacer = this.#pacer();
@@ -104,9 +106,9 @@ export class ClientSession {
 
   /** Deletes this process's part of the shared keys, and what it has inserted. */
   async clean(): Promise<CleanReport> {
-    this.done = 0;
     const errors = new Map<string, number>();
     const count = this.#filled + this.#keys.inserted;
+    this.#begin(count);
     let next = 0;
     let failed = 0;
     await this.#inBulk(async (store) => {
@@ -127,6 +129,12 @@ export class ClientSession {
       return true;
     });
     return { deleted: this.done, left: count - this.done, errors: Object.fromEntries(errors) };
+  }
+
+  /** A phase of so many operations. */
+  #begin(total: number): void {
+    this.done = 0;
+    this.total = total;
   }
 
   /** Lets every client do steps, several at once, until `step` answers false. */

@@ -33,6 +33,11 @@ export class Crew {
     return this.#members.reduce((sum, { done }) => sum + done, 0);
   }
 
+  /** How many that phase has, as far as the processes have said so; 0: nobody has, or knows. */
+  get total(): number {
+    return this.#members.reduce((sum, { total }) => sum + total, 0);
+  }
+
   /** @throws GTStoreError of one that failed, or Error if a process has ended */
   obey(order: Exclude<Order, { type: 'open' | 'stop' }>): Promise<Done[]> {
     return this.#all((member) => member.obey(order));
@@ -68,6 +73,7 @@ export class Crew {
 
 class Member {
   done = 0;
+  total = 0;
   readonly #child: ChildProcess;
   #resolve: ((done: Done) => void) | undefined;
   #reject: ((error: Error) => void) | undefined;
@@ -96,6 +102,7 @@ class Member {
 
   obey(order: Order): Promise<Done> {
     this.done = 0;
+    this.total = 0;
     return new Promise((resolve, reject) => {
       if (this.#lost !== undefined) {
         reject(this.#lost);
@@ -121,6 +128,7 @@ class Member {
     switch (answer.type) {
       case 'progress':
         this.done = answer.done;
+        this.total = answer.total;
         break;
       case 'done':
         this.#resolve?.(answer);

@@ -11,5 +11,6 @@ export {
   latencySummary,
   throughputOf,
 } from './result.js';
-export { type LoadOptions, type Phase, goneError, runLoad } from './run-load.js';
+export { type LoadOptions, runLoad } from './run-load.js';
+export { type OnProgress, type Phase, goneError } from './run.js';
 export { caveatOf } from './workloads.js';

@@ -32,8 +32,8 @@ export interface CleanReport {
 }
 
 export type Answer =
-  /** Several times a second while an order is obeyed: how many operations it has done. */
-  | { readonly type: 'progress'; readonly done: number }
+  /** Several times a second while an order is obeyed: how many operations it has done, of how many; 0: unknown. */
+  | { readonly type: 'progress'; readonly done: number; readonly total: number }
   | { readonly type: 'done'; readonly run?: RunReport; readonly clean?: CleanReport }
   /** `code` of a GTStoreError, else undefined. */
   | { readonly type: 'failed'; readonly message: string; readonly code: string | undefined };

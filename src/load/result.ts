@@ -42,6 +42,8 @@ export interface LoadResult {
   readonly cluster: ClusterFacts;
   readonly circumstances: Circumstances;
   readonly endedEarly: EarlyEnd | null;
+  /** Perhaps only when all was measured: then nobody could delete the keys. */
+  readonly hasClusterGone: boolean;
   readonly measuredMs: number;
   /** Operations that succeeded in each second; the last interval may have been shorter. */
   readonly perInterval: readonly number[];

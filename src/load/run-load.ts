@@ -9,24 +9,19 @@ import { ClusterWatch } from './cluster-watch.js';
 import { Crew } from './crew.js';
 import { keyBytesMin } from './key-names.js';
 import { makeValue } from './lanes.js';
-import type { CleanReport, RunReport } from './messages.js';
 import type { LoadPlan } from './plan.js';
-import { type EarlyEnd, type LoadResult, addErrors, combine } from './result.js';
-
-export type Phase = 'filling' | 'warming-up' | 'measuring' | 'deleting';
+import { type LoadResult, combine } from './result.js';
+import { type OnProgress, Run, goneError } from './run.js';
 
 export interface LoadOptions {
   /** The module that client processes run: see `ClientProcess`. */
   readonly entry: string;
   /** Ends the run early. */
   readonly signal: AbortSignal;
-  /** @param total - keys, or milliseconds; `operations` are those of the phase. */
-  readonly onProgress: (phase: Phase, done: number, total: number, operationsPerSecond: number) => void;
+  readonly onProgress: OnProgress;
   /** Called when processes were started: what must not be left behind at an end at once. */
   readonly onStarted: (kill: () => void) => void;
 }
-
-const progressMs = 100;
 
 /**
  * @param store - an open client, for looking at the cluster
@@ -51,7 +46,7 @@ export async function runLoad(
     run.giveUp();
   });
   const interrupt = (): void => {
-    run.stop('interrupted');
+    run.interrupt();
   };
   options.signal.addEventListener('abort', interrupt, { once: true });
   if (options.signal.aborted) interrupt();
@@ -64,10 +59,10 @@ export async function runLoad(
     crew.close();
   }
 
-  const { reports, endedEarly, cleaned } = run;
+  const { reports, endedEarly, cleaned, hasClusterGone } = run;
   const found = combine(reports, mapOf(store));
   if (found.measuredMs === 0) {
-    if (endedEarly === 'cluster-gone') throw goneError();
+    if (hasClusterGone) throw goneError();
     return undefined;
   }
   const { settings, nodes, slots, epoch } = before;
@@ -89,130 +84,10 @@ export async function runLoad(
       cpuModel: cpus()[0]?.model.trim() ?? 'unknown',
     },
     endedEarly,
+    hasClusterGone,
     ...found,
     cleaned,
   };
-}
-
-export function goneError(): GTStoreError {
-  return new GTStoreError('UNAVAILABLE', 'the cluster has gone: none of its nodes could be reached any more');
-}
-
-/** The phases, each with its progress, and how they end early. */
-class Run {
-  endedEarly: EarlyEnd | null = null;
-  reports: RunReport[] = [];
-  cleaned: CleanReport | null = null;
-  readonly #crew: Crew;
-  readonly #plan: LoadPlan;
-  readonly #onProgress: LoadOptions['onProgress'];
-  #isMeasuring = false;
-
-  constructor(crew: Crew, plan: LoadPlan, onProgress: LoadOptions['onProgress']) {
-    this.#crew = crew;
-    this.#plan = plan;
-    this.#onProgress = onProgress;
-  }
-
-  stop(why: EarlyEnd): void {
-    this.endedEarly ??= why;
-    this.#crew.stop();
-  }
-
-  /** The cluster has gone. What was measured is of use; nothing else can be had any more. */
-  giveUp(): void {
-    this.stop('cluster-gone');
-    // Interrupted or not, the cause of what is missing is this one.
-    this.endedEarly = 'cluster-gone';
-    if (!this.#isMeasuring) this.#crew.close();
-  }
-
-  #hasGone(): boolean {
-    return this.endedEarly === 'cluster-gone';
-  }
-
-  async fillAndMeasure(): Promise<void> {
-    try {
-      await this.#fill();
-      if (this.endedEarly === null) this.reports = await this.#measure();
-    } catch (error) {
-      if (this.#hasGone()) throw goneError();
-      // The keys filled in so far shall not stay; why it failed is what counts.
-      if (!this.#plan.keep) await this.clean().catch(() => undefined);
-      throw error;
-    }
-  }
-
-  async #fill(): Promise<void> {
-    const { keys } = this.#plan;
-    await this.#showing(
-      () => this.#crew.obey({ type: 'fill' }),
-      (done, rate) => {
-        this.#onProgress('filling', done, keys, rate);
-      },
-    );
-  }
-
-  async #measure(): Promise<RunReport[]> {
-    const warmUpMs = this.#plan.warmUpSeconds * 1000;
-    const ms = this.#plan.seconds * 1000;
-    const beganMs = performance.now();
-    this.#isMeasuring = true;
-    const answers = await this.#showing(
-      () => this.#crew.obey({ type: 'run' }),
-      (_done, rate) => {
-        const passedMs = performance.now() - beganMs;
-        if (passedMs < warmUpMs) this.#onProgress('warming-up', passedMs, warmUpMs, rate);
-        else this.#onProgress('measuring', Math.min(passedMs - warmUpMs, ms), ms, rate);
-      },
-    );
-    this.#isMeasuring = false;
-    return answers.flatMap(({ run }) => (run === undefined ? [] : [run]));
-  }
-
-  /** Deletes the keys, unless there is nobody to delete them. */
-  async clean(): Promise<void> {
-    if (this.#hasGone()) return;
-    const { keys } = this.#plan;
-    try {
-      const answers = await this.#showing(
-        () => this.#crew.obey({ type: 'clean' }),
-        (done, rate) => {
-          this.#onProgress('deleting', done, Math.max(keys, done), rate);
-        },
-      );
-      const reports = answers.flatMap(({ clean }) => (clean === undefined ? [] : [clean]));
-      this.cleaned = {
-        deleted: reports.reduce((sum, { deleted }) => sum + deleted, 0),
-        left: reports.reduce((sum, { left }) => sum + left, 0),
-        errors: addErrors(reports.map(({ errors }) => errors)),
-      };
-    } catch (error) {
-      if (!this.#hasGone()) throw error;
-    }
-  }
-
-  /** @param show - given the operations of the phase, and how many per second there are just now */
-  async #showing<T>(act: () => Promise<T>, show: (done: number, rate: number) => void): Promise<T> {
-    let lastMs = performance.now();
-    let lastDone = 0;
-    let rate = 0;
-    const timer = setInterval(() => {
-      const nowMs = performance.now();
-      const { done } = this.#crew;
-      // Smoothed: what comes in a tenth of a second jumps.
-      const current = (1000 * Math.max(0, done - lastDone)) / Math.max(1, nowMs - lastMs);
-      rate = rate === 0 ? current : 0.8 * rate + 0.2 * current;
-      lastMs = nowMs;
-      lastDone = done;
-      show(done, rate);
-    }, progressMs);
-    try {
-      return await act();
-    } finally {
-      clearInterval(timer);
-    }
-  }
 }
 
 function mapOf(store: GTStoreClient): ClusterMap {

@@ -28,12 +28,13 @@ export function progressBar(screen: Screen, label: string, total: number): Progr
       // Some terminals do not know their width, or say 0.
       const columns = screen.columns === undefined || screen.columns === 0 ? 80 : screen.columns;
       const width = Math.max(0, Math.min(40, columns - label.length - note.length - 30));
-      const filled = Math.round((width * done) / Math.max(1, total));
-      const percent = Math.floor((100 * done) / Math.max(1, total));
+      // Whoever counts may find more to do than was known at first: a display is no reason to fail.
+      const all = Math.max(1, total, done);
+      const filled = Math.round((width * done) / all);
+      const percent = Math.floor((100 * done) / all);
       const bar = `${'#'.repeat(filled)}${'-'.repeat(width - filled)}`;
-      screen.write(
-        `${eraseLine}${label} [${bar}] ${percent} % ${done}/${total}${note === '' ? '' : `  ${note}`}`,
-      );
+      const amount = `${done}/${Math.max(total, done)}`;
+      screen.write(`${eraseLine}${label} [${bar}] ${percent} % ${amount}${note === '' ? '' : `  ${note}`}`);
     },
     clear: () => void screen.write(eraseLine),
   };

@@ -50,6 +50,7 @@ function resultOf(changes: Partial<LoadResult> = {}): LoadResult {
       cpuModel: 'abacus',
     },
     endedEarly: null,
+    hasClusterGone: false,
     ...combine([reportOf([100, 300]), reportOf([100, 100])], map),
     cleaned: { deleted: 100, left: 0, errors: {} },
     ...changes,
