@@ -59,6 +59,7 @@ interface Measured {
   /** Operations per second of each run, many at a time and one at a time. */
   readonly many: readonly number[];
   readonly single: readonly number[];
+  readonly done: readonly Done[];
   /** Keys on each node. */
   readonly keys: readonly number[];
 }
@@ -75,14 +76,18 @@ async function measureReplicas(replicas: number, options: BenchOptions): Promise
   const count = amount(operationCount, options);
   const many: number[] = [];
   const single: number[] = [];
+  const done: Done[] = [];
   for (let run = 0; run < runsOf(options); run++) {
     options.progress(`${name}, run ${run + 1}`);
-    many.push(count / (await operate(store, { count, inFlight: lanes, pattern: 'uniform' })).seconds);
+    const byMany = await operate(store, { count, inFlight: lanes, pattern: 'uniform' });
     // One at a time takes longer: a tenth tells as much.
     const fewer = Math.ceil(count / 10);
-    single.push(fewer / (await operate(store, { count: fewer, inFlight: 1, pattern: 'uniform' })).seconds);
+    const bySingle = await operate(store, { count: fewer, inFlight: 1, pattern: 'uniform' });
+    many.push(perSecond(byMany));
+    single.push(perSecond(bySingle));
+    done.push(byMany, bySingle);
   }
-  return { replicas, many, single, keys: keysByNode };
+  return { replicas, many, single, done, keys: keysByNode };
 }
 
 /** Nodes tell the manager of their keys now and then: waits until it knows of all. */
@@ -116,6 +121,11 @@ interface Done {
   readonly timesMs: readonly number[];
   /** What those said that did. */
   readonly failures: readonly string[];
+}
+
+/** Operations that succeeded, per second. */
+function perSecond({ timesMs, seconds }: Done): number {
+  return timesMs.length / seconds;
 }
 
 /** None is expected to fail. */
@@ -181,7 +191,13 @@ function throughputSection(measured: readonly Measured[]): Section {
     `published by class projects, on their machines: ${published.first.map((each) => each.toLocaleString('en')).join(' / ')} op/s for K = 1, 3, 5; ${published.others}`,
   ];
   const figures: Figure[] = [{ name: 'class-project-throughput', chart }];
-  return { title: 'Class project: 200,000 operations, half puts, 7 nodes', rows, notes, figures };
+  const done = measured.flatMap((each) => each.done);
+  return {
+    title: 'Class project: 200,000 operations, half puts, 7 nodes',
+    rows: [...rows, failureRow(done)],
+    notes: [...notes, ...failureNotes(done)],
+    figures,
+  };
 }
 
 function distributionSection(measured: readonly Measured[], count: number): Section {
@@ -315,15 +331,18 @@ async function clientsComeAndGo(url: string, count: number): Promise<ClientsDone
 async function hotSection(store: GTStoreClient, options: BenchOptions): Promise<Section> {
   const count = amount(operationCount, options);
   const patterns = ['uniform', 'hot'] as const;
-  const perSecond: Record<(typeof patterns)[number], number[]> = { uniform: [], hot: [] };
+  const speeds: Record<(typeof patterns)[number], number[]> = { uniform: [], hot: [] };
+  const done: Done[] = [];
   for (let run = 0; run < runsOf(options); run++) {
     for (const pattern of patterns) {
       options.progress(`class-project: ${pattern}, run ${run + 1}`);
-      perSecond[pattern].push(count / (await operate(store, { count, inFlight: lanes, pattern })).seconds);
+      const result = await operate(store, { count, inFlight: lanes, pattern });
+      speeds[pattern].push(perSecond(result));
+      done.push(result);
     }
   }
   const names = { uniform: 'uniform', hot: '90 % on 10 % of the keys' };
-  const rows = patterns.map((pattern) => rowAtLeast(names[pattern], 'op/s', perSecond[pattern]));
+  const rows = patterns.map((pattern) => rowAtLeast(names[pattern], 'op/s', speeds[pattern]));
   const chart = {
     kind: 'bars',
     title: 'Uniform requests against hot and cold keys, K = 3',
@@ -331,9 +350,10 @@ async function hotSection(store: GTStoreClient, options: BenchOptions): Promise<
     yLabel: 'operations per second',
     categories: patterns.map((pattern) => names[pattern]),
     series: [
-      { name: `GTStore, ${lanes} in flight`, values: patterns.map((pattern) => median(perSecond[pattern])) },
+      { name: `GTStore, ${lanes} in flight`, values: patterns.map((pattern) => median(speeds[pattern])) },
     ],
   } as const;
   const figures = [{ name: 'class-project-hot', chart }];
-  return { title: 'Class project: hot and cold keys, K = 3', rows, notes: [], figures };
+  const title = 'Class project: hot and cold keys, K = 3';
+  return { title, rows: [...rows, failureRow(done)], notes: failureNotes(done), figures };
 }

@@ -155,6 +155,8 @@ async function outage(
   const writesMs = since();
   await Promise.all(struck.map(({ store, kept }) => shoppers.check(store, kept)));
   observer.removeAllListeners();
+  // One that waits for the outage to pass may be the longest of all.
+  await shoppers.turnsEnded();
   const { worstMs, wrong, failed } = shoppers;
   return {
     noticedMs,

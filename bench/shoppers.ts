@@ -40,6 +40,8 @@ export class Shoppers implements AsyncDisposable {
   /** Longest that one operation of the load took since `resetWorst`, milliseconds. */
   worstMs = 0;
   readonly #stores: readonly GTStoreClient[];
+  /** What each client is at. */
+  readonly #turns = new Map<GTStoreClient, Promise<void>>();
   #isStopping = false;
   #load: Promise<unknown> = Promise.resolve();
 
@@ -76,12 +78,23 @@ export class Shoppers implements AsyncDisposable {
     for (let turn = 0; !this.#isStopping; turn++) {
       const place = own[turn % own.length];
       if (place === undefined) return;
-      const startedAtMs = performance.now();
-      await this.write(store, place.busy);
-      const writtenAtMs = performance.now();
-      await this.check(store, place.busy);
-      this.worstMs = Math.max(this.worstMs, writtenAtMs - startedAtMs, performance.now() - writtenAtMs);
+      const turnEnd = this.#visit(place);
+      this.#turns.set(store, turnEnd);
+      await turnEnd;
     }
+  }
+
+  async #visit({ store, busy }: Place): Promise<void> {
+    const startedAtMs = performance.now();
+    await this.write(store, busy);
+    const writtenAtMs = performance.now();
+    await this.check(store, busy);
+    this.worstMs = Math.max(this.worstMs, writtenAtMs - startedAtMs, performance.now() - writtenAtMs);
+  }
+
+  /** Fulfilled when every client has ended what it is at now: only then does `worstMs` know how long that took. */
+  async turnsEnded(): Promise<void> {
+    await Promise.all(this.#turns.values());
   }
 
   resetWorst(): void {
