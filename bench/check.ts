@@ -8,6 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startCluster } from '../src/testing/index.js';
+import { positive, positiveCount } from './arguments.js';
 import type { BenchOptions } from './benchmark.js';
 import { checkout } from './checkout.js';
 import { byTurns, ratios, timesOf, warmUp } from './comparison.js';
@@ -103,7 +104,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       update: { type: 'boolean', default: false },
-      runs: { type: 'string' },
+      runs: { type: 'string', default: String(runs) },
       seconds: { type: 'string', default: String(seconds) },
       help: { type: 'boolean', default: false },
     },
@@ -114,8 +115,8 @@ async function main(): Promise<void> {
   }
   const options: BenchOptions = {
     root: checkout(),
-    runs: Number(values.runs ?? runs),
-    seconds: Number(values.seconds),
+    runs: positiveCount('runs', values.runs),
+    seconds: positive('seconds', values.seconds),
     keys: undefined,
     kills: 0,
     file: '',
@@ -128,7 +129,10 @@ async function main(): Promise<void> {
       rounds.push(await measure(options));
       process.stdout.write(`round ${rounds.length} of ${baselineRounds} is done\n`);
     }
-    const baseline = baselineOf(rounds, describe(circumstances()));
+    const baseline = baselineOf(
+      rounds,
+      describe(circumstances({ runs: options.runs, seconds: options.seconds })),
+    );
     writeFileSync(path, `${JSON.stringify(baseline, undefined, 2)}\n`);
     process.stdout.write('bench/baseline.json is new\n');
     return;

@@ -5,7 +5,7 @@
  */
 import { rowAtLeast, rowAtMost } from './benchmark.js';
 import type { BenchOptions, Row } from './benchmark.js';
-import { clientCpuPerOperationUs, foreignShare, perSecond, serverCpuPerOperationUs } from './driver.js';
+import { clientCpuPerOperationUs, perSecond, serverCpuPerOperationUs } from './driver.js';
 import type { RunRequest, RunResult } from './driver.js';
 import type { ClientPeer } from './peer.js';
 import { median } from './stats.js';
@@ -156,7 +156,7 @@ function failureNotes(results: Results): string[] {
 }
 
 function busyNotes(results: Results): string[] {
-  const foreign = median(results.flat().map(foreignShare));
+  const foreign = median(results.flat().map(({ foreignShare }) => foreignShare));
   return foreign > foreignShareMax
     ? [`other programs took ${Math.round(100 * foreign)} % of all cores meanwhile`]
     : [];

@@ -3,6 +3,8 @@
  * not count what others took.
  */
 import { readFileSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { childrenOf } from '../src/testing/processes.js';
 
 /** Microseconds that this process has run so far, all its threads; NaN if unknown. */
 export function cpuUsOf(pid: number): number {
@@ -32,3 +34,33 @@ export function systemCpuUs(): number {
 
 /** USER_HZ is 100 on every Linux that runs Node. */
 const tickUs = 10_000;
+
+/** CPU time at one moment, in microseconds. */
+export interface CpuSample {
+  readonly atMs: number;
+  readonly systemUs: number;
+  /** By id, of this process and all that it has started, directly or not. */
+  readonly ownUs: ReadonlyMap<number, number>;
+}
+
+export function cpuSample(): CpuSample {
+  const ownUs = new Map(family(process.pid).map((pid) => [pid, cpuUsOf(pid)]));
+  return { atMs: performance.now(), systemUs: systemCpuUs(), ownUs };
+}
+
+/** The process, those that it has started, those that they have, and so on. */
+export function family(pid: number): number[] {
+  return [pid, ...childrenOf(pid).flatMap(family)];
+}
+
+/** Share of all cores that others than the own processes took between two samples; NaN: unknown. */
+export function foreignShare(before: CpuSample, after: CpuSample, cores = availableParallelism()): number {
+  let ownUs = 0;
+  for (const [pid, us] of after.ownUs) {
+    const taken = us - (before.ownUs.get(pid) ?? 0);
+    // One that ended just now cannot be asked any more.
+    if (!Number.isNaN(taken)) ownUs += taken;
+  }
+  const foreignUs = after.systemUs - before.systemUs - ownUs;
+  return Math.max(0, foreignUs / (1000 * (after.atMs - before.atMs) * cores));
+}

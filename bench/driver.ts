@@ -2,8 +2,7 @@
  * How a client process measures one interval: so many operations in flight, warm up, count, stop. A lane is one of
  * those in flight: it begins its next operation as soon as the one before is done.
  */
-import { availableParallelism } from 'node:os';
-import { cpuUsOf, systemCpuUs } from './cpu-time.js';
+import { cpuUsOf } from './cpu-time.js';
 import { largest, percentile } from './stats.js';
 import type { Pattern } from './workload.js';
 
@@ -25,7 +24,7 @@ export interface Percentiles {
   readonly p999Us: number;
 }
 
-export interface RunResult {
+export interface ClientResult {
   readonly operations: number;
   readonly seconds: number;
   readonly puts: Percentiles;
@@ -34,10 +33,17 @@ export interface RunResult {
   readonly clientCpuUs: number;
   /** The same, of each server. */
   readonly serverCpuUs: readonly number[];
-  /** The same, of everything on the machine. */
-  readonly systemCpuUs: number;
   /** What calls that failed said, since the process started; none is expected to. */
   readonly failures: readonly string[];
+}
+
+/** What clients did, and how much of the machine was somebody else's. */
+export interface RunResult extends ClientResult {
+  /**
+   * Share of all cores that programs took which the benchmark has not started, from the request to its answer, warm-up
+   * included; NaN: unknown.
+   */
+  readonly foreignShare: number;
 }
 
 export function perSecond({ operations, seconds }: RunResult): number {
@@ -53,17 +59,12 @@ export function clientCpuPerOperationUs({ clientCpuUs, operations }: RunResult):
   return clientCpuUs / operations;
 }
 
-/** Share of all cores that others took meanwhile; NaN: unknown. */
-export function foreignShare({ systemCpuUs: all, clientCpuUs, serverCpuUs, seconds }: RunResult): number {
-  const foreignUs = all - clientCpuUs - serverCpuUs.reduce((sum, us) => sum + us, 0);
-  return Math.max(0, foreignUs / (seconds * 1e6 * availableParallelism()));
-}
-
 /** What several client processes did at the same time: of times, the worse. */
-export function together(results: readonly RunResult[]): RunResult {
+export function together(results: readonly ClientResult[]): ClientResult {
   const [first] = results;
   if (first === undefined) throw new Error('no results');
-  const sum = (of: (result: RunResult) => number): number => results.reduce((all, each) => all + of(each), 0);
+  const sum = (of: (result: ClientResult) => number): number =>
+    results.reduce((all, each) => all + of(each), 0);
   const worst = (kind: 'puts' | 'gets'): Percentiles => ({
     p50Us: largest(results.map((result) => result[kind].p50Us)),
     p99Us: largest(results.map((result) => result[kind].p99Us)),
@@ -76,7 +77,6 @@ export function together(results: readonly RunResult[]): RunResult {
     gets: worst('gets'),
     clientCpuUs: sum(({ clientCpuUs }) => clientCpuUs),
     serverCpuUs: first.serverCpuUs,
-    systemCpuUs: first.systemCpuUs,
     failures: results.flatMap(({ failures }) => failures),
   };
 }
@@ -108,9 +108,13 @@ function percentilesOf(times: readonly number[]): Percentiles {
   };
 }
 
+/** Up to so many in flight, every operation is timed; beyond, one of `sampleOf`. */
+const fewInFlight = 8;
+const sampleOf = 16;
+
 /** Every which operation is timed: all of them while they are few. */
 export function sampleEvery(inFlight: number): number {
-  return inFlight < 8 ? 1 : 16;
+  return inFlight <= fewInFlight ? 1 : sampleOf;
 }
 
 /** What a client process does for one request. */
@@ -126,7 +130,7 @@ export interface Driver {
 }
 
 /** Starts the lanes, lets them warm up, measures, ends them. */
-export async function measure(driver: Driver, request: RunRequest): Promise<RunResult> {
+export async function measure(driver: Driver, request: RunRequest): Promise<ClientResult> {
   driver.start(request);
   await pause(request.warmUpMs);
   driver.latencies.clear();
@@ -145,16 +149,14 @@ export async function measure(driver: Driver, request: RunRequest): Promise<RunR
     ...latencies,
     clientCpuUs: after.client - before.client,
     serverCpuUs: after.servers.map((us, index) => us - (before.servers[index] ?? NaN)),
-    systemCpuUs: after.system - before.system,
     failures: driver.failures,
   };
 }
 
-function cpuNow({ serverPids }: RunRequest): { client: number; servers: number[]; system: number } {
+function cpuNow({ serverPids }: RunRequest): { client: number; servers: number[] } {
   return {
     client: cpuUsOf(process.pid),
     servers: serverPids.map(cpuUsOf),
-    system: systemCpuUs(),
   };
 }
 

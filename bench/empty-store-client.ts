@@ -16,6 +16,7 @@ import type { StoreValue } from '../src/protocol/value-codec.js';
 import { serveRequests } from './driver.js';
 import { EmptyStoreLink, frameBytesMax, readingFrames } from './empty-store-link.js';
 import type { FloorClientArgument } from './floor-client.js';
+import { endWithServer } from './lost-server.js';
 import { PromiseDriver } from './promise-driver.js';
 import type { DrivenStore } from './promise-driver.js';
 
@@ -117,6 +118,7 @@ function dial(store: EmptyStore, port: number): Promise<EmptyStoreLink> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true, onread });
     socket.once('error', reject);
     socket.once('connect', () => {
+      endWithServer(socket, port);
       resolve(new EmptyStoreLink(socket));
     });
   });

@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { Latencies, sampleEvery, serveRequests } from './driver.js';
 import type { Driver, RunRequest } from './driver.js';
 import { FloorReader, FloorWriter, makeFrames } from './floor-frames.js';
+import { endWithServer } from './lost-server.js';
 import { Random, putDecider } from './workload.js';
 import type { Workload } from './workload.js';
 
@@ -109,6 +110,7 @@ function dial(port: number, onAnswer: (lane: number) => void): Promise<FloorWrit
     const socket = connect({ port, host: '127.0.0.1', noDelay: true, onread });
     socket.once('error', reject);
     socket.once('connect', () => {
+      endWithServer(socket, port);
       resolve(new FloorWriter((bytes, done) => socket.write(bytes, done)));
     });
   });

@@ -8,6 +8,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { positive, positiveCount } from './arguments.js';
 import type { BenchOptions, Benchmark, Section } from './benchmark.js';
 import { benchmarks } from './benchmarks.js';
 import { checkout } from './checkout.js';
@@ -51,12 +52,6 @@ function options() {
   });
 }
 
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (value > 0 && Number.isFinite(value)) return value;
-  throw new Error(`--${name} ${text}: give a number above 0`);
-}
-
 function named(name: string): Benchmark {
   const benchmark = benchmarks.find((each) => each.name === name);
   if (benchmark === undefined) throw new Error(`there is no benchmark '${name}'\n\n${usage}`);
@@ -78,15 +73,15 @@ async function main(): Promise<void> {
   const chosen = positionals.length === 0 ? benchmarks : positionals.map(named);
   const bench: BenchOptions = {
     root,
-    runs: values.runs === undefined ? undefined : Math.ceil(positive('runs', values.runs)),
+    runs: values.runs === undefined ? undefined : positiveCount('runs', values.runs),
     seconds: positive('seconds', values.seconds ?? (values.quick ? '0.1' : '2')),
-    keys: values.keys === undefined ? undefined : Math.ceil(positive('keys', values.keys)),
-    kills: Math.ceil(positive('kills', values.kills)),
+    keys: values.keys === undefined ? undefined : positiveCount('keys', values.keys),
+    kills: positiveCount('kills', values.kills),
     file: values.file,
     isQuick: values.quick,
     progress,
   };
-  const where = circumstances();
+  const where = circumstances({ runs: bench.runs, seconds: bench.seconds });
   if (!values.json) process.stdout.write(`${describe(where)}\n\n`);
   const results = new Map<string, Results>();
   const sections: Section[] = [];

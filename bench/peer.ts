@@ -3,8 +3,10 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { TestCluster } from '../src/testing/index.js';
+import { answerOf } from './child-answer.js';
+import { cpuSample, foreignShare } from './cpu-time.js';
 import { together } from './driver.js';
-import type { RunRequest, RunResult } from './driver.js';
+import type { ClientResult, RunRequest, RunResult } from './driver.js';
 import type { FloorClientArgument } from './floor-client.js';
 import type { StoreClientArgument } from './store-client.js';
 import { usualWorkload } from './workload.js';
@@ -21,22 +23,14 @@ class Peer {
     return this.#child.pid ?? 0;
   }
 
-  /** The next thing it says. @throws Error (rejects) if it ends instead */
+  /** The next thing it says. @throws Error (rejects) if it ends instead, or has ended already */
   answer(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const onExit = (code: number | null): void => {
-        reject(new Error(`a peer of the benchmark ended with code ${code}`));
-      };
-      this.#child.once('exit', onExit);
-      this.#child.once('message', (message) => {
-        this.#child.off('exit', onExit);
-        resolve(message);
-      });
-    });
+    return answerOf(this.#child);
   }
 
+  /** A failure to send is told by `answer`: then there is nobody any more. */
   send(request: RunRequest): void {
-    this.#child.send(request);
+    if (this.#child.connected) this.#child.send(request, () => undefined);
   }
 
   async stop(): Promise<void> {
@@ -121,11 +115,13 @@ export class Peers implements AsyncDisposable {
     return {
       measure: async (request) => {
         const inFlight = Math.ceil(request.inFlight / processes);
+        const before = cpuSample();
         const results = peers.map((peer) => {
           peer.send({ ...request, inFlight, serverPids });
-          return peer.answer() as Promise<RunResult>;
+          return peer.answer() as Promise<ClientResult>;
         });
-        return together(await Promise.all(results));
+        const all = together(await Promise.all(results));
+        return { ...all, foreignShare: foreignShare(before, cpuSample()) };
       },
     };
   }

@@ -2,7 +2,6 @@
  * A node is added to seven, slots are moved to it, and then it is drained: how fast, and what a load beside it feels.
  * Twice: the first time much of the code is compiled meanwhile, in eight processes at once.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { GTStoreClient } from '../src/client/index.js';
 import type { AdminRequest, AdminResult } from '../src/protocol/admin.js';
 import { startCluster } from '../src/testing/index.js';
@@ -10,6 +9,8 @@ import type { TestCluster } from '../src/testing/index.js';
 import { until } from '../src/testing/processes.js';
 import { copyBare } from './bare-copy.js';
 import { rowAtLeast, rowAtMost } from './benchmark.js';
+import { runsBeside } from './beside.js';
+import type { Beside } from './beside.js';
 import type { BenchOptions, Benchmark, Section } from './benchmark.js';
 import { byTurns, notesOf } from './comparison.js';
 import type { RunResult } from './driver.js';
@@ -24,6 +25,8 @@ const replicas = 3;
 const keyCount = 200_000;
 const quickKeyCount = 2_000;
 const joinMsMax = 60_000;
+/** A busy machine may take long; where it takes so long, it does not happen any more. */
+const moveMsMax = 900_000;
 const pollMs = 200;
 const megabyte = 1e6;
 /** p99 of a load beside the moves to the quiet p99. */
@@ -112,9 +115,12 @@ interface Moved {
   readonly moves: number;
 }
 
-interface Beside {
-  readonly runs: readonly RunResult[];
-  readonly moved: Moved | { readonly error: string };
+interface Failed {
+  readonly error: string;
+}
+
+interface MeasuredBeside extends Beside<RunResult> {
+  readonly moved: Moved | Failed;
 }
 
 async function measureBeside(
@@ -122,21 +128,27 @@ async function measureBeside(
   store: GTStoreClient,
   client: ClientPeer,
   options: BenchOptions,
-): Promise<Beside> {
+): Promise<MeasuredBeside> {
   options.progress(`rebalance: ${name}`);
-  const runs: RunResult[] = [];
-  let isMoving = true;
-  const moving = move(store, request).finally(() => {
-    isMoving = false;
-  });
-  // Until the last slot has moved; `moving` rejects below if it does not.
-  while (isMoving)
-    runs.push(...(await byTurns([{ name: 'beside', client }], load, { ...options, runs: 1 })).flat());
-  return { runs, moved: await moving };
+  const startedAtMs = performance.now();
+  const begun = await ask(store, request);
+  if (!begun.ok) return { runs: [], areWithin: false, moved: begun };
+  const moving = untilMoved(store, startedAtMs);
+  // Told below, by awaiting it: until then it is no rejection that nobody has asked for, which would end the process.
+  moving.catch(() => undefined);
+  const run = async (): Promise<RunResult> => {
+    const [[result] = []] = await byTurns([{ name: 'beside', client }], load, { ...options, runs: 1 });
+    if (result === undefined) throw new Error('no run');
+    return result;
+  };
+  const beside = await runsBeside(run, async () => isUnderWay(await ask(store, { command: 'progress' })));
+  return { ...beside, moved: await moving };
 }
 
+const tooShort = 'all had moved before the first run beside it ended: a part of that run was quiet';
+
 async function show(
-  { runs: beside, moved }: Beside,
+  { runs: beside, areWithin, moved }: MeasuredBeside,
   quiet: readonly RunResult[],
 ): Promise<Omit<Section, 'title'>> {
   if ('error' in moved) return { rows: [], notes: [`not measured: ${moved.error}`] };
@@ -159,7 +171,8 @@ async function show(
     rowAtMost('get p99: ratio', '', ratios(besideP99Get, quietP99Get), p99RatioMax),
     rowAtMost('put p99: ratio', '', ratios(besideP99, quietP99), p99RatioMax),
   ];
-  return { rows, notes: notesOf([quiet, beside], valueBytes) };
+  const notes = notesOf([quiet, beside], valueBytes);
+  return { rows, notes: areWithin ? notes : [...notes, tooShort] };
 }
 
 /** Each to the median of the others, which were measured before and after. */
@@ -167,21 +180,22 @@ function ratios(beside: readonly number[], quiet: readonly number[]): number[] {
   return beside.map((us) => us / median(quiet));
 }
 
-async function move(
-  store: GTStoreClient,
-  request: AdminRequest,
-): Promise<Moved | { readonly error: string }> {
-  const startedAtMs = performance.now();
-  const begun = await ask(store, request);
-  if (!begun.ok) return begun;
-  for (;;) {
+function isUnderWay(progress: AdminResult): boolean {
+  return progress.ok && progress.task?.state === 'running';
+}
+
+/** @throws Error if it takes too long */
+async function untilMoved(store: GTStoreClient, startedAtMs: number): Promise<Moved | Failed> {
+  const ended = async (): Promise<Moved | Failed | undefined> => {
     const progress = await ask(store, { command: 'progress' });
     if (!progress.ok) return progress;
+    if (isUnderWay(progress)) return undefined;
     const { task } = progress;
-    if (task === undefined || task === null || task.state === 'done') {
-      const seconds = (performance.now() - startedAtMs) / 1000;
-      return { seconds, bytes: task?.bytesTotal ?? NaN, moves: task?.total ?? NaN };
+    if (task?.state === 'failed' || task?.state === 'cancelled') {
+      return { error: `the move was ${task.state}: ${task.note ?? 'nobody says why'}` };
     }
-    await sleep(pollMs);
-  }
+    const seconds = (performance.now() - startedAtMs) / 1000;
+    return { seconds, bytes: task?.bytesTotal ?? NaN, moves: task?.total ?? NaN };
+  };
+  return until('everything has moved', moveMsMax, ended, pollMs);
 }

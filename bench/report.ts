@@ -17,10 +17,15 @@ export interface Circumstances {
   readonly memoryGiB: number;
   /** Processes that wanted to run, on average over the minute before the first benchmark. */
   readonly loadBefore: number;
+  /** How often each measurement was to be made; undefined: as often as each benchmark finds fit, or not kept then. */
+  readonly runs?: number | undefined;
+  /** Length of a throughput run; older files lack it. */
+  readonly seconds?: number | undefined;
 }
 
-export function circumstances(): Circumstances {
+export function circumstances(asked: Pick<Circumstances, 'runs' | 'seconds'>): Circumstances {
   return {
+    ...asked,
     date: new Date().toISOString(),
     commit: commitOf(),
     node: process.version,
@@ -48,12 +53,17 @@ function commitOf(): string {
 const busyRatio = 0.3;
 
 export function describe(where: Circumstances): string {
-  const { cpu, cores, memoryGiB, node, system, date, commit, loadBefore } = where;
+  const { cpu, cores, memoryGiB, node, system, date, commit, loadBefore, runs, seconds } = where;
   const busy = loadBefore > busyRatio * cores ? '; the machine was busy with other things' : '';
   return (
     `${cores} cores of ${cpu}, ${memoryGiB} GiB, ${system}, Node ${node}, ${date.slice(0, 10)}, ` +
-    `commit ${commit}, load before ${loadBefore.toFixed(2)}${busy}`
+    `commit ${commit}, load before ${loadBefore.toFixed(2)}${lengthOf(runs, seconds)}${busy}`
   );
+}
+
+function lengthOf(runs: number | undefined, seconds: number | undefined): string {
+  if (seconds === undefined) return '';
+  return `, ${runs === undefined ? 'runs' : `${runs} ${runs === 1 ? 'run' : 'runs'}`} of ${seconds} s`;
 }
 
 export interface Cells {

@@ -8,10 +8,12 @@ export function median(values: readonly number[]): number {
   return ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }
 
-/** The value that a share `ratio` of all are not above; NaN of nothing. */
+/** The least value that a share `ratio` of all are not above (nearest rank); NaN of nothing. */
 export function percentile(values: readonly number[], ratio: number): number {
   const sorted = ascending(values);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * ratio))] ?? NaN;
+  // A product such as 100 * 0.07 may be a little more than the whole number that it is.
+  const rank = Math.ceil(sorted.length * ratio - 1e-9);
+  return sorted[Math.min(sorted.length, Math.max(1, rank)) - 1] ?? NaN;
 }
 
 /** Not `Math.max(...values)`: there may be more values than a call takes arguments. */

@@ -13,6 +13,7 @@ import { PerformanceObserver } from 'node:perf_hooks';
 import { noRecord } from '../src/node/core/store.js';
 import { ArenaStore } from '../src/node/storage/arena-store.js';
 import type { Benchmark, Row } from './benchmark.js';
+import { answerOf } from './child-answer.js';
 import { largest, percentile } from './stats.js';
 
 const keyCounts = [10_000, 1_000_000, 5_000_000];
@@ -95,8 +96,9 @@ async function measureApart(kind: string, count: number, seconds: number): Promi
   const child = fork(fileURLToPath(import.meta.url), [kind, String(count), String(seconds)], {
     execArgv: ['--expose-gc', '--max-old-space-size=8192'],
   });
-  const [figures] = (await once(child, 'message')) as [Figures];
-  await once(child, 'close');
+  const closed = once(child, 'close');
+  const figures = (await answerOf(child)) as Figures;
+  await closed;
   return figures;
 }
 

@@ -7,6 +7,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { serveRequests } from '../driver.js';
+import { endWithServer } from '../lost-server.js';
 import { PromiseDriver } from '../promise-driver.js';
 import type { DrivenStore } from '../promise-driver.js';
 import type { Workload } from '../workload.js';
@@ -95,6 +96,7 @@ function open(port: number): Promise<Connection> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     socket.once('error', reject);
     socket.once('connect', () => {
+      endWithServer(socket, port);
       resolve(new Connection(socket));
     });
   });

@@ -1,12 +1,14 @@
 /** A Redis Cluster without persistence: masters, each with as many replicas. */
 import { Redis } from 'ioredis';
-import { until } from '../../src/testing/processes.js';
-import { freePorts } from './servers.js';
+import { until, withinMs } from '../../src/testing/processes.js';
+import { freePorts, listens } from './servers.js';
 import type { Servers } from './servers.js';
 
 const slotCount = 16_384;
 const busOffset = 10_000;
 const startMsMax = 30_000;
+/** For all steps together. */
+const joinMsMax = 2 * startMsMax;
 const pollMs = 20;
 const host = '127.0.0.1';
 
@@ -25,13 +27,20 @@ export async function startRedisCluster(
   const ports = await freePorts(masters * (1 + replicasEach), (port) => port + busOffset);
   for (const port of ports) servers.start(program, argumentsOf(port));
   const nodes = ports.map(
-    (port) => new Redis({ port, host, lazyConnect: false, retryStrategy: () => pollMs }),
+    // Each call is tried for as long as it takes the server to start; what takes too long ends below.
+    (port) => new Redis({ port, host, retryStrategy: () => pollMs, maxRetriesPerRequest: null }),
   );
   for (const node of nodes) node.on('error', () => undefined);
   try {
-    await join(nodes, masters, () => {
+    const check = (): void => {
       servers.check();
-    });
+    };
+    const isUp = (port: number): Promise<boolean> => {
+      check();
+      return listens(port);
+    };
+    for (const port of ports) await until('a Redis server listens', startMsMax, () => isUp(port), pollMs);
+    await withinMs(joinMsMax, join(nodes, masters, check));
   } finally {
     for (const node of nodes) node.disconnect();
   }

@@ -59,8 +59,9 @@ export class Servers implements AsyncDisposable {
 
   /** @throws Error if one has ended */
   check(): void {
-    for (const { exitCode, spawnfile } of this.#children) {
-      if (exitCode !== null) throw new Error(`${spawnfile} ended with code ${exitCode}`);
+    for (const { exitCode, signalCode, spawnfile } of this.#children) {
+      if (exitCode !== null || signalCode !== null)
+        throw new Error(`${spawnfile} ended with ${signalCode ?? `code ${exitCode}`}`);
     }
   }
 

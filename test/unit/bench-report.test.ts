@@ -9,7 +9,14 @@ import { benchmarks } from '../../bench/benchmarks.js';
 import { formatTables, replaceTables } from '../../bench/docs.js';
 import { formatHtml } from '../../bench/html-report.js';
 import { draw, scale } from '../../bench/plot.js';
-import { formatTable, load, resultsOf, save } from '../../bench/report.js';
+import {
+  circumstances,
+  describe as describeWhere,
+  formatTable,
+  load,
+  resultsOf,
+  save,
+} from '../../bench/report.js';
 import type { Circumstances } from '../../bench/report.js';
 
 const where: Circumstances = {
@@ -49,6 +56,16 @@ describe('benchmark report', () => {
     expect(late?.target).to.deep.equal({ text: '<= 5', isMet: false });
     expect(rowAtLeast('none', '', [NaN], 1).target?.isMet).to.equal(false);
     expect(formatTable(section)).to.include('MISSED').and.include('1 .. 3');
+  });
+
+  it('a line says where, when, and how many runs of what length, if that was kept', () => {
+    const before = '2 cores of one, 4 GiB, Linux, Node v20, 2026-01-02, commit abc, load before 0.00';
+    expect(describeWhere(where), 'of an older file').to.equal(before);
+    expect(describeWhere({ ...where, seconds: 2 })).to.equal(`${before}, runs of 2 s`);
+    const busy = describeWhere({ ...where, runs: 1, seconds: 0.5, loadBefore: 3 });
+    expect(busy).to.match(/load before 3\.00, 1 run of 0\.5 s; the machine was busy with other things$/);
+    const kept = JSON.parse(JSON.stringify(circumstances({ runs: 7, seconds: 2 }))) as Circumstances;
+    expect(describeWhere(kept)).to.include(', 7 runs of 2 s');
   });
 
   it('every benchmark has a name of its own', () => {

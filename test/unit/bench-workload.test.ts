@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { FloorReader, FloorType, FloorWriter, makeFrames, ridOffset } from '../../bench/floor-frames.js';
-import { together } from '../../bench/driver.js';
-import type { RunResult } from '../../bench/driver.js';
+import { sampleEvery, together } from '../../bench/driver.js';
+import type { ClientResult } from '../../bench/driver.js';
 import { bytesField, framed } from '../../bench/peers/grpc.js';
 import { MemcachedReader } from '../../bench/peers/memcached-reader.js';
 import { mean, median, percentile, relativeSpread } from '../../bench/stats.js';
@@ -104,10 +104,19 @@ describe('benchmark statistics', () => {
     expect(median([4, 1, 2, 3])).to.equal(2.5);
     expect(median([])).to.be.NaN;
     const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
-    expect(percentile(hundred, 0.5)).to.equal(51);
-    expect(percentile(hundred, 0.99)).to.equal(100);
+    expect(percentile(hundred, 0.5)).to.equal(50);
+    expect(percentile(hundred, 0.99)).to.equal(99);
+    expect(percentile(hundred, 0.07), '100 * 0.07 is more than 7').to.equal(7);
+    expect(percentile(hundred, 0.991)).to.equal(100);
     expect(percentile(hundred, 1)).to.equal(100);
+    expect(percentile(hundred, 0)).to.equal(1);
+    expect(percentile([7], 0.999)).to.equal(7);
+    expect(percentile([], 0.5)).to.be.NaN;
     expect(mean([1, 2, 6])).to.equal(3);
+  });
+
+  it('up to 8 in flight every operation is timed, beyond one of 16', () => {
+    expect([1, 7, 8, 9, 64].map(sampleEvery)).to.deep.equal([1, 1, 1, 16, 16]);
   });
 
   it('the relative spread is that of a normal distribution, and a few wild runs hardly move it', () => {
@@ -119,14 +128,13 @@ describe('benchmark statistics', () => {
 
   it('what several processes did at the same time adds up; the worse time counts', () => {
     const times = { p50Us: 1, p99Us: 2, p999Us: 3 };
-    const one: RunResult = {
+    const one: ClientResult = {
       operations: 100,
       seconds: 1,
       puts: times,
       gets: { ...times, p99Us: 9 },
       clientCpuUs: 5,
       serverCpuUs: [7, 8],
-      systemCpuUs: 40,
       failures: [],
     };
     const both = together([one, { ...one, operations: 50, gets: times, failures: ['late'] }]);
