@@ -65,6 +65,8 @@ export type Basket = {
  */
 const sessionsMax = 8;
 const quantityMax = 1_000_000;
+/** So the longest key of any order of a user is known before the first one. */
+export const ordersMax = 9_999;
 
 /** What `user:NAME` holds; a user who was never here has an empty basket. */
 export function readBasket(value: unknown): Basket {
@@ -114,6 +116,7 @@ export function removeItem(basket: Basket, item: string, quantity = Infinity): B
 export function beginOrder(basket: Basket, at: string): Basket {
   if (basket.lines.length === 0) throw new RefusedError('the cart is empty');
   const number = basket.orders + 1;
+  if (number > ordersMax) throw new RefusedError(`the shop keeps at most ${ordersMax} orders of one user`);
   const order: Order = { number, lines: basket.lines, at };
   return { ...basket, lines: [], orders: number, pending: [...basket.pending, order] };
 }

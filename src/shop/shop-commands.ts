@@ -25,7 +25,7 @@ export interface ShopCommandsOptions extends Omit<SessionOptions, 'id'> {
   readonly print: (text: string) => void;
 }
 
-/** @throws UsageError if nobody can be called that */
+/** @throws UsageError if nobody can be called that, in any cluster */
 export function checkUserName(user: string): void {
   if (!/^[\p{L}\p{N}._@-]{1,64}$/u.test(user)) {
     throw new UsageError('a user name has 1 to 64 letters, digits or . _ @ -');
@@ -91,6 +91,7 @@ export class ShopCommands {
       ...(now === undefined ? {} : { now }),
       ...(persistence === undefined ? {} : { persistence }),
     });
+    await session.checkUserName();
     const { lines } = await session.view();
     this.#session = session;
     print(`logged in as ${user}; ${sumUp(lines)}\n`);

@@ -9,9 +9,11 @@ import {
   beginOrder,
   endOrder,
   orderBegunBy,
+  ordersMax,
   readBasket,
   removeItem,
 } from './basket.js';
+import { UsageError, codeOf } from './errors.js';
 import { type Persistence, defaultPersistence, persist } from './persist.js';
 import { type CartStore } from './store.js';
 
@@ -48,6 +50,26 @@ export class ShopSession {
     this.#id = options.id;
     this.#now = options.now ?? (() => new Date());
     this.#how = options.persistence ?? defaultPersistence;
+  }
+
+  /**
+   * Asks the store for the longest key that the shop may ever need for this user. A checkout moves the lines out of the
+   * cart before the order is stored: if only then the store said that the order's key is too long for it, they could be
+   * neither ordered nor taken back.
+   * @throws UsageError if the store takes no keys so long
+   */
+  async checkUserName(): Promise<void> {
+    try {
+      await persist(this.#how, () => this.#store.get(orderKey(this.user, ordersMax)));
+    } catch (error) {
+      if (codeOf(error) !== 'KEY_TOO_LARGE') throw error;
+      const longest = orderKey(this.user, ordersMax);
+      throw new UsageError(
+        `the user name ${this.user} is too long for this cluster: orders are kept under keys up to '${longest}', ` +
+          `of ${Buffer.byteLength(longest)} bytes (--max-key-bytes)`,
+        { cause: error },
+      );
+    }
   }
 
   /** What is in the cart now; finishes checkouts that broke off. */

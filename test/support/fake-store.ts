@@ -55,6 +55,8 @@ export class FakeCluster {
   finalized = 0;
   /** How many operations on the cluster later a late write arrives. */
   lateness = 3;
+  /** Longer keys are refused. */
+  keyBytesMax = 250;
   #lastVersion = 0;
   #lateWrites: { operationsLeft: number; readonly apply: () => void }[] = [];
 
@@ -107,14 +109,14 @@ export class FakeStore implements CartStore {
   }
 
   async get(key: string): Promise<unknown> {
-    await this.#begin();
+    await this.#begin(key);
     const fault = this.#cluster.chooseFault('get', key);
     if (fault !== undefined && !fault.startsWith('unknown')) throw new FakeStoreError(fault);
     return structuredClone(this.#cluster.entries.get(key)?.value);
   }
 
   async put(key: string, value: StoredValue): Promise<void> {
-    await this.#begin();
+    await this.#begin(key);
     await this.#write('put', key, () => {
       this.#cluster.set(key, value);
       return true;
@@ -126,13 +128,13 @@ export class FakeStore implements CartStore {
     _expectedVersion: null,
     value: StoredValue,
   ): Promise<{ readonly applied: boolean }> {
-    await this.#begin();
+    await this.#begin(key);
     return { applied: await this.#write('compareAndSet', key, () => this.#setIfAt(key, undefined, value)) };
   }
 
   async update(key: string, mutate: (current: unknown) => StoredValue): Promise<void> {
     for (;;) {
-      await this.#begin();
+      await this.#begin(key);
       const entry = this.#cluster.entries.get(key);
       const next = mutate(structuredClone(entry?.value));
       await turn();
@@ -143,7 +145,7 @@ export class FakeStore implements CartStore {
   }
 
   async delete(key: string): Promise<boolean> {
-    await this.#begin();
+    await this.#begin(key);
     return this.#write('delete', key, () => this.#cluster.entries.delete(key));
   }
 
@@ -159,8 +161,9 @@ export class FakeStore implements CartStore {
     this.#isClosed = true;
   }
 
-  async #begin(): Promise<void> {
+  async #begin(key = ''): Promise<void> {
     await turn();
+    if (Buffer.byteLength(key) > this.#cluster.keyBytesMax) throw new FakeStoreError('KEY_TOO_LARGE');
     if (this.#isClosed) throw new FakeStoreError('CLOSED');
     this.#cluster.countOperation();
   }

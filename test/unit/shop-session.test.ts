@@ -234,6 +234,35 @@ describe('shop: commands', () => {
     expect({ code, errors }).to.deep.equal({ code: 1, errors: 'line 1: fake VALUE_TOO_LARGE\n' });
   });
 
+  it('refuse a user whose orders the store could not keep, before anything is in a cart', async () => {
+    cluster.keyBytesMax = 20;
+    try {
+      const script =
+        'login bartholomew-1\nadd apple\nlogin carol-bob1\nlogin carol-bob\nadd apple\ncheckout\n';
+      const { code, output, errors } = await run(script, { user: undefined });
+      expect(code).to.equal(1);
+      expect(errors.trimEnd().split('\n')).to.deep.equal([
+        'line 1: the user name bartholomew-1 is too long for this cluster: orders are kept under keys up to ' +
+          "'order:bartholomew-1/9999', of 24 bytes (--max-key-bytes)",
+        "line 2: nobody is logged in; 'login NAME' first",
+        'line 3: the user name carol-bob1 is too long for this cluster: orders are kept under keys up to ' +
+          "'order:carol-bob1/9999', of 21 bytes (--max-key-bytes)",
+      ]);
+      expect(output).to.match(/order carol-bob\/1: 1 piece, £0\.45\n$/);
+      expect([...cluster.entries.keys()]).to.deep.equal(['user:carol-bob', 'order:carol-bob/1']);
+    } finally {
+      cluster.keyBytesMax = 250;
+    }
+  });
+
+  it('refuse more orders than there are keys for, and leave the cart as it is', async () => {
+    const script = 'add apple\ncheckout\nadd mug\ncheckout\nview\n';
+    cluster.set('user:alice', { lines: [], orders: 9_998, pending: [], applied: [] });
+    const { output, errors } = await run(script);
+    expect(errors).to.equal('line 4: the shop keeps at most 9999 orders of one user\n');
+    expect(output).to.match(/order alice\/9999: 1 piece.*in the cart: 1 piece, £7\.95\n$/s);
+  });
+
   it('need a login, keep one cart for each user, and stop at quit', async () => {
     const script = 'view\nlogin bob\nadd tea\nlogin carol\nview\nlogout\nadd tea\nlogin bob\nquit\nadd tea\n';
     const { output, errors } = await run(script, { user: undefined });
