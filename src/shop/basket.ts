@@ -49,6 +49,8 @@ export type Step = {
 type AppliedStep = Step & {
   /** The order that this step began; 0: none. */
   readonly order: number;
+  /** How many pieces more are in the cart since this step; below 0: fewer. */
+  readonly pieces: number;
 };
 
 export type Basket = {
@@ -131,14 +133,25 @@ export function applyOnce(basket: Basket, by: Step, change: (basket: Basket) => 
   const last = basket.applied.find((applied) => applied.session === by.session);
   if (last !== undefined && last.step >= by.step) return basket;
   const after = change(basket);
-  const step = { ...by, order: after.orders > basket.orders ? after.orders : 0 };
+  const order = after.orders > basket.orders ? after.orders : 0;
+  const step = { ...by, order, pieces: piecesOf(after.lines) - piecesOf(basket.lines) };
   const others = basket.applied.filter((applied) => applied.session !== by.session);
   return { ...after, applied: [...others, step].slice(-sessionsMax) };
 }
 
 /** The number of the order that this step began, if it is the session's last. */
 export function orderBegunBy(basket: Basket, by: Step): number | undefined {
-  return basket.applied.find((applied) => applied.session === by.session && applied.step === by.step)?.order;
+  return appliedStep(basket, by)?.order;
+}
+
+/** How many pieces this step took out of the cart, if it is the session's last. */
+export function piecesRemovedBy(basket: Basket, by: Step): number | undefined {
+  const step = appliedStep(basket, by);
+  return step === undefined ? undefined : -step.pieces;
+}
+
+function appliedStep(basket: Basket, by: Step): AppliedStep | undefined {
+  return basket.applied.find((applied) => applied.session === by.session && applied.step === by.step);
 }
 
 /** Pieces in all. */

@@ -130,8 +130,8 @@ export class ShopCommands {
     const [item, quantityText] = words;
     if (item === undefined) throw new UsageError(`remove what? 'view' lists what is in the cart`);
     const quantity = quantityText === undefined ? undefined : parseQuantity(quantityText);
-    const { lines } = await session.remove(item, quantity);
-    this.#options.print(`removed ${quantity ?? 'all'} x ${item}; ${sumUp(lines)}\n`);
+    const { basket, removed } = await session.remove(item, quantity);
+    this.#options.print(`removed ${removed} x ${item}; ${sumUp(basket.lines)}\n`);
   }
 
   async #view(): Promise<void> {

@@ -10,6 +10,7 @@ import {
   endOrder,
   orderBegunBy,
   ordersMax,
+  piecesRemovedBy,
   readBasket,
   removeItem,
 } from './basket.js';
@@ -84,11 +85,14 @@ export class ShopSession {
   }
 
   /**
-   * @param quantity how many; all without it
+   * @param quantity how many at most; all without it
+   * @returns the basket after it, and how many pieces went
    * @throws RefusedError if there is none in the cart
    */
-  async remove(item: string, quantity?: number): Promise<Basket> {
-    return this.#change(this.#nextStep(), (basket) => removeItem(basket, item, quantity));
+  async remove(item: string, quantity?: number): Promise<{ basket: Basket; removed: number }> {
+    const step = this.#nextStep();
+    const basket = await this.#change(step, (before) => removeItem(before, item, quantity));
+    return { basket, removed: piecesRemovedBy(basket, step) ?? 0 };
   }
 
   /**

@@ -37,8 +37,8 @@ describe('shop: sessions of one user', () => {
     await second.add({ item: 'mug', quantity: 1, pennies: 795 });
     await second.remove('apple', 1);
     expect((await first.view()).lines).to.deep.equal([apple(2), { item: 'mug', quantity: 1, pennies: 795 }]);
-    await first.remove('mug');
-    await first.remove('apple', 5);
+    expect(await first.remove('mug')).to.include({ removed: 1 });
+    expect(await first.remove('apple', 5)).to.include({ removed: 2 });
     expect((await second.view()).lines).to.deep.equal([]);
     expect(await second.remove('apple').catch((error: unknown) => error)).to.be.instanceOf(RefusedError);
   });
@@ -62,7 +62,7 @@ describe('shop: sessions of one user', () => {
       for (let turn = 0; turn < 60; turn += 1) await mine.view();
       expect((await mine.view()).lines).to.deep.equal([apple(2)]);
       cluster.failNext('update', fault);
-      await mine.remove('apple', 1);
+      expect(await mine.remove('apple', 1)).to.include({ removed: 1 });
       cluster.failNext('update', fault);
       cluster.failNext('compareAndSet', fault);
       const order = await mine.checkOut();
@@ -216,6 +216,14 @@ describe('shop: commands', () => {
     });
   });
 
+  it('say how many pieces went, which may be fewer than were to go', async () => {
+    const { output } = await run('add apple 2\nremove apple 10\nadd apple 3\nadd tea\nremove apple\n');
+    expect(output.match(/removed.*/g)).to.deep.equal([
+      'removed 2 x apple; the cart is empty',
+      'removed 3 x apple; in the cart: 1 piece, £3.10',
+    ]);
+  });
+
   it('go on after a line that fails, report it by its number, and end with 1', async () => {
     const { code, output, errors } = await run('add apple\nbuy apple\n\nremove pear\nadd apple 0\nview\n');
     expect(code).to.equal(1);
@@ -235,6 +243,7 @@ describe('shop: commands', () => {
   });
 
   it('refuse a user whose orders the store could not keep, before anything is in a cart', async () => {
+    // As many as order:carol-bob/9999 has.
     cluster.keyBytesMax = 20;
     try {
       const script =
