@@ -3,7 +3,17 @@ import { GTStoreError } from '../protocol/errors.js';
 import { MessageType } from '../protocol/messages.js';
 import type { EntriesMessage, Entry, Message } from '../protocol/messages.js';
 import type { Connection } from '../transport/connection.js';
-import type { Session } from './session.js';
+import type { RequestTable } from '../transport/requests.js';
+import type { ClientCore } from './core/client-core.js';
+
+/** What of a session a walk needs. */
+export interface ScanSession {
+  readonly core: Pick<ClientCore, 'map' | 'wantMap'>;
+  readonly requests: Pick<RequestTable, 'request'>;
+  readonly isClosed: boolean;
+  now(): number;
+  node(nodeId: number): Connection | undefined;
+}
 
 const retryMs = 20;
 
@@ -14,14 +24,14 @@ let lastScanId = 0;
  * A slot whose replica fails is walked again at another; its keys come once all the same.
  * @throws GTStoreError UNAVAILABLE if a slot cannot be read for `timeoutMs`, CLOSED
  */
-export async function* scan(session: Session, prefix: string, timeoutMs: number): AsyncGenerator<Entry> {
+export async function* scan(session: ScanSession, prefix: string, timeoutMs: number): AsyncGenerator<Entry> {
   const slotCount = session.core.map?.slots.length ?? 0;
   for (let slot = 0; slot < slotCount; slot++) yield* scanSlot(session, slot, prefix, timeoutMs);
 }
 
 /** As `scan`, the keys of one slot. */
 export async function* scanSlot(
-  session: Session,
+  session: ScanSession,
   slot: number,
   prefix: string,
   timeoutMs: number,
@@ -32,12 +42,13 @@ export async function* scanSlot(
     const walk = walkSlot(session, slot, prefix, attempt, timeoutMs);
     let step = await walk.next();
     while (step.done !== true) {
-      giveUpAtMs = session.now() + timeoutMs;
       for (const entry of step.value) {
         if (seen.has(entry.key)) continue;
         seen.add(entry.key);
         yield entry;
       }
+      // From here, not from before the loop: what the caller did with the entries is no time in which nobody answered.
+      giveUpAtMs = session.now() + timeoutMs;
       step = await walk.next();
     }
     if (step.value) return;
@@ -52,7 +63,7 @@ export async function* scanSlot(
 
 /** Batches of one slot from one replica. @returns whether it came to the end. */
 async function* walkSlot(
-  session: Session,
+  session: ScanSession,
   slot: number,
   prefix: string,
   attempt: number,
@@ -73,7 +84,7 @@ async function* walkSlot(
 
 /** The next batch, or null if this replica does not serve (any more). */
 async function ask(
-  session: Session,
+  session: ScanSession,
   connection: Connection,
   build: (rid: number) => Message,
   timeoutMs: number,
