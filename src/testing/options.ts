@@ -8,7 +8,7 @@ export interface ClusterOptions {
   readonly replicas?: number;
   /** Address to serve on; default 127.0.0.1. */
   readonly host?: string;
-  /** Hash from key to slot: `ascii-sum`, the default, or `fnv1a`. */
+  /** Hash from key to slot: `ascii-sum`, the default, `fnv1a` or `xxhash32`. */
   readonly partitioner?: string;
   /** Longest key, in bytes of UTF-8; default 250. */
   readonly keyBytesMax?: number;
@@ -18,7 +18,10 @@ export interface ClusterOptions {
   readonly leaseMs?: number;
   /** Whether writes are on disk; default `none`. */
   readonly durability?: 'none' | 'interval' | 'always';
-  /** Where manager and nodes keep what they store. `stop` leaves it; default: a temporary directory that it removes. */
+  /**
+   * Where manager and nodes keep what they store. `stop` leaves it; default: a temporary directory that it removes, and
+   * that stays behind only if a signal ends this process before (see cluster.ts).
+   */
   readonly dataDir?: string;
   /** Whether a node that died is started again; default true. */
   readonly respawn?: boolean;
@@ -47,9 +50,11 @@ export function nodeArgument(
   clusterId: string,
   manager: URL,
 ): string {
-  const { durability = 'none', host = manager.hostname } = options;
+  // In an URL an IPv6 address stands in brackets; whoever dials or binds wants none.
+  const managerHost = manager.hostname.replace(/^\[(.*)\]$/, '$1');
+  const { durability = 'none', host = managerHost } = options;
   return JSON.stringify({
-    manager: { host: manager.hostname, port: Number(manager.port) },
+    manager: { host: managerHost, port: Number(manager.port) },
     host,
     nodeId,
     clusterId,
