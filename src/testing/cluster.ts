@@ -1,8 +1,10 @@
 /**
  * A cluster of real processes for tests: they can be killed, paused and started again while clients use them.
  *
- * Nothing stays behind: `stop` ends all processes in whatever state they are; when this process ends without it, an
- * exit hook kills them; and when it is killed itself, the manager sees its stdin closed and ends the nodes.
+ * No process stays behind: `stop` ends all of them in whatever state they are; when this process ends without it, an
+ * exit hook kills them; and when it is killed itself, the manager sees its stdin closed and ends the nodes. The temporary
+ * folder goes with `stop` and with the exit hook; Node runs no such hook in a process that a signal ends, SIGKILL or a
+ * SIGINT or SIGTERM that nobody handles, and then the folder stays.
  */
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -65,6 +67,8 @@ export class TestCluster {
   /** Known once it has been ready. */
   #url = '';
   #manager: ManagerProcess | undefined;
+  /** Nodes that an earlier one forked write to its output for as long as they live. */
+  readonly #formerManagers: ManagerProcess[] = [];
   #isManagerPaused = false;
   #client: Promise<GTStoreClient> | undefined;
   #nodes: readonly NodeStatus[] = [];
@@ -90,7 +94,7 @@ export class TestCluster {
     return this.#nodes;
   }
 
-  /** What manager and nodes wrote, for the message of a test that failed. */
+  /** What manager and nodes wrote, through all restarts and up to `stop`, for the message of a test that failed. */
   get logs(): string {
     return this.#logs.text;
   }
@@ -141,10 +145,8 @@ export class TestCluster {
   async killAll(): Promise<void> {
     await this.#refresh();
     this.#isManagerPaused = false;
-    // Among them those that it has just forked.
-    for (const pid of childrenOf(this.#manager?.pid ?? 0)) this.#pids.add(pid);
-    this.#manager?.signal('SIGKILL');
-    await this.#endAll(this.#livingNodes());
+    const children = this.#killManager();
+    await this.#endAll([...new Set([...children, ...this.#livingNodes()])]);
     await this.#manager?.ended;
     await this.#closeClient();
   }
@@ -171,7 +173,7 @@ export class TestCluster {
   async restart(id: number, timeoutMs = restartMsMax): Promise<void> {
     const isRespawned = this.#options.respawn !== false;
     const { clusterId, nodes } = await this.status();
-    const before = isRespawned ? await this.#running(id) : nodes.find((node) => node.id === id);
+    const before = nodes.find((node) => node.id === id);
     if (before === undefined) throw new Error(`there is no node ${id}`);
     if (isRunning(before.pid)) await this.#end(before.pid);
     if (!isRespawned) this.#startNode(id, clusterId);
@@ -187,7 +189,7 @@ export class TestCluster {
     await this.#refresh();
     this.#isManagerPaused = false;
     await this.#closeClient();
-    this.#manager?.signal('SIGKILL');
+    this.#killManager();
     await this.#manager?.ended;
   }
 
@@ -195,7 +197,7 @@ export class TestCluster {
   async restartManager(): Promise<void> {
     if (this.#stopping !== undefined) throw new Error('the cluster has been stopped');
     if (this.#manager?.isRunning === true) await this.killManager();
-    this.#manager?.closeOutput();
+    if (this.#manager !== undefined) this.#formerManagers.push(this.#manager);
     // The first time any, then always the same.
     const port = this.#url === '' ? 0 : Number(new URL(this.#url).port);
     const env = { ...process.env, ...this.#options.env };
@@ -236,8 +238,7 @@ export class TestCluster {
 
   /** @internal For when there is no time left. */
   abandon(): void {
-    this.#manager?.signal('SIGKILL');
-    for (const pid of this.#livingNodes()) sendSignal(pid, 'SIGKILL');
+    for (const pid of [...this.#killManager(), ...this.#livingNodes()]) sendSignal(pid, 'SIGKILL');
     if (this.#options.dataDir === undefined) rmSync(this.dataDir, { recursive: true, force: true });
   }
 
@@ -254,9 +255,22 @@ export class TestCluster {
     }
     // In good order none is left; but the manager may have been killed.
     await this.#endAll(this.#livingNodes());
+    for (const each of this.#formerManagers) each.closeOutput();
     manager?.closeOutput();
     liveClusters.delete(this);
     if (this.#options.dataDir === undefined) await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  /**
+   * Without a turn of the loop between the look and the signal: of whom it forks in between nobody here would know.
+   * @returns whom it had forked; the last may not be known as a node yet by what it was started with
+   */
+  #killManager(): readonly number[] {
+    if (this.#manager?.isRunning !== true) return [];
+    const children = childrenOf(this.#manager.pid);
+    for (const pid of children) this.#pids.add(pid);
+    this.#manager.signal('SIGKILL');
+    return children;
   }
 
   #runningManager(): ManagerProcess {

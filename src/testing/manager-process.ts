@@ -11,7 +11,7 @@ export const nodeEntry = fileURLToPath(new URL('../cli/forked-node.js', import.m
 const lastWordsMsMax = 500;
 const logCharsMax = 4_000_000;
 
-/** What manager and nodes of one cluster wrote, through all restarts. */
+/** What manager and nodes of one cluster wrote, through all restarts; of very much, the end. */
 export class LogText {
   #text = '';
   readonly #copyToStderr: boolean;
@@ -46,6 +46,11 @@ export function startNodeProcess(
   return child.pid;
 }
 
+/** Pipes of a child are sockets, which the types do not say. */
+function unref(pipe: Readable & { unref?: () => unknown }): void {
+  pipe.unref?.();
+}
+
 export class ManagerProcess {
   /** Fulfilled when it has ended, however. */
   readonly ended: Promise<void>;
@@ -61,6 +66,11 @@ export class ManagerProcess {
     });
     const { stdin, stdout, stderr } = this.#child;
     stdin.on('error', () => undefined);
+    this.#child.once('exit', () => {
+      // Nodes may write here for long; that is no reason for this process to live on.
+      unref(stdout);
+      unref(stderr);
+    });
     stdout.setEncoding('utf8');
     stderr.setEncoding('utf8');
     stderr.on('data', (chunk: string) => {

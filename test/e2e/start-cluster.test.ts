@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GTStoreClient } from '../../src/client/index.js';
-import { isRunning } from '../../src/testing/processes.js';
+import { childrenOf, hasArgument, isRunning, sendSignal } from '../../src/testing/processes.js';
 import { startCluster } from '../../src/testing/index.js';
+import { nodeEntry } from '../../src/testing/manager-process.js';
 import type { ClusterOptions, NodeStatus, TestCluster } from '../../src/testing/index.js';
 import { eventually } from '../support/cluster-until.js';
 
@@ -20,6 +21,17 @@ function pids(cluster: TestCluster): number[] {
 
 function node(cluster: TestCluster, id: number): NodeStatus {
   return cluster.nodes.find((each) => each.id === id)!;
+}
+
+/** Kills a node and stops its next life before anybody can have heard of it; its process id. */
+async function forkedAndStopped(managerPid: number, nodePid: number): Promise<number> {
+  const before = childrenOf(managerPid);
+  sendSignal(nodePid, 'SIGKILL');
+  const fresh = await eventually('it is forked anew', () =>
+    childrenOf(managerPid).find((pid) => !before.includes(pid) && hasArgument(pid, nodeEntry)),
+  );
+  sendSignal(fresh, 'SIGSTOP');
+  return fresh;
 }
 
 describe('startCluster', function () {
@@ -68,6 +80,16 @@ describe('startCluster', function () {
     expect(cluster.logs).to.match(/node 0: joins/);
   });
 
+  it('restart waits for the next life of a node that has just died, too', async () => {
+    const cluster = await start({ nodes: 3, replicas: 2 });
+    const { incarnation, pid } = node(cluster, 0);
+    sendSignal(pid, 'SIGKILL');
+    await eventually('it is gone', () => !isRunning(pid));
+    await cluster.restart(0);
+    expect(node(cluster, 0).state).to.equal('up');
+    expect(node(cluster, 0).incarnation).to.be.above(incarnation);
+  });
+
   it('the manager dies and comes back on the same port, to the same nodes', async () => {
     const cluster = await start({ nodes: 3, replicas: 2 });
     await using store = new GTStoreClient({ manager: cluster.url });
@@ -85,6 +107,16 @@ describe('startCluster', function () {
     await cluster.resumeManager();
     await cluster.untilHealthy();
     expect(pids(cluster)).to.deep.equal(before);
+  });
+
+  it('collects what a node writes after the manager that forked it has gone, and its successor, too', async () => {
+    const cluster = await start({ nodes: 2 });
+    const lost = (): number => cluster.logs.match(/node 0 +manager lost/g)?.length ?? 0;
+    await cluster.killManager();
+    await eventually('the node tells of its loss', () => lost() === 1);
+    await cluster.restartManager();
+    await cluster.killManager();
+    await eventually('it tells of the next one', () => lost() === 2);
   });
 
   it('a node that is not respawned stays down until it is started again', async () => {
@@ -115,6 +147,20 @@ describe('startCluster', function () {
     expect(pids(two).filter(isRunning)).to.deep.equal([]);
   });
 
+  it('stop ends a node, too, that the manager had only just forked when it was killed', async () => {
+    const cluster = await start({ nodes: 3 });
+    const { manager } = await cluster.status();
+    const fresh = await forkedAndStopped(manager.pid, node(cluster, 0).pid);
+    try {
+      await cluster.killManager();
+      expect(isRunning(fresh)).to.equal(true);
+      await cluster.stop();
+      expect(isRunning(fresh)).to.equal(false);
+    } finally {
+      sendSignal(fresh, 'SIGKILL');
+    }
+  });
+
   it('a cluster that cannot start says why, at once', async function () {
     // Far less than it would be waited for.
     this.timeout(10_000);
@@ -122,6 +168,28 @@ describe('startCluster', function () {
       () => expect.fail('started'),
       (error: unknown) => expect(String(error)).to.match(/2.*3 copies need 3 nodes/),
     );
+  });
+
+  it('a process that ends without stop ends those nodes, too, that the manager has just forked', async () => {
+    const script = `
+      import { startCluster } from ${JSON.stringify(entry)};
+      const cluster = await startCluster({ nodes: 2 });
+      const { manager } = await cluster.status();
+      console.log(JSON.stringify([manager.pid, cluster.nodes[0].pid]));
+      process.stdin.once('data', () => process.exit(0));`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const [chunk] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    const [managerPid = 0, nodePid = 0] = JSON.parse(chunk) as number[];
+    const fresh = await forkedAndStopped(managerPid, nodePid);
+    try {
+      child.stdin.end('now');
+      await once(child, 'exit');
+      await eventually('the node is gone', () => !isRunning(fresh));
+    } finally {
+      sendSignal(fresh, 'SIGKILL');
+    }
   });
 
   for (const end of ['process.exit(0)', "process.kill(process.pid, 'SIGKILL')", 'throw new Error()']) {
