@@ -2,6 +2,7 @@
 import type { AdminRequest, AdminResult } from '../protocol/admin.js';
 import { GTStoreError } from '../protocol/errors.js';
 import { MessageType } from '../protocol/messages.js';
+import type { Message } from '../protocol/messages.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import type { Session } from './session.js';
 
@@ -14,7 +15,8 @@ export async function askStatus(session: Session, timeoutMs: number): Promise<Cl
 
 /**
  * What the manager refuses is a result, not an error.
- * @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT, PROTOCOL
+ * @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT, PROTOCOL, CLOSED; with `outcome` 'unknown',
+ *   and not `retryable`, if the manager may have begun with a change
  */
 export async function askAdmin(
   session: Session,
@@ -22,7 +24,27 @@ export async function askAdmin(
   timeoutMs: number,
 ): Promise<AdminResult> {
   const json = JSON.stringify(request);
-  const answer = await session.askManager((rid) => ({ type: MessageType.admin, rid, json }), timeoutMs);
+  const build = (rid: number): Message => ({ type: MessageType.admin, rid, json });
+  const answer = await session.askManager(build, timeoutMs, !onlyAsks(request));
   if (answer.type !== MessageType.adminResult) throw new GTStoreError('PROTOCOL', 'no result came back');
   return JSON.parse(answer.json) as AdminResult;
+}
+
+/** Whether the manager only tells something: then the same request can be made again. */
+function onlyAsks(request: AdminRequest): boolean {
+  switch (request.command) {
+    case 'progress':
+    case 'hot':
+      return true;
+    case 'rebalance':
+      return request.dryRun === true;
+    case 'add-nodes':
+    case 'start-node':
+    case 'drain':
+    case 'set-replicas':
+    case 'restart-rolling':
+    case 'accept-loss':
+    case 'cancel':
+      return false;
+  }
 }

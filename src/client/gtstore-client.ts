@@ -372,7 +372,11 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     return askStatus(this.#session, this.#timeoutMs);
   }
 
-  /** Asks the manager to change the cluster. @throws GTStoreError UNAVAILABLE, TIMEOUT; what is refused is a result. */
+  /**
+   * Asks the manager to change the cluster. What it refuses is a result, not an error.
+   * @throws GTStoreError UNAVAILABLE, TIMEOUT, PROTOCOL, CLOSED; with `outcome` 'unknown', and not `retryable`, if it was
+   *   sent and may have been begun: look at `status` before doing it again
+   */
   async admin(request: AdminRequest): Promise<AdminResult> {
     this.#assertOpen();
     return askAdmin(this.#session, request, this.#timeoutMs);

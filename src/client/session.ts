@@ -296,15 +296,15 @@ export class Session {
 
   // --- requests now and then ---------------------------------------------------------------------------------------
 
-  /** @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT */
-  askManager(build: (rid: number) => Message, timeoutMs: number): Promise<Message> {
+  /** @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT; for a write see `RequestTable` */
+  askManager(build: (rid: number) => Message, timeoutMs: number, isWrite = false): Promise<Message> {
     const manager = this.manager;
     if (manager === undefined) {
       return Promise.reject(
         new GTStoreError('UNAVAILABLE', 'the manager is away; reads and writes go on without it'),
       );
     }
-    return this.requests.request(manager, build, timeoutMs);
+    return this.requests.request(manager, build, timeoutMs, { isWrite });
   }
 
   close(): void {

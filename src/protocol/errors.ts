@@ -16,7 +16,7 @@ export type ErrorCode =
   | 'DISK_FULL'
   | 'UNAUTHENTICATED';
 
-/** For writes: whether the store may have taken it all the same. */
+/** For writes, those of an administrator included: whether the cluster may have taken it all the same. */
 export type WriteOutcome = 'not-applied' | 'unknown';
 
 const retryableCodes: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE', 'QUEUE_FULL', 'DISK_FULL']);
@@ -26,7 +26,7 @@ export class GTStoreError extends Error {
   readonly code: ErrorCode;
   /** The same call may succeed later, unchanged, and doing it again is safe. */
   readonly retryable: boolean;
-  /** Set for writes only. */
+  /** Set for writes only; for requests of an administrator only if it is `unknown`. */
   readonly outcome: WriteOutcome | undefined;
 
   /** @param options - `isAborted`: by the caller's own signal, with which the same call would fail again */

@@ -36,6 +36,15 @@ const answerTypes: ReadonlySet<number> = new Set([
   MessageType.adminResult,
 ]);
 
+export interface RequestOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * What is asked for changes something: once it has been sent and no answer came, nobody here knows whether it was
+   * done. The error then says so (`outcome`), and that doing it again is not known to be safe.
+   */
+  readonly isWrite?: boolean;
+}
+
 interface Pending {
   readonly connection: Connection;
   readonly deadlineMs: number;
@@ -44,6 +53,8 @@ interface Pending {
   readonly reject: (error: Error) => void;
   readonly signal: AbortSignal | undefined;
   readonly onAbort: (() => void) | undefined;
+  /** It may be carried out without anybody here hearing of it. */
+  readonly isWriteUnderWay: boolean;
 }
 
 export class RequestTable {
@@ -71,13 +82,13 @@ export class RequestTable {
    *
    * @param timeoutMs - milliseconds
    * @throws GTStoreError (rejects): TIMEOUT; UNAVAILABLE, PROTOCOL or CLOSED as the connection ended; QUEUE_FULL;
-   *   CLOSED if the signal was aborted or the table closed
+   *   CLOSED if the signal was aborted or the table closed; with `outcome` 'unknown' if it `isWrite` and was sent
    */
   request(
     connection: Connection,
     build: (rid: number) => Message,
     timeoutMs: number,
-    signal?: AbortSignal,
+    { signal, isWrite = false }: RequestOptions = {},
   ): Promise<Message> {
     if (this.closed) return Promise.reject(new GTStoreError('CLOSED', 'closed'));
     if (signal?.aborted === true) return Promise.reject(abortError(signal));
@@ -88,7 +99,8 @@ export class RequestTable {
     return new Promise((resolve, reject) => {
       const onAbort = signal && ((): void => this.fail(rid, abortError(signal)));
       const deadlineMs = performance.now() + timeoutMs;
-      const entry = { connection, deadlineMs, timeoutMs, resolve, reject, signal, onAbort };
+      const isWriteUnderWay = isWrite && connection.isOpen;
+      const entry = { connection, deadlineMs, timeoutMs, resolve, reject, signal, onAbort, isWriteUnderWay };
       connection.send(build(rid));
       this.pending.set(rid, entry);
       if (onAbort) signal.addEventListener('abort', onAbort, { once: true });
@@ -139,8 +151,9 @@ export class RequestTable {
     }
   }
 
-  private fail(rid: number, error: Error): void {
-    this.take(rid)?.reject(error);
+  private fail(rid: number, error: GTStoreError): void {
+    const entry = this.take(rid);
+    entry?.reject(entry.isWriteUnderWay ? unknownOutcome(error) : error);
   }
 
   private take(rid: number): Pending | undefined {
@@ -154,6 +167,11 @@ export class RequestTable {
     }
     return entry;
   }
+}
+
+function unknownOutcome({ code, message, cause }: GTStoreError): GTStoreError {
+  const text = `${message}; what was asked for may have been done all the same`;
+  return new GTStoreError(code, text, { cause, outcome: 'unknown' });
 }
 
 function abortError(signal: AbortSignal): GTStoreError {

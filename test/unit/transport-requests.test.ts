@@ -140,11 +140,34 @@ describe('requests', () => {
   it('can be aborted', async () => {
     const { table, connection } = await setUp(() => {});
     const controller = new AbortController();
-    const promise = table.request(connection, status, 5000, controller.signal);
+    const promise = table.request(connection, status, 5000, { signal: controller.signal });
     controller.abort();
     expect(await codeOf(promise)).to.equal('CLOSED');
-    expect(await codeOf(table.request(connection, status, 5000, AbortSignal.abort()))).to.equal('CLOSED');
+    expect(await codeOf(table.request(connection, status, 5000, { signal: AbortSignal.abort() }))).to.equal(
+      'CLOSED',
+    );
     expect(table.size).to.equal(0);
+  });
+
+  it('that change something have an unknown outcome once they were sent, and are not to be retried', async () => {
+    const { table, connection, server } = await setUp(() => {});
+    const errorOf = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
+    const unknown = { outcome: 'unknown', retryable: false };
+    const isWrite = true;
+    const late = await errorOf(table.request(connection, status, 50, { isWrite }));
+    expect(late).to.include({ code: 'TIMEOUT', ...unknown });
+    const signal = AbortSignal.timeout(20);
+    const aborted = await errorOf(table.request(connection, status, 60_000, { isWrite, signal }));
+    expect(aborted).to.include({ code: 'CLOSED', ...unknown });
+
+    const asked = errorOf(table.request(connection, status, 60_000));
+    const lost = errorOf(table.request(connection, status, 60_000, { isWrite }));
+    await until(() => server.messages.length === 4);
+    server.opened[0]!.destroy();
+    expect(await lost).to.include({ code: 'UNAVAILABLE', ...unknown });
+    expect(await asked).to.include({ code: 'UNAVAILABLE', outcome: undefined, retryable: true });
+    const unsent = await errorOf(table.request(connection, status, 60_000, { isWrite }));
+    expect(unsent).to.include({ code: 'UNAVAILABLE', outcome: undefined, retryable: true });
   });
 
   it('are bounded in number', async () => {

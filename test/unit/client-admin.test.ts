@@ -1,0 +1,68 @@
+// Requests of an administrator through the client, at a manager that does not answer.
+import { expect } from 'chai';
+import { GTStoreClient } from '../../src/client/index.js';
+import type { AdminRequest } from '../../src/protocol/admin.js';
+import { newSlot } from '../../src/protocol/cluster-map.js';
+import { MessageType, PeerRole } from '../../src/protocol/messages.js';
+import { defaultSettings } from '../../src/protocol/settings.js';
+import { Peers, Recorder, welcome } from '../support/transport-peers.js';
+
+const peers = new Peers();
+afterEach(() => peers.close());
+
+/** A client of a manager that hangs up when it is asked for something. */
+async function connected(): Promise<GTStoreClient> {
+  const settings = { ...defaultSettings, slotCount: 1 };
+  const map = { clusterId: 'test', epoch: 1, settings, nodes: [], slots: [newSlot([], 1)] };
+  const manager = new Recorder((connection, message) => {
+    if (message.type === MessageType.getMap)
+      connection.send({ type: MessageType.map, rid: message.rid, map });
+    else connection.destroy();
+  });
+  const { port } = await peers.listen(manager, { onHello: () => ({ ...welcome, role: PeerRole.manager }) });
+  const client = new GTStoreClient({ manager: `127.0.0.1:${port}` });
+  await client.init();
+  return client;
+}
+
+const changes: AdminRequest[] = [
+  { command: 'add-nodes', count: 1 },
+  { command: 'start-node', nodeId: 1 },
+  { command: 'drain', nodeId: 1 },
+  { command: 'rebalance', by: 'slots' },
+  { command: 'set-replicas', replicas: 2 },
+  { command: 'restart-rolling' },
+  { command: 'accept-loss' },
+  { command: 'cancel' },
+];
+const questions: AdminRequest[] = [
+  { command: 'progress' },
+  { command: 'hot', count: 1 },
+  { command: 'rebalance', by: 'slots', dryRun: true },
+];
+
+describe('an administrator whose manager is lost before it answers', () => {
+  for (const request of changes) {
+    it(`does not know whether ${request.command} was begun, and is not told to try again`, async () => {
+      await using client = await connected();
+      const error: unknown = await client.admin(request).catch((reason: unknown) => reason);
+      expect(error).to.include({ code: 'UNAVAILABLE', outcome: 'unknown', retryable: false });
+    });
+  }
+
+  for (const request of questions) {
+    it(`may ask again: ${JSON.stringify(request)}`, async () => {
+      await using client = await connected();
+      const error: unknown = await client.admin(request).catch((reason: unknown) => reason);
+      expect(error).to.include({ code: 'UNAVAILABLE', outcome: undefined, retryable: true });
+    });
+  }
+
+  it('may ask again after something that was never sent', async () => {
+    await using client = await connected();
+    await client.status().catch(() => undefined);
+    // The connection is gone, and the next one is not there yet.
+    const error: unknown = await client.admin({ command: 'cancel' }).catch((reason: unknown) => reason);
+    expect(error).to.include({ code: 'UNAVAILABLE', outcome: undefined, retryable: true });
+  });
+});
