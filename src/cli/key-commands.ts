@@ -94,7 +94,8 @@ export const deleteCommand: CommandModule<object, KeyOptions> = {
 export const locateCommand: CommandModule<object, KeyOptions> = {
   command: 'locate <key>',
   describe: 'Print the slot of KEY, its primary and its replicas',
-  builder: (command) => keyOptions(command).example('$0 locate greeting', 'slot 105, primary node 0, ...'),
+  builder: (command) =>
+    keyOptions(command).example('$0 locate greeting', 'with 7 nodes: slot 76, primary node 6, ...'),
   handler: async ({ key, manager, json }) => {
     await withClient(manager, async (store) => {
       const { slot, primary, replicas } = await store.locate(key);

@@ -148,7 +148,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * @param key 1 byte up to the cluster's limit (250 by default) in UTF-8
    * @param value at most 1 MiB encoded by default
    * @throws GTStoreError KEY_TOO_LARGE, VALUE_TOO_LARGE, INVALID_ARGUMENT (before anything is sent), TIMEOUT,
-   *   UNAVAILABLE, QUEUE_FULL, CLOSED (not applied), OUTCOME_UNKNOWN (perhaps applied)
+   *   UNAVAILABLE, QUEUE_FULL, CLOSED (not applied), PROTOCOL if its version would be far ahead of the cluster's clock
+   *   (not applied), DISK_FULL (see `outcome`), OUTCOME_UNKNOWN (perhaps applied)
    */
   put(key: string, value: StoreValue, options: WriteOptions = {}): Promise<{ version: Version }> {
     return this.#call(PutCall, options, (settings, deadlineMs, call) => {
@@ -366,7 +367,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     );
   }
 
-  /** What `gtstore status --json` prints. @throws GTStoreError UNAVAILABLE, TIMEOUT */
+  /** What `gtstore status --json` prints, and `clusterId` and `warnings`. @throws GTStoreError UNAVAILABLE, TIMEOUT */
   async status(): Promise<ClusterStatus> {
     this.#assertOpen();
     return askStatus(this.#session, this.#timeoutMs);

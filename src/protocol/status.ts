@@ -1,4 +1,4 @@
-/** The status document; `gtstore status --json` prints it without `clusterId`. */
+/** The status document; `gtstore status --json` prints it without `clusterId` and `warnings`. */
 
 export type NodeState = 'up' | 'suspect' | 'down' | 'joining' | 'leaving';
 
