@@ -17,7 +17,8 @@ export interface NodeExtras {
 }
 
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
-const stopWanted = new Promise((resolve) => process.once('SIGTERM', resolve));
+// A second one, of a manager that has taken over meanwhile, must not end a node that is still saving.
+const stopWanted = new Promise((resolve) => process.on('SIGTERM', resolve));
 
 const [, , json] = process.argv;
 if (json === undefined) {

@@ -33,7 +33,7 @@ const everyMsMin = 1_000;
 const everyMsMax = 24 * 24 * 3_600_000;
 const msPerUnit: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 /** How long one that is told to end may take to clean up. */
-const stopMsMax = 5_000;
+export const stopMsMax = 5_000;
 
 export function snapshotFlags<T>(command: Argv<T>): Argv<T & SnapshotFlags> {
   return command

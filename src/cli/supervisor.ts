@@ -29,8 +29,8 @@ const failuresMax = 20;
 const firstFailuresMax = 3;
 /** Asked to end, a manager may still crash: so many are started to end the nodes. */
 const stopLivesMax = 3;
-/** An orderly end takes the manager less, even if nodes hang. */
-const stopMsMax = 15_000;
+/** An orderly end takes the manager less, even if a snapshot and nodes hang. */
+export const stopMsMax = 45_000;
 /** Nodes of a cluster whose port nobody knows: longer than any pause here. */
 const orphanMsMax = 60_000;
 

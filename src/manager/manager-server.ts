@@ -21,6 +21,7 @@ import type { KnownNode, ManagerState } from './core/state.js';
 import { lockDirectory, noLock } from './directory-lock.js';
 import type { Unlock } from './directory-lock.js';
 import type { MetadataStore } from './metadata-store.js';
+import { endMsMax, killedMsMax, nodesEnd } from './nodes-end.js';
 import { Spawner } from './spawner.js';
 import { StateWriter } from './state-writer.js';
 import { metadataStore, resolveCounts, usableState, UsageError } from './stored-cluster.js';
@@ -33,8 +34,6 @@ const durableTimings: ManagerTimings = { ...managerTimings, rejoinGraceMs: 10_00
 const slotsAimed = 256;
 /** Nodes that no later manager could find end after so long without theirs. */
 const orphanMsMax = 10_000;
-/** How long nodes may take to end in good order before they are killed. */
-const stopMsMax = 3000;
 /** So many deaths of nodes before the cluster is ready mean that it will not be. */
 const startFailuresMax = 5;
 
@@ -342,10 +341,10 @@ export class ManagerServer {
     this.core.stop();
     clearInterval(this.#timer);
     this.#spawner.kill('SIGTERM');
-    if (!(await this.#nodesEnd(stopMsMax))) {
+    if (!(await this.#nodesEnd(endMsMax(this.core.settings.durability)))) {
       this.#options.log.warn('some nodes do not end; killing them');
       this.#spawner.kill('SIGKILL');
-      await this.#nodesEnd(stopMsMax);
+      await this.#nodesEnd(killedMsMax);
     }
     this.#spawner.close();
     await this.#listener.close();
@@ -363,14 +362,11 @@ export class ManagerServer {
 
   /** @returns whether all have ended within that time. */
   #nodesEnd(withinMs: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const untilMs = performance.now() + withinMs;
-      const timer = setInterval(() => {
-        const isOver = this.#spawner.pids.length === 0;
-        if (!isOver && performance.now() < untilMs) return;
-        clearInterval(timer);
-        resolve(isOver);
-      }, tickMs);
+    return nodesEnd({
+      nodesLeft: () => this.#spawner.nodeIds,
+      withinMs,
+      isSaving: this.core.settings.durability !== 'none',
+      log: this.#options.log,
     });
   }
 }

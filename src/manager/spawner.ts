@@ -151,6 +151,12 @@ export class Spawner {
     }
   }
 
+  /** Of all nodes that run. */
+  get nodeIds(): number[] {
+    const adopted = [...this.#adopted].filter(([pid, nodeId]) => this.isAlive(pid, nodeId));
+    return [...this.#children.values(), ...adopted.map(([, nodeId]) => nodeId)];
+  }
+
   /** Process ids of all nodes that run. */
   get pids(): number[] {
     const children = [...this.#children.keys()].flatMap((child) =>

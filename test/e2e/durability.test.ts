@@ -4,6 +4,7 @@ import { cpSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { GTStoreClient } from '../../src/client/index.js';
 import { type Launched, gtstore, launcher, run, runScript } from './command.js';
 
 describe('a cluster with --data-dir and --durability', function () {
@@ -64,6 +65,28 @@ describe('a cluster with --data-dir and --durability', function () {
       await interrupt(second);
     });
   }
+
+  it('a node that takes long to save what it acknowledged is waited for at the end, and nothing is lost', async () => {
+    const first = start(directory, '-n', '1', '-k', '1', '--durability', 'interval');
+    await using store = new GTStoreClient({ manager: await first.ready() });
+    await store.init();
+    const entries = Array.from({ length: 2000 }, (_, n) => [`kept-${n}`, `value ${n}`] as const);
+    const [node] = (await store.status()).nodes;
+    await Promise.all(entries.map(([key, value]) => store.put(key, value)));
+    // As if its disk took no more.
+    process.kill(node!.pid, 'SIGSTOP');
+    first.signal('SIGTERM');
+    await first.shows(/waiting for nodes 0 to save what they have, and end: 4 s of|killing/);
+    process.kill(node!.pid, 'SIGCONT');
+    const { code, stderr } = await first.ended();
+    expect(code, stderr).to.equal(0);
+    expect(stderr).not.to.match(/killing/);
+    const second = start(directory);
+    await using reader = new GTStoreClient({ manager: await second.ready() });
+    await reader.init();
+    const values = await reader.getMany(entries.map(([key]) => key));
+    expect(values).to.deep.equal(entries.map(([, value]) => value));
+  });
 
   it("a node's directory that is of another cluster: one line says whose it is, and nothing of it is touched", async () => {
     const [ours, theirs] = [join(directory, 'ours'), join(directory, 'theirs')];

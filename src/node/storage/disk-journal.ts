@@ -28,7 +28,11 @@ import { BatchWriter } from './disk/writer.js';
 
 /** With `interval`, as often at most: a few syncs for thousands of changes. */
 const intervalMs = 20;
-const closeMsDefault = 5000;
+/**
+ * What waits for the disk may be 64 MiB, beside as much of each other node on the same disk. The manager waits longer
+ * before it kills (`nodes-end.ts`).
+ */
+export const closeMsDefault = 25_000;
 
 export interface DiskJournalOptions {
   readonly directory: string;
@@ -38,7 +42,7 @@ export interface DiskJournalOptions {
   readonly log: Logger;
   /** `saved` has moved. */
   readonly onSaved: () => void;
-  /** `close` gives up what it could not save in that time; default: five seconds. */
+  /** `close` gives up what it could not save in that time; default: 25 seconds. */
   readonly closeMsMax?: number;
 }
 
