@@ -263,7 +263,9 @@ function stopWithStdin(stop: StopRequest): void {
 
 function readyLine(manager: ManagerServer): string {
   const { nodes, replicas } = manager.counts;
-  const counts = `${plural(nodes, 'node')}, ${plural(replicas, 'replica')}`;
+  const { missing } = manager;
+  const present = missing === 0 ? '' : `${nodes - missing} of `;
+  const counts = `${present}${plural(nodes, 'node')}, ${plural(replicas, 'replica')}`;
   return `GTStore ready: ${counts}, manager gtstore://${formatAddress(manager.address)}`;
 }
 

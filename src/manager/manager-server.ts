@@ -23,6 +23,7 @@ import type { Unlock } from './directory-lock.js';
 import type { MetadataStore } from './metadata-store.js';
 import { endMsMax, killedMsMax, nodesEnd } from './nodes-end.js';
 import { Spawner } from './spawner.js';
+import { StartFailures } from './start-failures.js';
 import { StateWriter } from './state-writer.js';
 import { metadataStore, resolveCounts, usableState, UsageError } from './stored-cluster.js';
 import type { Counts } from './stored-cluster.js';
@@ -34,8 +35,6 @@ const durableTimings: ManagerTimings = { ...managerTimings, rejoinGraceMs: 10_00
 const slotsAimed = 256;
 /** Nodes that no later manager could find end after so long without theirs. */
 const orphanMsMax = 10_000;
-/** So many deaths of nodes before the cluster is ready mean that it will not be. */
-const startFailuresMax = 5;
 
 export interface ManagerOptions {
   readonly host: string;
@@ -147,9 +146,11 @@ export class ManagerServer {
   #timer: NodeJS.Timeout | undefined;
   #ready: { resolve: () => void; reject: (error: Error) => void } | undefined;
   readonly #whenReady: Promise<void>;
-  #startFailures = 0;
-  /** No node serves yet: all of them are to be started, and if that fails nothing is lost by ending them. */
+  readonly #startFailures: StartFailures;
+  /** No node serves yet: all of them are to be started. */
   readonly #beginsWithout: boolean;
+  /** It was not stored: if it cannot be started nothing is lost by ending it. */
+  readonly #isNew: boolean;
   readonly #formerNodes: readonly KnownNode[];
   #isReady = false;
   #stopping: Promise<void> | undefined;
@@ -173,6 +174,7 @@ export class ManagerServer {
       ...options.settings,
       slotCount: Math.max(1, Math.ceil(slotsAimed / counts.nodes)) * counts.nodes,
     };
+    this.#startFailures = new StartFailures(options.respawn ?? true);
     this.#clockBaseUs = Date.now() * 1000 - this.clock.nowMs * 1000;
     this.#whenReady = new Promise((resolve, reject) => {
       this.#ready = { resolve, reject };
@@ -212,6 +214,7 @@ export class ManagerServer {
       restored,
       ...(this.#settings.durability === 'none' ? {} : { timings: durableTimings }),
     });
+    this.#isNew = (restored?.map ?? null) === null;
     this.#formerNodes = restored?.knownNodes ?? [];
     // Of the others a process id says nothing here: they are other hosts', or at least no children of a manager.
     for (const { id, pid, spawned } of this.#formerNodes)
@@ -223,7 +226,14 @@ export class ManagerServer {
     return { host: this.#listener.host, port: this.#listener.port };
   }
 
-  /** Fulfilled once every node serves. @throws Error (rejects) if the nodes cannot be started. */
+  /** How many nodes of a stored cluster cannot be started. */
+  get missing(): number {
+    return this.#isNew
+      ? 0
+      : this.#nodesToStart.filter(({ id }) => this.core.map?.node(id) === undefined).length;
+  }
+
+  /** Fulfilled once every node serves, or every slot if some nodes of a stored cluster cannot be started. @throws Error (rejects) if the nodes cannot be started. */
   whenReady(): Promise<void> {
     return this.#whenReady;
   }
@@ -262,6 +272,8 @@ export class ManagerServer {
         this.#spawner.spawn(nodeId);
       },
       watch: (nodeId, pid) => {
+        // Before a new cluster is ready, any end of a node counts: it may register, and end of what it is told then.
+        if (!this.#isNew || this.#isReady) this.#startFailures.onRegistered(nodeId, pid);
         this.#spawner.adopt(nodeId, pid);
       },
       persist: (state) => {
@@ -295,11 +307,38 @@ export class ManagerServer {
   #onExit(nodeId: number, pid: number): void {
     this.clock.sample();
     this.core.onProcessExit(nodeId, pid);
-    if (!this.#beginsWithout || this.#isReady) return;
     // Neither one of an earlier manager, found dead now, nor one whose place another process has taken, is a failed start.
     const isFormer = this.#formerNodes.some((node) => node.pid === pid);
-    if (isFormer || this.core.hasMember(nodeId) || ++this.#startFailures < startFailuresMax) return;
-    this.#ready?.reject(new Error(`the nodes end as soon as they are started; their last words are above`));
+    if (isFormer || this.#stopping !== undefined || this.core.hasMember(nodeId)) return;
+    if (this.#startFailures.onEnded(nodeId, pid)) this.#onFailing(nodeId);
+  }
+
+  /** It ends again and again as soon as it is started. */
+  #onFailing(nodeId: number): void {
+    if (this.#isHopeless) {
+      this.#ready?.reject(new Error(`the nodes end as soon as they are started; their last words are above`));
+      return;
+    }
+    const { dataDir, log, respawn = true } = this.#options;
+    const where = dataDir === undefined ? 'it' : join(dataDir, `node-${nodeId}`);
+    const later = respawn ? 'it is started again now and then' : `then: gtstore start-node ${nodeId}`;
+    log.error(
+      `node ${nodeId} ends as soon as it is started: its last words above say why. The cluster goes on without it; ` +
+        `mend ${where}, or move it away to have the node filled by the others; ${later}`,
+    );
+  }
+
+  /** Nothing serves, and nothing will. */
+  get #isHopeless(): boolean {
+    if (!this.#beginsWithout || this.#isReady) return false;
+    if (this.#isNew) return true;
+    const { hasRegistered } = this.#startFailures;
+    return !hasRegistered && this.#nodesToStart.every(({ id }) => this.#startFailures.isFailing(id));
+  }
+
+  /** Of a cluster that was stored. */
+  get #nodesToStart(): readonly KnownNode[] {
+    return this.#formerNodes.filter(({ spawned, drained }) => spawned && drained !== true);
   }
 
   /** The WELCOME, or why not. */
@@ -325,9 +364,18 @@ export class ManagerServer {
     this.clock.sample();
     this.core.tick();
     if (this.#isReady || !this.core.isSettled) return;
-    if (this.#beginsWithout && (this.core.map?.nodes.length ?? 0) < this.counts.nodes) return;
+    if (this.#beginsWithout && !this.#isComplete) return;
     this.#isReady = true;
     this.#ready?.resolve();
+  }
+
+  /** Every node has its place, or will not come before somebody has mended what is wrong with it. */
+  get #isComplete(): boolean {
+    const { map } = this.core;
+    if (this.#isNew) return (map?.nodes.length ?? 0) >= this.counts.nodes;
+    return this.#nodesToStart.every(
+      ({ id }) => map?.node(id) !== undefined || this.#startFailures.isFailing(id),
+    );
   }
 
   /** Orders the nodes to end, waits for them, kills whoever does not end, and closes. */

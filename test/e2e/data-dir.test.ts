@@ -1,7 +1,7 @@
 // `gtstore start --data-dir`: the cluster comes back from what its manager has stored, however it ended.
 import { expect } from 'chai';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GTStoreClient } from '../../src/client/index.js';
@@ -41,10 +41,14 @@ describe('gtstore start --data-dir', function () {
     return launch(gtstore, ['start', '--port', '0', '--data-dir', directory, ...args]);
   }
 
-  async function statusOf(cluster: Launched): Promise<ClusterStatus> {
-    await using store = new GTStoreClient({ manager: await cluster.ready() });
+  async function storing<T>(url: string, act: (store: GTStoreClient) => Promise<T>): Promise<T> {
+    await using store = new GTStoreClient({ manager: url });
     await store.init();
-    return await store.status();
+    return await act(store);
+  }
+
+  async function statusOf(cluster: Launched): Promise<ClusterStatus> {
+    return storing(await cluster.ready(), (store) => store.status());
   }
 
   async function end(cluster: Launched): Promise<void> {
@@ -142,6 +146,34 @@ describe('gtstore start --data-dir', function () {
     await end(await readied(start('-n', '3', '--durability', 'none')));
     expect(readdirSync(directory)).to.deep.equal([]);
     await end(await readied(start('-n', '2', '-k', '1')));
+  });
+
+  it('M7: a node whose directory cannot be used is told, again and again started, and keeps nobody from serving', async () => {
+    const first = start('-n', '3', '-k', '2');
+    const entries = Array.from({ length: 100 }, (_, n) => [`kept-${n}`, `value ${n}`] as const);
+    const url = await first.ready();
+    await storing(url, (store) => store.putMany(entries));
+    await end(first);
+    const own = join(directory, 'node-1');
+    await rename(own, `${own}.away`);
+    writeFileSync(own, 'no directory');
+    const second = start();
+    const again = await second.ready();
+    expect(second.stdout).to.match(/^GTStore ready: 2 of 3 nodes, 2 replicas,/);
+    expect(second.stderr).to.match(
+      /error manager {2}node 1 ends as soon as it is started: .*mend \S+node-1, or/,
+    );
+    const read = await storing(again, (store) => store.getMany(entries.map(([key]) => key)));
+    expect(read).to.deep.equal(entries.map(([, value]) => value));
+    await storing(again, (store) => store.put('later', 'with two nodes'));
+    await rm(own);
+    await rename(`${own}.away`, own);
+    await eventually('node 1 is back', async () => {
+      const { nodes, underReplicatedSlots } = await storing(again, (store) => store.status());
+      return underReplicatedSlots === 0 && nodes.every(({ state }) => state === 'up');
+    });
+    expect(await storing(again, (store) => store.get('later'))).to.equal('with two nodes');
+    await end(second);
   });
 
   it('every node is told where to keep its data, how durable it is, and on which host it is', async function () {
