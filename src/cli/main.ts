@@ -11,7 +11,7 @@ import { exportCommand } from './export-command.js';
 import { importCommand } from './import-command.js';
 import { deleteCommand, getCommand, locateCommand, putCommand } from './key-commands.js';
 import { nodeCommand } from './node-command.js';
-import { markOperands, withoutMark } from './options.js';
+import { markTexts, unmarkTexts, withoutMark } from './options.js';
 import { rebalanceCommand } from './rebalance-command.js';
 import { recoverCommand } from './recover-command.js';
 import { restartCommand } from './restart-command.js';
@@ -51,7 +51,7 @@ const commands = [
   importCommand,
 ] as const;
 
-const args = markOperands(hideBin(process.argv));
+const args = markTexts(hideBin(process.argv));
 const parser = yargs(args)
   .scriptName('gtstore')
   .usage('GTStore, a replicated key-value store.\n\n$0 <command>; $0 <command> --help shows its options.')
@@ -61,6 +61,7 @@ const parser = yargs(args)
   .example('$0 get greeting', 'prints hello')
   .parserConfiguration({ 'dot-notation': false, 'duplicate-arguments-array': false })
   .strict()
+  .middleware(unmarkTexts, true)
   .detectLocale(false)
   .wrap(Math.min(lineWidthMax, process.stdout.isTTY ? process.stdout.columns : lineWidthMax))
   .updateStrings({
@@ -88,7 +89,7 @@ function countless(text: string): string {
 
 /** The message and what to do. */
 function mend(message: string): string {
-  const [first = ''] = args;
+  const first = withoutMark(args[0] ?? '');
   const signatures = commands.map(({ command }) => String(command));
   const signature = signatures.find((each) => each.split(' ')[0] === first);
   if (signature !== undefined)

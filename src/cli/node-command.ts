@@ -70,6 +70,7 @@ export const nodeCommand: CommandModule<object, NodeOptions> = {
 
 async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   const stop = new StopRequest();
+  if (args.dataDir === '') throw new UsageError('--data-dir must name a directory');
   const manager = parseAddress('--manager', managerOrDefault(args.manager));
   const port = portNumber('--port', args.port);
   const advertise = args.advertise === undefined ? undefined : parseAddress('--advertise', args.advertise);

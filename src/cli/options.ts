@@ -36,18 +36,33 @@ export const logLevelOption = {
 } as const;
 
 /** Cannot occur in an argument of a process. */
-const operandMark = '\0';
+const textMark = '\0';
 
-/** What follows `--` is an operand, also if it begins with a dash; yargs would not count it as one. */
-export function markOperands(args: readonly string[]): string[] {
+/**
+ * What follows `--` is an operand, also if it begins with a dash; yargs would not count it as one. And blank text, which yargs
+ * would take for the number 0 (node 0, any port), is made no number. A lone dash would become an empty text. What is text gets
+ * rid of its mark by `unmarkTexts`.
+ */
+export function markTexts(args: readonly string[]): string[] {
   const end = args.indexOf('--');
-  if (end < 0) return [...args];
-  return [...args.slice(0, end), ...args.slice(end + 1).map((arg) => operandMark + arg)];
+  const options = end < 0 ? args : args.slice(0, end);
+  const operands = end < 0 ? [] : args.slice(end + 1);
+  return [...options.map(markOdd), ...operands.map((arg) => textMark + arg)];
+}
+
+function markOdd(arg: string): string {
+  return arg.replace(/^(-[^=]+=)?(\s*|-)$/, `$1${textMark}$2`);
+}
+
+/** Every text among the options as it was written. */
+export function unmarkTexts(options: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(options))
+    if (typeof value === 'string') options[name] = withoutMark(value);
 }
 
 /** The text as it was written. */
 export function withoutMark(text: string): string {
-  return text.replaceAll(operandMark, '');
+  return text.replaceAll(textMark, '');
 }
 
 /** A positional argument, whatever it begins with. */

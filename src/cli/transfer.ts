@@ -2,7 +2,7 @@
 import type { GTStoreClient } from '../client/index.js';
 import type { IncompleteError } from '../snapshot/index.js';
 import { type ProgressBar, progressBar } from '../terminal/progress-bar.js';
-import { exitCodeOf } from './exit.js';
+import { exitCodeOf, UsageError } from './exit.js';
 import { withoutMark } from './options.js';
 import { formatBytes } from './bytes.js';
 import { StopRequest } from './stop-request.js';
@@ -91,9 +91,12 @@ export function expiredNote(expired: number): string {
 /** A file to read or write; `-` or none: stdin or stdout. */
 export const fileOperand = {
   type: 'string',
-  // Of a lone dash, yargs makes an empty text.
-  coerce: (text: string | undefined) =>
-    text === undefined || text === '' || text === '-' ? undefined : withoutMark(text),
+  coerce: (text: string | undefined) => {
+    if (text === undefined) return undefined;
+    const file = withoutMark(text);
+    if (file === '') throw new UsageError('FILE must name a file; - or none: stdin or stdout');
+    return file === '-' ? undefined : file;
+  },
 } as const;
 
 /** What to say of a path that the system does not let us use. */

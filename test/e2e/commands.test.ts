@@ -71,6 +71,7 @@ describe('gtstore commands', function () {
     const stored: readonly (readonly [options: readonly string[], key: string, value: string])[] = [
       [[], '007', '1e3'],
       [[], 'empty', ''],
+      [[], '-', '-'],
       [['--'], '--key', '-v'],
       [[], 'Grüße', '💐'],
     ];
@@ -183,6 +184,8 @@ describe('gtstore commands', function () {
       [['get', 'k', '--verbose'], /'verbose'/],
       [['get', 'k', '--manager', 'nonsense'], /nonsense.*host:port/],
       [['node', '--manager', 'nonsense'], /nonsense/],
+      [['node', '--data-dir', ''], /--data-dir must name/],
+      [['import', ''], /FILE must name a file/],
     ]);
   });
 
@@ -191,6 +194,7 @@ describe('gtstore commands', function () {
       [['add-node', '--count', '0'], /--count.*1 to 64/],
       [['drain'], /an argument is missing.*gtstore drain <node>/],
       [['drain', 'first'], /NODE must be a whole number/],
+      [['drain', ''], /NODE must be a whole number/],
       [['drain', '1', '--mb-per-second', '0'], /--mb-per-second.*0\.001/],
       [['drain', '1', '--mb-per-second', 'fast'], /--mb-per-second/],
       [['rebalance', '--by', 'colour'], /--by "colour".*slots.*bytes.*load/],

@@ -85,6 +85,8 @@ describe('run.sh', function () {
     ['a port out of range', ['--port', '70000'], /--port .*0 to 65535.*70000/],
     ['a host that is not here', ['--host', '192.0.2.1', '--port', '0'], /192\.0\.2\.1/],
     ['a host that nobody can dial', ['--host', '0.0.0.0'], /--host .*dial/],
+    ['a host without a name', ['--host', ''], /--host .*not empty/],
+    ['a port without a number', ['--port', ''], /--port .*no number/],
     ['an unknown partitioner', ['--partitioner', 'md5'], /md5.*ascii-sum/],
     ['a lease of nothing', ['--lease-ms', '0'], /--lease-ms/],
     ['durability without a disk', ['--durability', 'always'], /--durability always .*--data-dir/],
