@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat } from 'node:fs/promises';
 import { type LineOutput, unfinishedMark } from '../snapshot/index.js';
 import { UsageError } from './exit.js';
+import { printed } from './stdout.js';
 import { systemText } from './transfer.js';
 
 export interface ExportOutput extends LineOutput {
@@ -35,14 +36,9 @@ export async function openOutput(file: string | undefined): Promise<ExportOutput
 class Stdout implements ExportOutput {
   #isClosed = false;
 
-  /** Of an error that is not just a reader who has gone, exit.ts tells. */
-  write(text: string): Promise<boolean> {
-    return new Promise((resolve) => {
-      process.stdout.write(text, (error) => {
-        if (error !== undefined && error !== null) this.#isClosed = true;
-        resolve(!this.#isClosed);
-      });
-    });
+  async write(text: string): Promise<boolean> {
+    if (!(await printed(text))) this.#isClosed = true;
+    return !this.#isClosed;
   }
 
   finish(): Promise<boolean> {

@@ -2,6 +2,7 @@
 import type { GTStoreClient } from '../client/index.js';
 import { codeOf } from './exit.js';
 import { managerOrDefault } from './options.js';
+import { print } from './stdout.js';
 
 /** A person waits: shorter than an operation's deadline, long enough for a manager that is just starting. */
 const initMsMax = 5_000;
@@ -36,7 +37,7 @@ async function init(store: GTStoreClient): Promise<void> {
 }
 
 export function printLine(text: string): void {
-  process.stdout.write(`${text}\n`);
+  print(`${text}\n`);
 }
 
 /** One line of JSON. Bytes, which JSON does not have, become `{"base64": "..."}`. */
@@ -46,7 +47,7 @@ export function printJson(document: unknown): void {
 
 /** Text as it is, bytes as they are, anything else as JSON. */
 export function printValue(value: unknown): void {
-  if (value instanceof Uint8Array) process.stdout.write(value);
+  if (value instanceof Uint8Array) print(value);
   else if (typeof value === 'string') printLine(value);
   else printJson(value);
 }
