@@ -69,13 +69,13 @@ function oneLine(text: string): string {
  * terminal): then there is nobody left to tell, and no reason to stop serving.
  */
 export function guardProcess(onBug: (text: string) => void): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE' || error.code === 'EIO') return;
-      process.exitCode = exitFailed;
-      if (stream === process.stdout) process.stderr.write(`gtstore: cannot write output: ${error.message}\n`);
-    });
-  }
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || error.code === 'EIO') return;
+    process.exitCode = exitFailed;
+    process.stderr.write(`gtstore: cannot write output: ${error.message}\n`);
+  });
+  // A log that cannot be written says nothing about what it tells of: a manager that ended in good order has not crashed.
+  process.stderr.on('error', () => undefined);
   process.on('uncaughtException', (error) => {
     onBug(describeBug(error));
     process.exit(exitFailed);
