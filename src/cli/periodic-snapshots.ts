@@ -131,16 +131,18 @@ export class PeriodicSnapshots {
   /** Never throws: what goes wrong is logged. */
   async #run(): Promise<void> {
     const { directory, keep } = this.#plan;
-    const to = join(directory, nameAt(new Date()));
+    const name = nameAt(new Date());
+    const to = join(directory, name);
+    const log = this.#log;
     try {
       await mkdir(directory, { recursive: true });
-      await removeLeftovers(directory);
+      await removeLeftovers(directory, log);
       const startedAtMs = performance.now();
       const { keys, bytes } = await this.#take({ manager: this.#manager, to });
       const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
-      const removed = await removeOldest(directory, keep);
+      const removed = await removeOldest(directory, { keep, taken: name, log });
       const old = removed === 0 ? '' : `; old ones removed: ${removed}`;
-      this.#log.info(`snapshot ${to}: ${amount(keys, bytes)}, ${seconds} s${old}`);
+      log.info(`snapshot ${to}: ${amount(keys, bytes)}, ${seconds} s${old}`);
     } catch (error) {
       if (this.#isStopped) this.#log.info('snapshot given up');
       else
@@ -195,26 +197,56 @@ const snapshotName = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z$/;
 const leftoverName = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z\.unfinished-\w+$/;
 const manifestName = 'manifest.json';
 
-/** What processes left behind that were killed: none is at work here at present. */
-export async function removeLeftovers(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
-    const path = join(directory, name);
-    // One is put in its place as a whole: without a manifest it was being removed.
-    const isHalf = snapshotName.test(name) && !(await isThere(join(path, manifestName)));
-    if (isHalf || leftoverName.test(name)) await rm(path, { recursive: true, force: true });
-  }
+/** What processes left behind that were killed: none is at work here at present. What cannot be removed is told. */
+export async function removeLeftovers(directory: string, log: Logger): Promise<void> {
+  for (const name of await readdir(directory))
+    await tried(`${join(directory, name)} cannot be removed`, log, async () => {
+      const path = join(directory, name);
+      // One is put in its place as a whole: without a manifest it was being removed.
+      const isHalf = snapshotName.test(name) && !(await isThere(join(path, manifestName)));
+      if (isHalf || leftoverName.test(name)) await rm(path, { recursive: true, force: true });
+    });
 }
 
-/** @returns how many were removed */
-export async function removeOldest(directory: string, keep: number): Promise<number> {
-  const names = (await readdir(directory)).filter((name) => snapshotName.test(name)).sort();
-  const old = names.slice(0, Math.max(0, names.length - keep));
-  for (const name of old) {
-    // First what makes it a snapshot.
-    await rm(join(directory, name, manifestName), { force: true });
-    await rm(join(directory, name), { recursive: true, force: true });
+export interface RemoveOptions {
+  readonly keep: number;
+  /** The name of the one that has just been taken. */
+  readonly taken: string;
+  readonly log: Logger;
+}
+
+/** What cannot be removed is told. @returns how many were removed; throws nothing: there is a new one in any case */
+export async function removeOldest(directory: string, { keep, taken, log }: RemoveOptions): Promise<number> {
+  let count = 0;
+  await tried(`old snapshots in ${directory} cannot be removed`, log, async () => {
+    for (const name of oldestFirst(await readdir(directory), taken).slice(0, -keep)) {
+      const path = join(directory, name);
+      const isRemoved = await tried(`${path} cannot be removed`, log, async () => {
+        // First what makes it a snapshot.
+        await rm(join(path, manifestName), { force: true });
+        await rm(path, { recursive: true, force: true });
+      });
+      if (isRemoved) count++;
+    }
+  });
+  return count;
+}
+
+/** What seems later than the one just taken is of a clock that ran ahead, and older than all that it has named since. */
+function oldestFirst(names: readonly string[], taken: string): string[] {
+  const others = names.filter((name) => snapshotName.test(name) && name !== taken).sort();
+  return [...others.filter((name) => name > taken), ...others.filter((name) => name < taken), taken];
+}
+
+/** @returns false if it could not be done */
+async function tried(failure: string, log: Logger, act: () => Promise<void>): Promise<boolean> {
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    log.warn(`${failure}: ${systemText(error)}`);
+    return false;
   }
-  return old.length;
 }
 
 async function isThere(path: string): Promise<boolean> {

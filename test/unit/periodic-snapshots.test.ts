@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Logger } from '../../src/protocol/logger.js';
 import { nameAt, removeLeftovers, removeOldest, snapshotPlan } from '../../src/cli/periodic-snapshots.js';
 import { failureOf, useFolder } from '../support/snapshot-files.js';
 
@@ -16,23 +17,61 @@ describe('periodic snapshots', () => {
   }
   const at = (day: number): string => nameAt(new Date(Date.UTC(2026, 10, day)));
 
+  function newLog(): { log: Logger; warnings: string[] } {
+    const warnings: string[] = [];
+    const nothing = (): void => undefined;
+    const warn = (text: string): void => {
+      warnings.push(text);
+    };
+    return { log: { debug: nothing, info: nothing, warn, error: nothing }, warnings };
+  }
+
   it('the oldest are removed, and nothing that is not one of them', async () => {
     const folder = newFolder();
     const names = [5, 12, 7, 30, 21].map((day) => directory(folder, at(day)));
     const others = [directory(folder, 'before-the-move'), directory(folder, `${at(1)}.kept`)];
-    expect(await removeOldest(folder, 2)).to.equal(3);
+    const { log, warnings } = newLog();
+    const options = { keep: 2, taken: at(30), log };
+    expect(await removeOldest(folder, options)).to.equal(3);
     expect(readdirSync(folder)).to.have.members([names[3], names[4], ...others]);
-    expect(await removeOldest(folder, 2)).to.equal(0);
+    expect(await removeOldest(folder, options)).to.equal(0);
+    expect(warnings).to.deep.equal([]);
   });
 
-  it('leftovers are removed: unfinished ones, and those that were being removed', async () => {
+  it('the one just taken stays, and of a clock that ran ahead go those that seem later', async () => {
     const folder = newFolder();
+    for (const day of [25, 3, 26, 4, 27]) directory(folder, at(day));
+    const { log } = newLog();
+    expect(await removeOldest(folder, { keep: 4, taken: at(4), log })).to.equal(1);
+    expect(readdirSync(folder)).to.have.members([3, 4, 26, 27].map(at));
+    expect(await removeOldest(folder, { keep: 1, taken: at(4), log })).to.equal(3);
+    expect(readdirSync(folder)).to.deep.equal([at(4)]);
+  });
+
+  it('one that cannot be removed is told, and the others are removed', async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, at(1)), 'no directory');
+    for (const day of [2, 3, 4]) directory(folder, at(day));
+    const { log, warnings } = newLog();
+    expect(await removeOldest(folder, { keep: 1, taken: at(4), log })).to.equal(2);
+    expect(readdirSync(folder)).to.have.members([at(1), at(4)]);
+    expect(warnings).to.have.length(1);
+    expect(warnings[0]).to.match(/2026-11-01\S+ cannot be removed: .*ENOTDIR/);
+    expect(await removeOldest(join(folder, 'nowhere'), { keep: 1, taken: at(4), log })).to.equal(0);
+    expect(warnings[1]).to.match(/in \S+nowhere cannot be removed: .*ENOENT/);
+  });
+
+  it('leftovers are removed: unfinished ones, and those that were being removed; what resists is told', async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, at(1)), 'no directory');
     const whole = directory(folder, at(2));
     directory(folder, at(3), false);
     directory(folder, `${at(4)}.unfinished-aB3xYz`);
     const mine = directory(folder, 'monday.unfinished-abc');
-    await removeLeftovers(folder);
-    expect(readdirSync(folder)).to.have.members([whole, mine]);
+    const { log, warnings } = newLog();
+    await removeLeftovers(folder, log);
+    expect(readdirSync(folder)).to.have.members([at(1), whole, mine]);
+    expect(warnings).to.have.length(1);
   });
 
   it('times are a number and a unit; both options are needed', async () => {
