@@ -190,6 +190,7 @@ export class ManagerServer {
       onExit: (nodeId, pid) => {
         this.#onExit(nodeId, pid);
       },
+      log: options.log,
     });
     this.#writer = new StateWriter(
       store,
@@ -217,9 +218,8 @@ export class ManagerServer {
     this.#isNew = (restored?.map ?? null) === null;
     this.#formerNodes = restored?.knownNodes ?? [];
     // Of the others a process id says nothing here: they are other hosts', or at least no children of a manager.
-    for (const { id, pid, spawned } of this.#formerNodes)
-      if (spawned && this.#isNews(id, pid)) this.#spawner.adopt(id, pid);
-    this.#beginsWithout = this.#spawner.pids.length === 0;
+    for (const { id, pid, spawned } of this.#formerNodes) if (spawned && pid > 0) this.#adoptFormer(id, pid);
+    this.#beginsWithout = this.#spawner.nodeIds.length === 0;
   }
 
   get address(): { host: string; port: number } {
@@ -252,9 +252,10 @@ export class ManagerServer {
     }, tickMs);
   }
 
-  /** That it has ended. Of one that is no member it is not: the core starts it anyway. */
-  #isNews(nodeId: number, pid: number): boolean {
-    return pid > 0 && (this.core.hasMember(nodeId) || this.#spawner.isAlive(pid, nodeId));
+  #adoptFormer(nodeId: number, pid: number): void {
+    const isAlive = this.#spawner.isAlive(pid, nodeId);
+    // That it has ended is news of a member only: the core starts any other one anyway.
+    if (isAlive || this.core.hasMember(nodeId)) this.#spawner.adopt(nodeId, pid, isAlive);
   }
 
   /** They ended before this manager, so that they are started is no respawning. */
@@ -274,7 +275,8 @@ export class ManagerServer {
       watch: (nodeId, pid) => {
         // Before a new cluster is ready, any end of a node counts: it may register, and end of what it is told then.
         if (!this.#isNew || this.#isReady) this.#startFailures.onRegistered(nodeId, pid);
-        this.#spawner.adopt(nodeId, pid);
+        // It has just said so itself.
+        this.#spawner.adopt(nodeId, pid, true);
       },
       persist: (state) => {
         this.#writer.write(state);
@@ -308,7 +310,7 @@ export class ManagerServer {
     this.clock.sample();
     this.core.onProcessExit(nodeId, pid);
     // Neither one of an earlier manager, found dead now, nor one whose place another process has taken, is a failed start.
-    const isFormer = this.#formerNodes.some((node) => node.pid === pid);
+    const isFormer = pid > 0 && this.#formerNodes.some((node) => node.pid === pid);
     if (isFormer || this.#stopping !== undefined || this.core.hasMember(nodeId)) return;
     if (this.#startFailures.onEnded(nodeId, pid)) this.#onFailing(nodeId);
   }

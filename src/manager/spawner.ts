@@ -3,12 +3,13 @@
  * reaches the manager, which ends the nodes in good order, and a manager that is killed leaves them serving.
  *
  * Nodes that an earlier manager forked are no children of this one; on the same host their end shows in that the
- * system knows the process id no more.
+ * system knows the process no more.
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import type { Logger } from '../protocol/logger.js';
+import { exists, isNodeAlive, thisSystem } from './node-processes.js';
+import type { System } from './node-processes.js';
 
 export interface SpawnerOptions {
   /** JS file that is a node; its one argument is `argument`, as JSON. */
@@ -19,6 +20,9 @@ export interface SpawnerOptions {
   /** As in each argument. */
   readonly clusterId: string;
   readonly onExit: (nodeId: number, pid: number) => void;
+  readonly log: Logger;
+  /** Default: the one that this is. */
+  readonly system?: System;
 }
 
 const pollMs = 50;
@@ -38,77 +42,24 @@ function nodeExecArgv(): string[] {
     : [...process.execArgv, `${youngGenerationOption}=${youngGenerationMiB}`];
 }
 
-/** Of a node's argument, what tells which one it is. */
-export interface NodeIdentity {
+/** A node that an earlier manager forked. */
+interface Adopted {
   readonly nodeId: number;
-  readonly clusterId: string;
-}
-
-/** What a running node was started with. */
-interface Started extends NodeIdentity {
-  readonly manager: { readonly port: number };
-}
-
-/**
- * Whether the process runs and, where the system tells (Linux), is that node, forked from `entry`. Its id alone says
- * little: after a reboot, or in a container that was started again, it is soon another's, perhaps another node's; and
- * one that has ended is known as a zombie until its parent asks, which the first process of a container may never do.
- */
-export function isNodeAlive(pid: number, entry: string, { nodeId, clusterId }: NodeIdentity): boolean {
-  if (!exists(pid)) return false;
-  const started = startedWith(pid, entry);
-  return started === 'unknown' || (started?.nodeId === nodeId && started.clusterId === clusterId);
-}
-
-/** The port at which a node that runs looks for its manager; undefined where the system does not tell. */
-export function managerPortOf(pid: number, entry: string): number | undefined {
-  const started = startedWith(pid, entry);
-  return started === 'unknown' ? undefined : started?.manager.port;
-}
-
-function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** undefined: it is no node. */
-function startedWith(pid: number, entry: string): Started | undefined | 'unknown' {
-  if (process.platform !== 'linux') return 'unknown';
-  let words: string[];
-  try {
-    // Empty for a zombie.
-    words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unknown';
-  }
-  // Only the file's name: the package may have moved, or be reached by another path.
-  const index = words.findIndex((word) => basename(word) === basename(entry));
-  const argument = words[index + 1];
-  return index < 0 || argument === undefined ? undefined : parseStarted(argument);
-}
-
-function parseStarted(json: string): Started | undefined {
-  try {
-    return JSON.parse(json) as Started;
-  } catch {
-    // Some other program's file of that name.
-    return undefined;
-  }
+  /** The process with its id is that node, as far as the system tells. */
+  readonly isIt: boolean;
 }
 
 export class Spawner {
   readonly #options: SpawnerOptions;
   readonly #children = new Map<ChildProcess, number>();
-  /** Process id to node id. */
-  readonly #adopted = new Map<number, number>();
+  /** By process id. */
+  readonly #adopted = new Map<number, Adopted>();
+  readonly #system: System;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: SpawnerOptions) {
     this.#options = options;
+    this.#system = options.system ?? thisSystem;
     this.#timer = setInterval(() => {
       this.#pollAdopted();
     }, pollMs).unref();
@@ -116,13 +67,21 @@ export class Spawner {
 
   /** Starts a life of that node. A failure to start is told as its exit. */
   spawn(nodeId: number): void {
-    const { entry, argument, env, onExit } = this.#options;
-    const child = fork(entry, [JSON.stringify(argument(nodeId))], {
-      detached: true,
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      execArgv: nodeExecArgv(),
-      ...(env === undefined ? {} : { env }),
-    });
+    const { onExit, log } = this.#options;
+    const failed = (error: Error): void => {
+      log.error(`node ${nodeId} cannot be started: ${error.message}`);
+    };
+    let child: ChildProcess;
+    try {
+      child = this.#fork(nodeId);
+    } catch (error) {
+      // As for lack of memory. Not within this call: whoever made it does not expect an exit yet.
+      failed(error as Error);
+      setImmediate(() => {
+        onExit(nodeId, 0);
+      });
+      return;
+    }
     this.#children.set(child, nodeId);
     let isOver = false;
     const ended = (): void => {
@@ -131,55 +90,73 @@ export class Spawner {
       this.#children.delete(child);
       onExit(nodeId, child.pid ?? 0);
     };
-    child.once('error', ended);
+    child.once('error', (error) => {
+      failed(error);
+      ended();
+    });
     child.once('exit', ended);
     // Nodes and manager speak over sockets alone.
     if (child.connected) child.disconnect();
   }
 
-  /** Watches over a node that an earlier manager forked. Those forked here are watched anyway. */
-  adopt(nodeId: number, pid: number): void {
+  #fork(nodeId: number): ChildProcess {
+    const { entry, argument, env } = this.#options;
+    return fork(entry, [JSON.stringify(argument(nodeId))], {
+      detached: true,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: nodeExecArgv(),
+      ...(env === undefined ? {} : { env }),
+    });
+  }
+
+  /**
+   * Watches over a node that an earlier manager forked. Those forked here are watched anyway.
+   * @param isIt - whether the process is that node; one of another is told as the node's exit
+   */
+  adopt(nodeId: number, pid: number, isIt: boolean): void {
     for (const child of this.#children.keys()) if (child.pid === pid) return;
-    this.#adopted.set(pid, nodeId);
+    this.#adopted.set(pid, { nodeId, isIt });
   }
 
   #pollAdopted(): void {
-    for (const [pid, nodeId] of this.#adopted) {
-      if (this.isAlive(pid, nodeId)) continue;
+    for (const [pid, adopted] of this.#adopted) {
+      if (this.#runs(pid, adopted)) continue;
       this.#adopted.delete(pid);
-      this.#options.onExit(nodeId, pid);
+      this.#options.onExit(adopted.nodeId, pid);
     }
+  }
+
+  /** Asked many times a second: where that takes a process, what was found before is believed as long as there is any. */
+  #runs(pid: number, { nodeId, isIt }: Adopted): boolean {
+    if (!isIt) return false;
+    return this.#system.platform === 'linux' ? this.isAlive(pid, nodeId) : exists(pid, this.#system);
   }
 
   /** Of all nodes that run. */
   get nodeIds(): number[] {
-    const adopted = [...this.#adopted].filter(([pid, nodeId]) => this.isAlive(pid, nodeId));
-    return [...this.#children.values(), ...adopted.map(([, nodeId]) => nodeId)];
-  }
-
-  /** Process ids of all nodes that run. */
-  get pids(): number[] {
-    const children = [...this.#children.keys()].flatMap((child) =>
-      child.pid === undefined ? [] : [child.pid],
-    );
-    const adopted = [...this.#adopted].filter(([pid, nodeId]) => this.isAlive(pid, nodeId));
-    return [...children, ...adopted.map(([pid]) => pid)];
+    const adopted = [...this.#adopted].filter(([pid, each]) => this.#runs(pid, each));
+    return [...this.#children.values(), ...adopted.map(([, { nodeId }]) => nodeId)];
   }
 
   /** Whether the process runs and is that node of this cluster. */
   isAlive(pid: number, nodeId: number): boolean {
     const { entry, clusterId } = this.#options;
-    return isNodeAlive(pid, entry, { nodeId, clusterId });
+    return isNodeAlive(pid, entry, { nodeId, clusterId }, this.#system);
   }
 
-  /** Signals every node that runs. */
+  /** Signals every node that runs, and nobody else. */
   kill(signal: NodeJS.Signals): void {
-    for (const pid of this.pids) {
-      try {
-        process.kill(pid, signal);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-      }
+    for (const { pid } of this.#children.keys()) if (pid !== undefined) this.#signal(pid, signal);
+    for (const [pid, { nodeId }] of this.#adopted) if (this.isAlive(pid, nodeId)) this.#signal(pid, signal);
+  }
+
+  #signal(pid: number, signal: NodeJS.Signals): void {
+    try {
+      this.#system.kill(pid, signal);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // It has ended, or another user's process has its id by now.
+      if (code !== 'ESRCH' && code !== 'EPERM') throw error;
     }
   }
 

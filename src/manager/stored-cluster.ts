@@ -8,7 +8,7 @@ import type { ManagerState } from './core/state.js';
 import { FileMetadataStore } from './file-metadata-store.js';
 import { MemoryMetadataStore } from './metadata-store.js';
 import type { MetadataStore } from './metadata-store.js';
-import { isNodeAlive, managerPortOf } from './spawner.js';
+import { isNodeAlive, managerPortOf } from './node-processes.js';
 
 const nodesDefault = 7;
 
