@@ -8,6 +8,7 @@ import type { ClusterMap } from '../protocol/cluster-map.js';
 import { GTStoreError } from '../protocol/errors.js';
 import { MessageType, PeerRole } from '../protocol/messages.js';
 import type { Link, Message } from '../protocol/messages.js';
+import { AfterPollTimer } from '../transport/after-poll.js';
 import { Connection } from '../transport/connection.js';
 import { newHello } from '../transport/handshake.js';
 import { MemberLinks } from '../transport/member-links.js';
@@ -56,7 +57,7 @@ export class Session {
   #clockOffsetUs: number | null = null;
   /** Operations that have begun since the clock was read for one. */
   #begunSinceNow = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: AfterPollTimer | undefined;
   #closed = false;
   /** Why the manager could not be reached last. */
   #lastTrouble: GTStoreError | undefined;
@@ -158,13 +159,13 @@ export class Session {
 
   /** Operations are under way: their deadlines are watched until there are none. */
   watch(): void {
-    this.#timer ??= setInterval(() => {
+    this.#timer ??= new AfterPollTimer(tickMs, () => {
       this.#clock.sample();
       this.core.tick();
       if (this.core.inFlight > 0) return;
-      clearInterval(this.#timer);
+      this.#timer?.stop();
       this.#timer = undefined;
-    }, tickMs);
+    });
   }
 
   // --- connecting --------------------------------------------------------------------------------------------------
@@ -309,7 +310,7 @@ export class Session {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#timer?.stop();
     this.#timer = undefined;
     this.#onProgress?.();
     this.core.close();

@@ -10,6 +10,7 @@ import type { ErrorMessage, HelloMessage, WelcomeMessage } from '../protocol/mes
 import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
 import type { ClusterSettings, Durability } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
+import { AfterPollTimer } from '../transport/after-poll.js';
 import { newError } from '../transport/handshake.js';
 import { listen } from '../transport/listener.js';
 import type { Listener } from '../transport/listener.js';
@@ -143,7 +144,7 @@ export class ManagerServer {
   readonly #settings: ClusterSettings;
   /** Of this host's wall clock. */
   readonly #clockBaseUs: number;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: AfterPollTimer | undefined;
   #ready: { resolve: () => void; reject: (error: Error) => void } | undefined;
   readonly #whenReady: Promise<void>;
   readonly #startFailures: StartFailures;
@@ -247,9 +248,9 @@ export class ManagerServer {
     this.clock.sample();
     this.core.start();
     if (this.#beginsWithout && this.#options.respawn === false) this.#spawnMembers();
-    this.#timer = setInterval(() => {
+    this.#timer = new AfterPollTimer(tickMs, () => {
       this.#tick();
-    }, tickMs);
+    });
   }
 
   #adoptFormer(nodeId: number, pid: number): void {
@@ -389,7 +390,7 @@ export class ManagerServer {
   async #stop(): Promise<void> {
     this.#ready?.reject(new Error('the manager was stopped'));
     this.core.stop();
-    clearInterval(this.#timer);
+    this.#timer?.stop();
     this.#spawner.kill('SIGTERM');
     if (!(await this.#nodesEnd(endMsMax(this.core.settings.durability)))) {
       this.#options.log.warn('some nodes do not end; killing them');

@@ -1,0 +1,24 @@
+/**
+ * An interval timer for whoever looks at deadlines: it acts after the poll phase of its loop turn.
+ *
+ * A process that was stopped (SIGSTOP, a paused virtual machine, a long loop turn) finds its timers due before anything
+ * that has come meanwhile is read, and would take its own absence for the silence of others. After the poll phase what
+ * lay in its sockets has been handled.
+ */
+export class AfterPollTimer {
+  readonly #timer: NodeJS.Timeout;
+  #isOver = false;
+
+  constructor(ms: number, act: () => void) {
+    this.#timer = setInterval(() => {
+      setImmediate(() => {
+        if (!this.#isOver) act();
+      });
+    }, ms);
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    clearInterval(this.#timer);
+  }
+}
