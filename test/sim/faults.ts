@@ -20,7 +20,10 @@ export const faultKinds = [
   'slowNode',
 ] as const;
 /** With disks only: everything at once, manager included; all nodes, but not the manager. */
-export type FaultKind = (typeof faultKinds)[number] | 'losePower' | 'killNodes';
+type DiskFaultKind = 'losePower' | 'killNodes';
+/** With the bias of that name only. */
+type StallFaultKind = 'stallManager';
+export type FaultKind = (typeof faultKinds)[number] | DiskFaultKind | StallFaultKind;
 
 const foreignNodesMax = 2;
 
@@ -51,6 +54,11 @@ function duration(world: World): number {
   const { prng, plan } = world;
   const { leaseMs } = plan.settings;
   return prng.chance(0.5) ? prng.between(5, leaseMs) : prng.between(leaseMs, 3 * leaseMs);
+}
+
+/** Around the length at which some leases have ended at the manager, and others have not. */
+function stallDuration({ prng, plan }: World): number {
+  return plan.settings.leaseMs * (prng.chance(0.7) ? prng.between(0.6, 1.2) : prng.between(1.2, 4));
 }
 
 function aliveNodes(world: World): NodeProcess[] {
@@ -84,6 +92,9 @@ export function strike(world: World, kind: FaultKind): void {
       return;
     case 'pauseManager':
       pause(world, world.manager);
+      return;
+    case 'stallManager':
+      world.manager.pause(stallDuration(world));
       return;
     case 'cutManager': {
       const forMs = duration(world);

@@ -156,6 +156,13 @@ const kept: readonly {
       'M3: a REGISTER that was held back on a given-up connection ended the life that its sender had begun meanwhile',
   },
   {
+    seed: 1,
+    bias: 'stalls',
+    disks: false,
+    calm: false,
+    found: 'M3: a manager that had stood still for about a lease took healthy nodes off their slots',
+  },
+  {
     seed: 13402251,
     disks: false,
     calm: true,

@@ -17,6 +17,10 @@ export class ManagerProcess extends SimProcess {
   /** M3: those and its own, whether it has been told of their end or not. */
   readonly #watched: Set<number>;
   readonly #writing: ManagerState[] = [];
+  /** Virtual time at which it last stopped, and at which it went on, then and the time before. */
+  #stoppedAtMs = -Infinity;
+  #wentOnAtMs = -Infinity;
+  #wentOnBeforeMs = -Infinity;
 
   constructor(world: World) {
     super(world);
@@ -40,7 +44,11 @@ export class ManagerProcess extends SimProcess {
         },
         log: (_level, text) => {
           if (world.isTracing) world.trace(`${this.name}: ${text}`);
-          if (text.includes('lease has run out')) world.coverage.note('leaseLapsed');
+          const lapsed = /^node (\d+): silent, its lease has run out$/.exec(text);
+          if (lapsed !== null) {
+            world.coverage.note('leaseLapsed');
+            this.#checkSilence(Number(lapsed[1]));
+          }
           if (text.includes('taking it off')) world.coverage.note('isolation');
         },
       },
@@ -78,6 +86,40 @@ export class ManagerProcess extends SimProcess {
 
   tick(): void {
     this.core.tick();
+  }
+
+  override pause(forMs: number): void {
+    if (this.alive && !this.paused) {
+      this.#stoppedAtMs = this.world.queue.nowMs;
+      this.#wentOnBeforeMs = this.#wentOnAtMs;
+    }
+    super.pause(forMs);
+  }
+
+  override resume(): void {
+    if (this.paused) this.#wentOnAtMs = this.world.queue.nowMs;
+    super.resume();
+  }
+
+  /** M3: whoever is there, and could not be heard because the manager stood still, is not taken for silent. */
+  #checkSilence(nodeId: number): void {
+    const { world } = this;
+    const { leaseMs } = world.plan.settings;
+    const isJustBack = world.queue.nowMs - this.#wentOnAtMs < leaseMs * 0.95;
+    const wasLong = this.#wentOnAtMs - this.#stoppedAtMs > leaseMs * 0.3;
+    // One that stands still again and again takes the silent off some day.
+    const hadListened = this.#stoppedAtMs - this.#wentOnBeforeMs > leaseMs;
+    if (!isJustBack || !wasLong || !hadListened) return;
+    const node = world.nodes.find(
+      (each) =>
+        each.alive &&
+        !each.paused &&
+        each.core.membership.nodeId === nodeId &&
+        !world.isCut(each, this) &&
+        !world.isSilent(each, this),
+    );
+    if (node === undefined) return;
+    world.fail(`M3: the manager stood still, and takes that for the silence of ${node.name}`);
   }
 
   #persist(state: ManagerState): void {

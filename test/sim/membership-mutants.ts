@@ -81,6 +81,13 @@ export const membershipMutants: readonly Mutant[] = [
     bias: 'leases',
   },
   {
+    name: "the manager takes its own absence for its nodes' silence",
+    rule: 'M3',
+    edits: one(`${manager}/leases.js`, 'if (wasAbsent)', 'if (this.#leaseMs < 0)'),
+    bias: 'stalls',
+    quick: true,
+  },
+  {
     name: 'lease counted from the receipt of the answer',
     rule: 'M1',
     edits: one(

@@ -42,6 +42,8 @@ export const biases = [
   'hotKey',
   /** With disks: power failures in a row, all nodes killed at once, a manager that is started again meanwhile. */
   'disasters',
+  /** Processes that stand still for about a lease, the manager most of all. */
+  'stalls',
 ] as const;
 export type Bias = (typeof biases)[number];
 
@@ -104,10 +106,11 @@ function faultWeights(prng: Prng, bias: Bias): (readonly [FaultKind, number])[] 
     disasters: ['crashNode', 'crashManager', 'cutManager', 'cutFromManager'],
   };
   // A schedule has a few kinds of faults rather than all: their consequences then build on each other.
-  return faultKinds.map((kind) => {
+  const weights = faultKinds.map((kind) => {
     const isFavoured = favoured[bias]?.includes(kind) ?? false;
     return [kind, isFavoured ? 3 : prng.chance(0.45) ? prng.next() : 0] as const;
   });
+  return bias === 'stalls' ? [...weights, ['stallManager', 4]] : weights;
 }
 
 function drawMix(prng: Prng, bias: Bias): number[] {

@@ -335,6 +335,13 @@ export class ManagerHarness {
     }
   }
 
+  /** The manager stands still: what nodes send meanwhile it has not read when its timer is due. */
+  stall(forMs: number): void {
+    this.#nowMs += forMs;
+    this.core.tick();
+    this.run();
+  }
+
   /** By slot, who holds it, primary first. */
   get slots(): readonly (readonly number[])[] {
     return this.core.map?.slots.map((slot) => slot.replicas) ?? [];

@@ -1,6 +1,10 @@
 /**
  * Grants leases, and knows when one has surely run out (PROTOCOL M1, M3). The manager counts from the receipt of a
  * heartbeat, and a little longer, while the node counts from when it sent it: so a lease always ends later here.
+ *
+ * A manager that stood still (stopped, swapped out, a slow disk) has heard nobody meanwhile, and some of its nodes may have
+ * to dial anew before they are heard: it assumes that they hold full leases, as a manager that was restarted does. That is
+ * always safe; so that one which stands still again and again takes the dead off some day, it is done a few times in a row only.
  */
 import { MessageType } from '../../protocol/messages.js';
 import type { HeartbeatMessage, Link } from '../../protocol/messages.js';
@@ -10,11 +14,17 @@ import type { Member } from './members.js';
 import type { ManagerPorts } from './ports.js';
 import type { Roster } from './roster.js';
 
+/** Share of a lease between two ticks that tells that this process stood still: far from the usual, and none lapses by less. */
+const absenceRatio = 0.25;
+/** Leases in a row that may be assumed of one that is not heard. */
+const assumedMax = 3;
+
 export class Leases {
   readonly #ports: ManagerPorts;
   readonly #roster: Roster;
   readonly #clock: ManagerClock;
   readonly #leaseMs: number;
+  #tickedAtMs = -Infinity;
 
   constructor(ports: ManagerPorts, roster: Roster, clock: ManagerClock, leaseMs: number) {
     this.#ports = ports;
@@ -64,14 +74,30 @@ export class Leases {
   tick(): boolean {
     const nowMs = this.#ports.nowMs();
     const { members, lapsed, lostAtMs } = this.#roster;
+    const wasAbsent = nowMs - this.#tickedAtMs > this.#leaseMs * absenceRatio;
+    this.#tickedAtMs = nowMs;
     const countBefore = lapsed.size;
     for (const member of members.values()) {
-      if (!member.admitted || nowMs < member.leaseEndMs || lapsed.has(member.id)) continue;
+      if (!member.admitted || lapsed.has(member.id)) continue;
+      if (wasAbsent) this.#assumeUnheard(member);
+      if (nowMs < member.leaseEndMs) continue;
       // M3: from now on it can hold no lease, and gets none before the map without it is out.
       lapsed.add(member.id);
       lostAtMs.set(member.id, nowMs);
       this.#ports.log('warn', `node ${member.id}: silent, its lease has run out`);
     }
     return lapsed.size > countBefore;
+  }
+
+  /** M3: that nothing was heard of it says nothing of it, as far as nobody listened. */
+  #assumeUnheard(member: Member): void {
+    if (member.leasesAssumed >= assumedMax) return;
+    member.leasesAssumed++;
+    if (this.#ports.nowMs() >= member.leaseEndMs)
+      this.#ports.log(
+        'warn',
+        `node ${member.id}: not heard while this manager stood still; it is given time`,
+      );
+    this.assume(member);
   }
 }

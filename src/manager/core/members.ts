@@ -23,6 +23,8 @@ export interface Member {
   admitted: boolean;
   /** Manager-clock time by which any lease it may hold has surely run out. */
   leaseEndMs: number;
+  /** Leases that it was assumed to hold since it was heard last, for this manager had stood still. */
+  leasesAssumed: number;
   heardAtMs: number;
   joinedAtMs: number;
   adoptedEpoch: number;
@@ -50,6 +52,7 @@ export function newMember(
     linkId: link?.id ?? 0,
     admitted: false,
     leaseEndMs: -Infinity,
+    leasesAssumed: 0,
     heardAtMs: nowMs,
     joinedAtMs: nowMs,
     adoptedEpoch: 0,
@@ -69,6 +72,7 @@ export function extendLease(member: Member, leaseMs: number, nowMs: number): voi
 
 export function recordHeartbeat(member: Member, message: HeartbeatMessage, nowMs: number): void {
   member.heardAtMs = nowMs;
+  member.leasesAssumed = 0;
   member.adoptedEpoch = Math.max(member.adoptedEpoch, message.epoch);
   member.keys = message.keys;
   member.bytes = message.bytes;
