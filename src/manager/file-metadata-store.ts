@@ -6,7 +6,8 @@
  * (docs/adr/0011-state-file.md).
  *
  * Without durability it does not wait for the disk: a power failure ends the nodes, too, and with them all that the
- * state speaks of. With durability they come back, and the state must be there for them.
+ * state speaks of. With durability they come back, and the state must be there for them; and so it must for nodes that no
+ * manager forked, which on other hosts live on.
  *
  * Saving is synchronous within. A failover waits for it, and a few kilobytes for the page cache take less time than
  * one of the many trips through the thread pool that it would be otherwise, on a machine that is busy just then.
@@ -16,7 +17,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } 
 import { readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Logger } from '../protocol/logger.js';
-import type { ManagerState } from './core/state.js';
+import type { KnownNode, ManagerState } from './core/state.js';
 import type { MetadataStore } from './metadata-store.js';
 
 /** Raised with every incompatible change of the file. */
@@ -72,7 +73,7 @@ export class FileMetadataStore implements MetadataStore {
   save(state: ManagerState): Promise<void> {
     return new Promise((done) => {
       const text = serialize(state);
-      const flush = state.settings.durability !== 'none';
+      const flush = state.settings.durability !== 'none' || state.knownNodes.some(livesElsewhere);
       this.#makeDirectory(flush);
       const paths = [this.path, this.previousPath];
       for (const path of paths) writeFileSync(`${path}.next`, text, { mode: 0o600, flush });
@@ -104,6 +105,11 @@ export class FileMetadataStore implements MetadataStore {
       syncDirectory(dirname(path));
     }
   }
+}
+
+/** It may: this host's power failure need not end it. */
+function livesElsewhere({ spawned, drained }: KnownNode): boolean {
+  return !spawned && drained !== true;
 }
 
 function checksum(version: number, stateText: string): string {

@@ -276,8 +276,7 @@ export class ManagerServer {
       watch: (nodeId, pid) => {
         // Before a new cluster is ready, any end of a node counts: it may register, and end of what it is told then.
         if (!this.#isNew || this.#isReady) this.#startFailures.onRegistered(nodeId, pid);
-        // It has just said so itself.
-        this.#spawner.adopt(nodeId, pid, true);
+        return this.#spawner.watch(nodeId, pid);
       },
       persist: (state) => {
         this.#writer.write(state);

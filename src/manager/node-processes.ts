@@ -4,7 +4,7 @@
  * its parent asks, which the first process of a container may never do. So it is known by what it was started with.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
 /** The system, or what a test puts in its place. */
@@ -83,9 +83,9 @@ function startedWith(pid: number, entry: string, system: System): Started | unde
     const argument = system.platform === 'linux' ? fromProc(pid, name) : fromPs(system.ps(pid), name);
     return argument === undefined ? undefined : parseStarted(argument);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' && system.platform === 'linux'
-      ? undefined
-      : 'unknown';
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && system.platform === 'linux';
+    // Without /proc nothing is known of anybody.
+    return isMissing && existsSync('/proc/self') ? undefined : 'unknown';
   }
 }
 

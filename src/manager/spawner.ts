@@ -118,6 +118,14 @@ export class Spawner {
     this.#adopted.set(pid, { nodeId, isIt });
   }
 
+  /** The same, of a process that has just registered. @returns false if this system does not know it as that node */
+  watch(nodeId: number, pid: number): boolean {
+    for (const child of this.#children.keys()) if (child.pid === pid) return true;
+    if (!this.isAlive(pid, nodeId)) return false;
+    this.#adopted.set(pid, { nodeId, isIt: true });
+    return true;
+  }
+
   #pollAdopted(): void {
     for (const [pid, adopted] of this.#adopted) {
       if (this.#runs(pid, adopted)) continue;

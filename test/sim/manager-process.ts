@@ -38,6 +38,7 @@ export class ManagerProcess extends SimProcess {
           this.#watched.add(pid);
           const isChild = world.nodes.some((node) => node.pid === pid && node.parent === this);
           if (!isChild) this.inherited.add(pid);
+          return true;
         },
         persist: (state) => {
           this.#persist(state);

@@ -193,7 +193,7 @@ export const membershipMutants: readonly Mutant[] = [
   {
     name: 'only own forks watched',
     rule: 'M3',
-    edits: one(`${manager}/registry.js`, 'this.#options.ports.watch(id, pid);', 'void pid;'),
+    edits: one(`${manager}/registry.js`, 'this.#options.ports.watch(id, pid);', 'pid > 0;'),
     bias: 'managerAway',
     firstSeed: 45,
     quick: true,

@@ -171,6 +171,8 @@ export class ManagerHarness {
   readonly labelOf: (id: number) => string;
   /** What a node has on its disk when it registers. */
   diskOf: (id: number) => DiskContent = () => registerOf({ nodeId: 0, incarnation: 0, pid: 0 }).disk;
+  /** Processes that the manager's host does not know. */
+  readonly elsewhere = new Set<number>();
   /** Nodes whose processes are started and never heard of. */
   readonly lost: Set<number>;
   /** What was kept back, in order. */
@@ -203,7 +205,7 @@ export class ManagerHarness {
             this.#start(id);
           });
         },
-        watch: () => undefined,
+        watch: (_id, pid) => !this.elsewhere.has(pid),
         persist: (state) => {
           this.unsaved.push(state);
           if (!this.isDiskSlow) this.later(() => this.save());

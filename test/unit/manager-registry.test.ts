@@ -98,6 +98,31 @@ describe('M3: what a node sent on a connection that it has given up', () => {
   });
 });
 
+describe('M3: a process that comes with the disk of a forked node', () => {
+  const pid = 4711;
+
+  it("is no forked one if the manager's host does not know it: only its lease tells its end", () => {
+    const scene = new Scene();
+    const { harness } = scene;
+    harness.elsewhere.add(pid);
+    scene.registerWithDisk(new LaterLink(1), pid);
+    const { spawned } = harness;
+    harness.restartManager();
+    const known = harness.state?.knownNodes.find(({ id }) => id === 1);
+    expect(known).to.deep.include({ pid, spawned: false });
+    harness.core.onProcessExit(1, scene.node.pid);
+    harness.pass(1000);
+    expect(harness.spawned).to.deep.equal(spawned);
+  });
+
+  it('is watched and started again as any other if it does', () => {
+    const scene = new Scene();
+    scene.registerWithDisk(new LaterLink(1), pid);
+    const known = scene.harness.state?.knownNodes.find(({ id }) => id === 1);
+    expect(known).to.deep.include({ pid, spawned: true });
+  });
+});
+
 describe('M3: a cluster with disks whose last node comes within a moment of the death of its former process', () => {
   it('is created', () => {
     const harness = new ManagerHarness({ lost: [1], settings: { durability: 'always' } });

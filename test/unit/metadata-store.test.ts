@@ -181,6 +181,15 @@ describe('the file store of the manager', () => {
       expect(syncs).to.equal(0);
     });
 
+    it('is waited for if nodes of other hosts may have the data, which outlive this one', async () => {
+      const state = stateOf(1);
+      const other = { id: 3, spawned: false, pid: 9 };
+      await open().save({ ...state, knownNodes: [...state.knownNodes, { ...other, drained: true }] });
+      expect(syncs).to.equal(0);
+      await open().save({ ...state, knownNodes: [...state.knownNodes, other] });
+      expect(syncs).to.equal(2 + 1);
+    });
+
     for (const durability of ['interval', 'always'] as const) {
       it(`is waited for, both files and all new directories, if the data is there, too: ${durability}`, async () => {
         await open().save(stateOf(1, 3, durability));

@@ -37,7 +37,7 @@ describe("the manager's slot desk", () => {
       clockUs: () => nowMs * 1000,
       random: () => 0,
       spawn: () => undefined,
-      watch: () => undefined,
+      watch: () => true,
       persist: () => undefined,
       log: (level, text) => logged.push(`${level} ${text}`),
     };

@@ -12,8 +12,11 @@ export interface ManagerPorts {
   random(): number;
   /** Starts a process for this node id. Its end is told through `ManagerCore.onProcessExit`. */
   spawn(nodeId: number): void;
-  /** Tells the end of this process, too: it has a forked node's id, and an earlier manager may have forked it. */
-  watch(nodeId: number, pid: number): void;
+  /**
+   * Tells the end of this process, too: it has a forked node's id, has just registered, and an earlier manager may have forked it.
+   * @returns false if this host has no such process: it runs elsewhere, and nothing here tells its end
+   */
+  watch(nodeId: number, pid: number): boolean;
   /** Makes the state durable, then calls `ManagerCore.onPersisted(state.serial)`, at once or later, in order. */
   persist(state: ManagerState): void;
   log(level: LogLevel, text: string): void;

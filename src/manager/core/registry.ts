@@ -78,8 +78,8 @@ export class Registry {
     }
     const known = this.#options.knownNodes.get(id);
     const { host, port, pid, hostLabel } = message;
-    this.#options.knownNodes.set(id, { id, spawned: known?.spawned ?? false, pid, hostLabel });
-    if (known?.spawned === true) this.#options.ports.watch(id, pid);
+    const spawned = known?.spawned === true && this.#isOfThisHost(id, pid);
+    this.#options.knownNodes.set(id, { id, spawned, pid, hostLabel });
     const incarnation = this.nextIncarnation++;
     const identity = { id, incarnation, host, port, pid };
     this.#options.roster.members.set(id, newMember(identity, message, link, this.#options.ports.nowMs()));
@@ -91,6 +91,17 @@ export class Registry {
     if (map === null) this.#early.set(id, { link, rid: message.rid });
     else this.#welcome(id, link, message.rid, map);
     this.#options.joined();
+  }
+
+  /** M3: who has just registered lives. If this host does not know it - it came with the disk from another - its lease tells its end. */
+  #isOfThisHost(id: number, pid: number): boolean {
+    const isHere = this.#options.ports.watch(id, pid);
+    if (!isHere)
+      this.#options.ports.log(
+        'warn',
+        `node ${id}: process ${pid} is none that was forked on this host; it is not started again from here`,
+      );
+    return isHere;
   }
 
   /** M6: that incarnation is over; whoever had it joins anew, unless it was taken out for good. */
