@@ -17,6 +17,8 @@ export class StopRequest {
   readonly requested: Promise<string>;
   /** What must not be left behind at the end at once. */
   killAtOnce: () => void = () => undefined;
+  /** Whether that can be done by now; until then a second Ctrl-C changes nothing. */
+  mayKill: () => boolean = () => true;
   readonly #controller = new AbortController();
   readonly #resolve: (reason: string) => void;
   #interruptedAtMs = -Infinity;
@@ -48,7 +50,7 @@ export class StopRequest {
     if (!this.signal.aborted) {
       this.#interruptedAtMs = nowMs;
       this.request('SIGINT');
-    } else if (nowMs - this.#interruptedAtMs > sameKeyMsMax) {
+    } else if (nowMs - this.#interruptedAtMs > sameKeyMsMax && this.mayKill()) {
       this.killAtOnce();
       process.exit(exitKilled);
     }

@@ -8,6 +8,7 @@
  * and when the cluster is ready.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,8 @@ const firstFailuresMax = 3;
 const stopLivesMax = 3;
 /** An orderly end takes the manager less, even if a snapshot and nodes hang. */
 export const stopMsMax = 45_000;
+/** A life that has not found the nodes of the one before by then will not: a second Ctrl-C ends it. */
+const bootMsMax = 10_000;
 /** Nodes of a cluster whose port nobody knows: longer than any pause here. */
 const orphanMsMax = 60_000;
 
@@ -41,6 +44,14 @@ export interface SuperviseOptions {
   readonly port: number;
   readonly dataDir: string | undefined;
   readonly log: Logger;
+  /** A directory of this run alone. */
+  readonly stateDir?: string;
+}
+
+/** What follows `--` is no option any more. */
+export function withOptions(args: readonly string[], more: readonly string[]): string[] {
+  const end = args.indexOf('--');
+  return end < 0 ? [...args, ...more] : [...args.slice(0, end), ...more, ...args.slice(end)];
 }
 
 /** How one life of the manager ended. */
@@ -57,8 +68,8 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
   // Only the port that the first manager gets would tell the next one where the state is.
   const stateDir = await mkdtemp(join(tmpdir(), 'gtstore-run-'));
   const more = ['--state-dir', stateDir, '--end-without-manager-ms', String(orphanMsMax)];
-  const [command = '', ...rest] = options.args;
-  const code = await new Supervisor({ ...options, args: [command, ...more, ...rest] }).run();
+  const args = withOptions(options.args, more);
+  const code = await new Supervisor({ ...options, args, stateDir }).run();
   await rm(stateDir, { recursive: true, force: true });
   return code;
 }
@@ -76,6 +87,7 @@ class Supervisor {
   #life = 1;
   #isListening = false;
   #isToldToStop = false;
+  #bornAtMs = 0;
 
   constructor(options: SuperviseOptions) {
     this.#options = options;
@@ -83,9 +95,11 @@ class Supervisor {
   }
 
   async run(): Promise<number> {
-    const { stop, log } = this.#options;
+    const { stop, log, stateDir } = this.#options;
+    stop.mayKill = () => this.#mayKill;
     stop.killAtOnce = () => {
       this.#manager?.kill('SIGINT');
+      if (stateDir !== undefined) rmSync(stateDir, { recursive: true, force: true });
     };
     void stop.requested.then((signal) => {
       this.#passOn(signal);
@@ -104,14 +118,18 @@ class Supervisor {
   /** One life of the manager. */
   #live(): Promise<End> {
     if (this.#isListening) this.#life++;
-    const args = [...this.#options.args, '--life', String(this.#life), '--port', String(this.#port)];
-    const manager = fork(process.argv[1] ?? '', args, {
-      detached: true,
-      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    });
-    this.#manager = manager;
     this.#isListening = false;
     this.#isToldToStop = false;
+    this.#bornAtMs = performance.now();
+    let manager: ChildProcess;
+    try {
+      manager = this.#fork();
+    } catch (error) {
+      // As for lack of memory.
+      this.#options.log.error(`the manager cannot be started: ${(error as Error).message}`);
+      return Promise.resolve({ code: exitFailed, signal: null, readyMs: undefined });
+    }
+    this.#manager = manager;
     let readyAtMs: number | undefined;
     manager.on('message', (message) => {
       const told = message as SupervisedMessage;
@@ -130,6 +148,21 @@ class Supervisor {
       });
       manager.once('exit', ended);
     });
+  }
+
+  #fork(): ChildProcess {
+    const more = ['--life', String(this.#life), '--port', String(this.#port)];
+    return fork(process.argv[1] ?? '', withOptions(this.#options.args, more), {
+      detached: true,
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    });
+  }
+
+  /** A later life that ends before it has found the nodes leaves them behind: it is to find them, and then to end them. */
+  get #mayKill(): boolean {
+    const isFirst = this.#life === 1;
+    if (this.#manager === undefined) return isFirst && !this.#isListening;
+    return isFirst || this.#isListening || performance.now() - this.#bornAtMs > bootMsMax;
   }
 
   #onMessage(message: SupervisedMessage): void {

@@ -121,6 +121,36 @@ describe('run.sh and its manager', function () {
     await expectEnd(cluster, 'SIGINT');
   });
 
+  /** Presses Ctrl-C again and again. */
+  async function interrupted(cluster: Launched): Promise<void> {
+    await eventually('the end', () => {
+      cluster.signal('SIGINT');
+      return cluster.code !== undefined;
+    });
+    expect(cluster.code, cluster.stderr).to.be.oneOf([0, 130]);
+    await eventually('no process left', () => cluster.processes().length === 0);
+  }
+
+  it('Ctrl-C again and again while a manager is being started again leaves no node behind', async () => {
+    const cluster = launch(runScript, small);
+    const { manager } = await begun(await cluster.ready());
+    process.kill(manager.pid, 'SIGKILL');
+    await cluster.shows(/starting it again/);
+    await interrupted(cluster);
+  });
+
+  it('a second Ctrl-C leaves no state of a run without a port behind; a -- at the end changes nothing', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'gtstore-e2e-'));
+    const cluster = launch(runScript, [...small, '--'], { env: { TMPDIR: directory } });
+    const { nodes } = await begun(await cluster.ready());
+    expect(readdirSync(directory).join(' ')).to.match(/^gtstore-run-\w+$/);
+    process.kill(nodes[0]!.pid, 'SIGSTOP');
+    await interrupted(cluster);
+    expect(cluster.code).to.equal(130);
+    expect(readdirSync(directory)).to.deep.equal([]);
+    await rm(directory, { recursive: true });
+  });
+
   it('a manager that is asked to end itself is not started again', async () => {
     const cluster = launch(runScript, small);
     const { manager } = await begun(await cluster.ready());
