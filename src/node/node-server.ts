@@ -15,6 +15,7 @@ import type { Listener } from '../transport/listener.js';
 import { MemberLinks } from '../transport/member-links.js';
 import { Redialler } from '../transport/redialler.js';
 import { SampledClock } from '../transport/sampled-clock.js';
+import { Role } from './core/membership.js';
 import { NodeCore } from './core/node-core.js';
 import { busyTickMs, calmTickMs } from './core/ports.js';
 import type { KeyStore } from './core/store.js';
@@ -70,6 +71,8 @@ export class NodeServer {
   #manager: Redialler | undefined;
   #managerLink: Connection | undefined;
   #managerLostAtMs = 0;
+  /** And has said so. */
+  #hasMetStranger = false;
   #timer: NodeJS.Timeout | undefined;
   #isCalm = false;
   #stopping: Promise<void> | undefined;
@@ -268,6 +271,7 @@ export class NodeServer {
         onOpen: (connection) => {
           this.#sample();
           this.#managerLink = connection;
+          this.#hasMetStranger = false;
           core.onManagerUp();
         },
         onBatchStart: () => {
@@ -290,10 +294,28 @@ export class NodeServer {
         // Worth a word to whoever gave the address; later, the loss of the manager has been told.
         if (attempts === 1)
           log[core.membership.incarnation === 0 ? 'warn' : 'debug'](`${error.message}; trying on`);
-        // Another cluster's manager answers at that address: ours is gone for good.
-        if (error.code === 'PROTOCOL' && core.membership.map !== null) void this.stop(error.message);
+        if (error.code === 'PROTOCOL' && core.membership.map !== null) this.#onStranger(core, error.message);
       },
     });
+  }
+
+  /**
+   * Another cluster's manager answers at that address: ours is gone for good, or was started without its state. All that is left of
+   * the data may be in nodes like this one then, so one that was started by hand leaves it to its user to end it.
+   */
+  #onStranger(core: NodeCore, reason: string): void {
+    const { keys } = core.replica.store;
+    const isForked = this.#options.nodeId !== undefined;
+    if (isForked || keys === 0 || core.membership.slotsOf(Role.full).length === 0) {
+      void this.stop(reason);
+      return;
+    }
+    if (this.#hasMetStranger) return;
+    this.#hasMetStranger = true;
+    this.#options.log.error(
+      `${reason}; this node keeps the data of ${keys} keys, and goes on looking for its own manager: ` +
+        'start that with its state, or end this node to give it up',
+    );
   }
 
   /** Before anything is handled. A lease must not outlast a suspension of this host (R4). */
