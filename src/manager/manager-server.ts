@@ -11,14 +11,15 @@ import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
 import type { ClusterSettings, Durability } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import { AfterPollTimer } from '../transport/after-poll.js';
+import type { Connection } from '../transport/connection.js';
 import { newError } from '../transport/handshake.js';
 import { listen } from '../transport/listener.js';
 import type { Listener } from '../transport/listener.js';
-import { SampledClock } from '../transport/sampled-clock.js';
 import { ManagerCore } from './core/manager-core.js';
 import { managerTimings } from './core/ports.js';
 import type { ManagerTimings } from './core/ports.js';
 import type { KnownNode, ManagerState } from './core/state.js';
+import { HostClock } from './host-clock.js';
 import { lockDirectory, noLock } from './directory-lock.js';
 import type { Unlock } from './directory-lock.js';
 import type { MetadataStore } from './metadata-store.js';
@@ -97,12 +98,12 @@ export async function startManager(options: ManagerOptions): Promise<ManagerServ
       options.log.debug(`${remote} was turned away: ${reason.text}`);
     },
     handlers: {
-      onOpen: (connection) => listening.server?.core.onLinkOpen(connection),
+      onOpen: (connection) => listening.server?.opened(connection),
       onBatchStart: () => listening.server?.clock.sample(),
       onMessage: (connection, message) => listening.server?.core.onMessage(connection, message),
       onClose: (connection, reason) => {
         if (reason.code !== 'ended') options.log.debug(`connection closed: ${reason.text}`);
-        listening.server?.core.onLinkClosed(connection);
+        listening.server?.closed(connection);
       },
     },
   });
@@ -133,7 +134,9 @@ async function lockedDirectory({ dataDir, log }: ManagerOptions): Promise<Unlock
 
 export class ManagerServer {
   readonly core: ManagerCore;
-  readonly clock = new SampledClock();
+  readonly clock = new HostClock(() => {
+    this.#dismissClients();
+  });
   readonly counts: Counts;
   readonly #options: ManagerOptions;
   readonly #listener: Listener;
@@ -142,8 +145,7 @@ export class ManagerServer {
   readonly #writer: StateWriter;
   readonly #spawner: Spawner;
   readonly #settings: ClusterSettings;
-  /** Of this host's wall clock. */
-  readonly #clockBaseUs: number;
+  readonly #clients = new Set<Connection>();
   #timer: AfterPollTimer | undefined;
   #ready: { resolve: () => void; reject: (error: Error) => void } | undefined;
   readonly #whenReady: Promise<void>;
@@ -176,7 +178,6 @@ export class ManagerServer {
       slotCount: Math.max(1, Math.ceil(slotsAimed / counts.nodes)) * counts.nodes,
     };
     this.#startFailures = new StartFailures(options.respawn ?? true);
-    this.#clockBaseUs = Date.now() * 1000 - this.clock.nowMs * 1000;
     this.#whenReady = new Promise((resolve, reject) => {
       this.#ready = { resolve, reject };
     });
@@ -268,7 +269,7 @@ export class ManagerServer {
   #ports(): ConstructorParameters<typeof ManagerCore>[0]['ports'] {
     return {
       nowMs: () => this.clock.nowMs,
-      clockUs: () => Math.floor(this.#clockBaseUs + this.clock.nowMs * 1000),
+      clockUs: () => this.clock.nowUs,
       random: Math.random,
       spawn: (nodeId) => {
         this.#spawner.spawn(nodeId);
@@ -341,6 +342,22 @@ export class ManagerServer {
   /** Of a cluster that was stored. */
   get #nodesToStart(): readonly KnownNode[] {
     return this.#formerNodes.filter(({ spawned, drained }) => spawned && drained !== true);
+  }
+
+  opened(connection: Connection): void {
+    const { peer } = connection;
+    if (peer.type === MessageType.hello && peer.role === PeerRole.client) this.#clients.add(connection);
+    this.core.onLinkOpen(connection);
+  }
+
+  closed(connection: Connection): void {
+    this.#clients.delete(connection);
+    this.core.onLinkClosed(connection);
+  }
+
+  /** The clock is ahead of where they believe it to be: they learn that with the WELCOME when they dial anew. */
+  #dismissClients(): void {
+    for (const connection of this.#clients) connection.close('the clock was set: dial anew');
   }
 
   /** The WELCOME, or why not. */

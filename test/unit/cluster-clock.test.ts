@@ -37,6 +37,15 @@ describe('the manager clock as a node knows it', () => {
     expect(clock.errorUs).to.equal(20_000);
   });
 
+  it('is not set back by a manager whose host has slept, but for what the estimates may be off', () => {
+    clock.answered(998, 5_000_000);
+    nowMs = 2000;
+    clock.answered(1998, 4_000_000);
+    // Twice half a round trip, and two per cent of a second.
+    expect(clock.nowUs()).to.equal(6_001_000 - 1000 - 1000 - 20_000);
+    expect(clock.errorUs).to.equal(1000);
+  });
+
   it('follows the next answer, however long it took, when the own clock stood still', () => {
     clock.answered(998, 5_000_000);
     clock.doubt();

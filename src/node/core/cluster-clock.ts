@@ -1,7 +1,8 @@
 /**
  * The manager's clock, which tells the age of writes, tombstones and values (W1, W10), estimated from its answers. An
  * answer that took a round trip of `r` tells it to within `r / 2` (Cristian, *Probabilistic clock synchronization*, 1989).
- * A node that was stopped finds answers that lay there all the while: of two estimates the closer one counts.
+ * A node that was stopped finds answers that lay there all the while: of two estimates the closer one counts. And as that clock
+ * never goes back, no answer sets the estimate back by more than both may be off.
  */
 import { clockDriftRatio } from '../../protocol/settings.js';
 
@@ -38,7 +39,8 @@ export class ClusterClock {
     const errorUs = ((nowMs - sentMs) / 2) * 1000;
     const grownUs = (nowMs - this.#sampledMs) * 1000 * clockDriftRatio;
     if (!this.#isDoubtful && errorUs > this.#errorUs + grownUs) return;
-    this.#offsetUs = clockUs + errorUs - nowMs * 1000;
+    const leastUs = (this.#offsetUs ?? -Infinity) - this.#errorUs - grownUs - errorUs;
+    this.#offsetUs = Math.max(clockUs + errorUs - nowMs * 1000, leastUs);
     this.#errorUs = errorUs;
     this.#isDoubtful = false;
     this.#sampledMs = nowMs;
