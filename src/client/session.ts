@@ -40,6 +40,10 @@ const tickMs = 5;
 /** Operations in a row that may begin by one reading of the clock. */
 const begunPerReading = 15;
 const managerBackoffMsMax = 500;
+/** The manager's clock is known to within half of what its greeting took since it was dialled: longer, and it is dialled anew. */
+const greetingMsMax = 1000;
+/** On a way that is always so slow it is taken after all. */
+const lateGreetingsMax = 2;
 /** `init` waits for the connections to the nodes this long; operations wait for them by themselves. */
 const nodesUpMsMax = 1000;
 
@@ -55,6 +59,8 @@ export class Session {
   readonly #managers: Redialler[] = [];
   readonly #down = new Set<number>();
   #clockOffsetUs: number | null = null;
+  /** Greetings in a row that took long. */
+  #lateGreetings = 0;
   /** Operations that have begun since the clock was read for one. */
   #begunSinceNow = 0;
   #timer: AfterPollTimer | undefined;
@@ -81,7 +87,7 @@ export class Session {
       hello: () =>
         newHello(PeerRole.client, { clusterId: this.core.map?.clusterId ?? '', senderId: clientId }),
       onBatchStart: () => {
-        this.#clock.sample();
+        this.#sample();
       },
       onMessage: (nodeId, connection, message) => {
         if (!this.requests.settle(connection, message)) this.core.onNodeMessage(nodeId, message);
@@ -93,7 +99,7 @@ export class Session {
         this.#nodeDown(nodeId);
       },
       onRoom: () => {
-        this.#clock.sample();
+        this.#sample();
         this.core.onRoom();
       },
     });
@@ -120,9 +126,21 @@ export class Session {
     };
   }
 
+  /**
+   * Before anything is handled. While this host was suspended its monotonic clock stood still, and the manager's went on: how far
+   * they are apart is told with the next greeting.
+   * @returns whether it was
+   */
+  #sample(): boolean {
+    const wasSuspended = this.#clock.sample();
+    if (wasSuspended)
+      for (const { connection } of this.#managers) connection?.close('this host was suspended: dial anew');
+    return wasSuspended;
+  }
+
   /** Milliseconds of the own clock, now; deadlines are counted on it. */
   now(): number {
-    this.#clock.sample();
+    this.#sample();
     return this.#clock.nowMs;
   }
 
@@ -160,7 +178,7 @@ export class Session {
   /** Operations are under way: their deadlines are watched until there are none. */
   watch(): void {
     this.#timer ??= new AfterPollTimer(tickMs, () => {
-      this.#clock.sample();
+      this.#sample();
       this.core.tick();
       if (this.core.inFlight > 0) return;
       this.#timer?.stop();
@@ -211,22 +229,26 @@ export class Session {
 
   #dial({ host, port }: Address): void {
     const { localAddress } = this.#options;
+    let dialledAtMs = 0;
     const redialler = new Redialler({
       host,
       port,
       ...(localAddress === undefined ? {} : { localAddress }),
-      hello: () =>
-        newHello(PeerRole.client, {
+      hello: () => {
+        this.#sample();
+        dialledAtMs = this.#clock.nowMs;
+        return newHello(PeerRole.client, {
           clusterId: this.core.map?.clusterId ?? '',
           senderId: this.core.clientId,
-        }),
+        });
+      },
       backoffMsMax: managerBackoffMsMax,
       handlers: {
         onOpen: (connection) => {
-          this.#managerUp(connection);
+          this.#managerUp(connection, dialledAtMs);
         },
         onBatchStart: () => {
-          this.#clock.sample();
+          this.#sample();
         },
         onMessage: (connection, message) => {
           this.#onManagerMessage(connection, message);
@@ -245,8 +267,8 @@ export class Session {
     this.#managers.push(redialler);
   }
 
-  #managerUp(connection: Connection): void {
-    this.#clock.sample();
+  #managerUp(connection: Connection, dialledAtMs: number): void {
+    const wasSuspended = this.#sample();
     const { peer } = connection;
     if (peer.type !== MessageType.welcome || peer.role !== PeerRole.manager) {
       this.#lastTrouble = new GTStoreError(
@@ -256,7 +278,14 @@ export class Session {
       connection.close('not a manager');
       return;
     }
-    this.#clockOffsetUs = peer.clockUs - this.#clock.nowMs * 1000;
+    const ageMsMax = this.#clock.nowMs - dialledAtMs;
+    const isLate = wasSuspended || (ageMsMax > greetingMsMax && this.#lateGreetings < lateGreetingsMax);
+    this.#lateGreetings = isLate ? this.#lateGreetings + 1 : 0;
+    if (isLate) {
+      connection.close("its greeting may be too old to tell the manager's clock: dial anew");
+      return;
+    }
+    this.#clockOffsetUs = peer.clockUs + (ageMsMax / 2 - this.#clock.nowMs) * 1000;
     const newerThan = this.core.map?.epoch ?? 0;
     connection.send({ type: MessageType.getMap, rid: 0, newerThan });
   }
@@ -277,14 +306,14 @@ export class Session {
   }
 
   #nodeUp(nodeId: number): void {
-    this.#clock.sample();
+    this.#sample();
     if (this.#down.delete(nodeId)) this.#listener.nodeUp(nodeId);
     this.core.onNodeUp(nodeId);
     this.#onProgress?.();
   }
 
   #nodeDown(nodeId: number): void {
-    this.#clock.sample();
+    this.#sample();
     this.core.onNodeDown(nodeId);
     this.#noteDown(nodeId);
   }
