@@ -1,19 +1,8 @@
 /** From what a person writes after `--host` to an address that sockets can be bound to. */
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import { BlockList, isIPv6 } from 'node:net';
 import { UsageError } from './exit.js';
 import type { Address } from './options.js';
-
-/** However they are written: `::0` is `::`, too. */
-const anyAddresses = new BlockList();
-anyAddresses.addAddress('0.0.0.0');
-anyAddresses.addAddress('::', 'ipv6');
-
-/** Whether it means every address of this machine: to listen on, but nothing that others could dial. */
-export function isAnyAddress(address: string): boolean {
-  return anyAddresses.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-}
 
 /** The address of a host name. @throws UsageError */
 export async function resolveHost(name: string, host: string): Promise<string> {

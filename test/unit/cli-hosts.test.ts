@@ -1,6 +1,7 @@
 // What may follow --host: every address at once, however it is written, is known for what it is.
 import { expect } from 'chai';
-import { isAnyAddress, resolveHost } from '../../src/cli/hosts.js';
+import { resolveHost } from '../../src/cli/hosts.js';
+import { isAnyAddress } from '../../src/transport/any-address.js';
 import { failureOf } from '../support/snapshot-files.js';
 
 describe('--host', () => {
