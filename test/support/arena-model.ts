@@ -147,9 +147,12 @@ function hasExtension({ n: at, version: { seq, epoch }, expiresAtMs: until, appl
   return keyOf(at).length >= 255 || seq !== 0 || epoch !== 0 || until !== 0 || list !== null;
 }
 
+/** Of key and value, in a block of 64 KiB that begins with the number of its record. */
+const blockBytesMax = 64 * 1024 - 4;
+
 /** Without extension, in a block of the arena. */
 export function isPlain(model: Model): boolean {
-  return !hasExtension(model) && (model.value ?? []).length < 65_500;
+  return !hasExtension(model) && keyOf(model.n).length + (model.value ?? []).length <= blockBytesMax;
 }
 
 /** A store in which those steps were made, and what it must hold. */
