@@ -12,21 +12,40 @@ export interface Chooser {
   next(): number;
 }
 
-/** @param keys - as many as there are now; only `latest` looks again */
-export function chooserOf(
+/** What all choosers of a process have in common. */
+export interface Choice {
+  readonly distribution: Distribution;
+  /** As many as there are at any time: `uniform`, `zipfian` and `latest` look again, `hotcold` stays with the first. */
+  readonly keys: { readonly length: number };
+  /** How many there were when it began. */
+  readonly filled: number;
+  /** For so many more `zipfian` has places; later ones are not chosen, as in YCSB. */
+  readonly expected: number;
+  /** The sum that `latest` needs of all that were filled in: adding it up takes a while. */
+  readonly zeta: number;
+}
+
+/** @param expected - how many keys may be inserted, roughly */
+export function choiceOf(
   distribution: Distribution,
   keys: { readonly length: number },
-  random: Random,
-): Chooser {
-  switch (distribution) {
+  expected = 0,
+): Choice {
+  const filled = keys.length;
+  return { distribution, keys, filled, expected, zeta: distribution === 'latest' ? zetaOf(filled) : NaN };
+}
+
+export function chooserOf(choice: Choice, random: Random): Chooser {
+  const { keys } = choice;
+  switch (choice.distribution) {
     case 'uniform':
       return { next: () => random.below(keys.length) };
     case 'hotcold':
-      return new HotCold(keys.length, random);
+      return new HotCold(choice.filled, random);
     case 'zipfian':
-      return new ScrambledZipfian(keys.length, random);
+      return new ScrambledZipfian(choice, random);
     case 'latest':
-      return new Latest(keys, random);
+      return new Latest(choice, random);
   }
 }
 
@@ -102,19 +121,28 @@ function zetaOf(to: number, from = 0): number {
 const scrambledItems = 10_000_000_000;
 const scrambledZeta = 26.46902820178302;
 
-/** Zipfian ranks scattered over the keys: the popular ones are anywhere. As in YCSB, several ranks share a key. */
+/**
+ * Zipfian ranks scattered over the keys: the popular ones are anywhere. As in YCSB, several ranks share a key, and keys
+ * that are still to be inserted have their places already: what is drawn before it is there is drawn again. So a new
+ * key is as popular as any, and takes nothing away from the popularity of one among the others.
+ */
 class ScrambledZipfian implements Chooser {
   readonly #ranks: Zipfian;
-  readonly #count: number;
+  readonly #keys: { readonly length: number };
+  readonly #places: number;
 
-  constructor(count: number, random: Random) {
+  constructor({ keys, filled, expected }: Choice, random: Random) {
     this.#ranks = new Zipfian(scrambledItems, scrambledZeta, random);
-    this.#count = count;
+    this.#keys = keys;
+    this.#places = filled + expected;
   }
 
   next(): number {
-    const rank = this.#ranks.next();
-    return mix32((rank % 2 ** 32) ^ mix32(Math.floor(rank / 2 ** 32) + 0x9e3779b9)) % this.#count;
+    for (;;) {
+      const rank = this.#ranks.next();
+      const index = mix32((rank % 2 ** 32) ^ mix32(Math.floor(rank / 2 ** 32) + 0x9e3779b9)) % this.#places;
+      if (index < this.#keys.length) return index;
+    }
   }
 }
 
@@ -123,9 +151,9 @@ class Latest implements Chooser {
   readonly #keys: { readonly length: number };
   readonly #ranks: Zipfian;
 
-  constructor(keys: { readonly length: number }, random: Random) {
+  constructor({ keys, filled, zeta }: Choice, random: Random) {
     this.#keys = keys;
-    this.#ranks = new Zipfian(keys.length, zetaOf(keys.length), random);
+    this.#ranks = new Zipfian(filled, zeta, random);
   }
 
   next(): number {

@@ -2,7 +2,7 @@
 import { GTStoreClient, GTStoreError } from '../client/index.js';
 import { toKeyBytes } from '../protocol/partition.js';
 import { KeyList } from './key-list.js';
-import { Lanes, makeValue } from './lanes.js';
+import { Lanes, laneCommons, makeValue } from './lanes.js';
 import type { CleanReport, RunReport } from './messages.js';
 import { Pacer, timerSlackMs } from './pacer.js';
 import { type LoadPlan, clientsOf } from './plan.js';
@@ -160,9 +160,8 @@ export class ClientSession {
 
   #lanes(recorder: Recorder, pacer: Pacer | undefined): Lanes[] {
     const before = sum([...Array(this.#index).keys()], (index) => clientsOf(this.#plan, index));
-    return this.#stores.map(
-      (store, index) => new Lanes(store, this.#keys, recorder, pacer, this.#plan, before + index),
-    );
+    const commons = laneCommons(this.#plan, this.#keys, recorder, pacer);
+    return this.#stores.map((store, index) => new Lanes(store, commons, before + index));
   }
 
   /** Fulfilled after that time, or when the end is asked for. */

@@ -6,7 +6,7 @@
 import { Buffer } from 'node:buffer';
 import { mix32 } from './random.js';
 
-const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz';
+const alphabet = Buffer.from('0123456789abcdefghijklmnopqrstuvwxyz', 'latin1');
 const base = alphabet.length;
 /** Of the characters behind the prefix, so many say the number; 36^6 keys are more than memory holds. */
 const numberDigitsMax = 6;
@@ -19,35 +19,46 @@ const multiplier = 2_750_159;
 export class KeyNames {
   /** How many keys have names. */
   readonly capacity: number;
-  readonly #prefix: string;
   readonly #numberDigits: number;
-  readonly #fillers: number;
+  /** Where the prefix ends. */
+  readonly #from: number;
+  /**
+   * Each name is written here and then read as a whole: a string put together char by char would keep all its parts,
+   * ten times as much memory as its bytes.
+   */
+  readonly #bytes: Buffer;
+  readonly #encoding: 'latin1' | 'utf8';
 
   /** @param keyBytes - length of each name in bytes of UTF-8, the prefix included */
   constructor(prefix: string, keyBytes: number) {
-    const room = Math.max(0, keyBytes - Buffer.byteLength(prefix));
-    this.#prefix = prefix;
+    this.#from = Buffer.byteLength(prefix);
+    const room = Math.max(0, keyBytes - this.#from);
+    this.#bytes = Buffer.alloc(this.#from + room);
+    this.#bytes.write(prefix, 'utf8');
+    // As many bytes as chars: all of them are ASCII, which is read faster.
+    this.#encoding = this.#from === prefix.length ? 'latin1' : 'utf8';
     this.#numberDigits = Math.min(room, numberDigitsMax);
-    this.#fillers = room - this.#numberDigits;
     this.capacity = this.#numberDigits === 0 ? 0 : base ** this.#numberDigits;
   }
 
   /** The name of key `index`, which is below `capacity`. */
   name(index: number): string {
-    let name = this.#prefix;
+    const bytes = this.#bytes;
+    const fillersFrom = this.#from + this.#numberDigits;
     let number = (index * multiplier) % this.capacity;
-    for (let i = 0; i < this.#numberDigits; i++) {
-      name += alphabet.charAt(number % base);
+    for (let at = this.#from; at < fillersFrom; at++) {
+      bytes[at] = alphabet[number % base] ?? 0;
       number = Math.floor(number / base);
     }
     let bits = 0;
-    for (let i = 0; i < this.#fillers; i++) {
+    for (let at = fillersFrom; at < bytes.length; at++) {
+      const i = at - fillersFrom;
       // A word is enough for six characters.
       bits =
         i % numberDigitsMax === 0 ? mix32(index + Math.imul(i + 1, 0x9e3779b9)) : Math.floor(bits / base);
-      name += alphabet.charAt(bits % base);
+      bytes[at] = alphabet[bits % base] ?? 0;
     }
-    return name;
+    return bytes.toString(this.#encoding);
   }
 }
 

@@ -1,10 +1,10 @@
 /**
  * The hot loop. A lane is one operation under way: it begins its next one as soon as the one before has ended (closed
- * loop), or when the pacer says so (open loop). Keys and values are made before; the clock is read once an operation,
+ * loop), or when the pacer says so (open loop). Values and most keys are made before; the clock is read once an operation,
  * since the end of one is the beginning of the next.
  */
 import { GTStoreError, type GTStoreClient } from '../client/index.js';
-import { type Chooser, chooserOf } from './choosers.js';
+import { type Choice, type Chooser, choiceOf, chooserOf } from './choosers.js';
 import type { KeyList } from './key-list.js';
 import type { Pacer } from './pacer.js';
 import type { LoadPlan } from './plan.js';
@@ -17,8 +17,9 @@ export type LoadStore = Pick<GTStoreClient, 'get' | 'put' | 'getMany' | 'update'
 
 /** After a failure: an operation that is refused at once must not keep the loop from seeing anything else. */
 const failurePauseMs = 10;
-/** Each put stores another value than the one before. */
-const valueCount = 16;
+/** Each put stores another value than the one before: so many, if they are not too large together. */
+const valueCountMax = 16;
+const valuesBytesMax = 64 * 1024 * 1024;
 
 const kindOf = Object.fromEntries(kinds.map((kind, index) => [kind, index])) as Record<
   (typeof kinds)[number],
@@ -28,6 +29,31 @@ const kindOf = Object.fromEntries(kinds.map((kind, index) => [kind, index])) as 
 /** Text of one-byte characters, another one for each `index`. */
 export function makeValue(bytes: number, index: number): string {
   return String.fromCharCode(97 + (index % 26)).repeat(bytes);
+}
+
+/** What all clients of a process have in common. */
+export interface LaneCommons {
+  readonly plan: LoadPlan;
+  readonly keys: KeyList;
+  readonly recorder: Recorder;
+  readonly pacer: Pacer | undefined;
+  readonly values: readonly string[];
+  readonly choice: Choice;
+}
+
+export function laneCommons(
+  plan: LoadPlan,
+  keys: KeyList,
+  recorder: Recorder,
+  pacer: Pacer | undefined,
+): LaneCommons {
+  const { valueBytes, workload } = plan;
+  const fitting = Math.floor(valuesBytesMax / Math.max(1, valueBytes));
+  const count = Math.max(2, Math.min(valueCountMax, fitting));
+  const values = Array.from({ length: count }, (_, index) => makeValue(valueBytes, index));
+  // YCSB has twice as many as it expects. How many there will be in the time nobody knows here: as many as there are.
+  const expected = workload.mix.insert === undefined ? 0 : plan.keys;
+  return { plan, keys, recorder, pacer, values, choice: choiceOf(workload.distribution, keys, expected) };
 }
 
 /** The lanes of one client. */
@@ -51,20 +77,17 @@ export class Lanes {
   /** @param client - its number among all clients of the run */
   constructor(
     store: LoadStore,
-    keys: KeyList,
-    recorder: Recorder,
-    pacer: Pacer | undefined,
-    plan: LoadPlan,
+    { plan, keys, recorder, pacer, values, choice }: LaneCommons,
     client: number,
   ) {
     this.#store = store;
     this.#keys = keys;
     this.#recorder = recorder;
     this.#pacer = pacer;
+    this.#values = values;
     this.#random = new Random(plan.seed + client);
     this.#kinds = new KindChooser(plan.workload.mix, this.#random);
-    this.#chooser = chooserOf(plan.workload.distribution, keys.names, this.#random);
-    this.#values = Array.from({ length: valueCount }, (_, index) => makeValue(plan.valueBytes, index));
+    this.#chooser = chooserOf(choice, this.#random);
     this.#mutate = () => this.#nextValue();
   }
 
@@ -120,24 +143,29 @@ export class Lanes {
   }
 
   async #insert(): Promise<true> {
-    const key = this.#keys.nextNew();
-    await this.#store.put(key, this.#nextValue());
-    // Only now may others read it.
-    this.#keys.names.push(key);
+    const count = this.#keys.nextNew();
+    try {
+      await this.#store.put(this.#keys.insertedName(count), this.#nextValue());
+    } catch (error) {
+      this.#keys.failed(count);
+      throw error;
+    }
+    this.#keys.added(count);
     return true;
   }
 
   #nextKey(): string {
-    return this.#keys.names[this.#chooser.next()] ?? '';
+    return this.#keys.nameAt(this.#chooser.next());
   }
 
   /** Consecutive keys from a chosen one on; shorter at the end of the list, as in YCSB. */
   #nextRun(): string[] {
     const from = this.#chooser.next();
-    return this.#keys.names.slice(from, from + 1 + this.#random.below(runLengthMax));
+    const end = Math.min(this.#keys.length, from + 1 + this.#random.below(runLengthMax));
+    return Array.from({ length: end - from }, (_, offset) => this.#keys.nameAt(from + offset));
   }
 
   #nextValue(): string {
-    return this.#values[this.#valuesUsed++ % valueCount] ?? '';
+    return this.#values[this.#valuesUsed++ % this.#values.length] ?? '';
   }
 }

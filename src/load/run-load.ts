@@ -96,15 +96,18 @@ function mapOf(store: GTStoreClient): ClusterMap {
 }
 
 /** @throws GTStoreError */
-function checkFits(plan: LoadPlan, { settings }: ClusterMap): void {
-  const { keys, keyBytes, valueBytes, prefix } = plan;
+export function checkFits(plan: LoadPlan, { settings }: Pick<ClusterMap, 'settings'>): void {
+  const { keys, keyBytes, valueBytes, prefix, workload, processes } = plan;
   if (keyBytes > settings.keyBytesMax) {
     const text = `--key-bytes ${keyBytes}: this cluster takes keys of at most ${settings.keyBytesMax} bytes (--max-key-bytes)`;
     throw new GTStoreError('KEY_TOO_LARGE', text);
   }
-  const least = keyBytesMin(prefix, keys);
+  // Each process needs a name of its own to insert, at least: else it would put what is there already.
+  const inserted = workload.mix.insert === undefined ? 0 : processes;
+  const least = keyBytesMin(prefix, keys + inserted);
   if (keyBytes < least) {
-    const text = `--key-bytes ${keyBytes}: ${keys} keys that begin with '${prefix}' need at least ${least} bytes`;
+    const more = inserted > 0 ? ', and others to insert,' : '';
+    const text = `--key-bytes ${keyBytes}: ${keys} keys that begin with '${prefix}'${more} need at least ${least} bytes`;
     throw new GTStoreError('INVALID_ARGUMENT', text);
   }
   const stored = encodeValue(makeValue(valueBytes, 0)).length;

@@ -1,13 +1,13 @@
 // How the load generator chooses keys: the shape of each distribution, with fixed seeds and statistical bounds.
 import { expect } from 'chai';
-import { type Distribution, chooserOf } from '../../src/load/choosers.js';
+import { type Distribution, choiceOf, chooserOf } from '../../src/load/choosers.js';
 import { Random } from '../../src/load/random.js';
 
 const draws = 200_000;
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
 function countsOf(distribution: Distribution, keys: { readonly length: number }, seed = 1): number[] {
-  const chooser = chooserOf(distribution, keys, new Random(seed));
+  const chooser = chooserOf(choiceOf(distribution, keys), new Random(seed));
   const counts = Array.from({ length: keys.length }, () => 0);
   for (let draw = 0; draw < draws; draw++) {
     counts[chooser.next()]!++;
@@ -77,9 +77,55 @@ describe('load: choice of keys', () => {
     }
   });
 
+  it('zipfian: a key that is inserted gets its share, and the others keep theirs among themselves', () => {
+    const keys = { length: 1000 };
+    const chooser = chooserOf(choiceOf('zipfian', keys, 1000), new Random(6));
+    const counts = (): number[] => {
+      const found = Array.from({ length: 2000 }, () => 0);
+      for (let draw = 0; draw < draws; draw++) found[chooser.next()]!++;
+      return found;
+    };
+    const before = counts();
+    expect(sum(before.slice(1000))).to.equal(0);
+    keys.length = 1500;
+    const after = counts();
+    expect(sum(after.slice(1500))).to.equal(0);
+    expect(sum(after.slice(1000)) / draws).to.be.within(0.15, 0.6);
+    const top = (found: readonly number[]): number => found.indexOf(Math.max(...found.slice(0, 1000)));
+    expect(top(after)).to.equal(top(before));
+    const shareOfTop = (found: readonly number[]): number => found[top(found)]! / sum(found.slice(0, 1000));
+    expect(shareOfTop(after)).to.be.closeTo(shareOfTop(before), 0.01);
+  });
+
+  it('uniform: keys that were inserted come up, too; hotcold stays with those that were filled in', () => {
+    for (const [distribution, isChosen] of [
+      ['uniform', true],
+      ['hotcold', false],
+    ] as const) {
+      const keys = { length: 100 };
+      const chooser = chooserOf(choiceOf(distribution, keys), new Random(7));
+      keys.length = 200;
+      const drawn = Array.from({ length: 1000 }, () => chooser.next());
+      expect(
+        drawn.some((index) => index >= 100),
+        distribution,
+      ).to.equal(isChosen);
+    }
+  });
+
+  it('latest: what takes a while to add up is added up once for all clients of a process', () => {
+    const keys = { length: 3_000_000 };
+    const choice = choiceOf('latest', keys);
+    const beganMs = performance.now();
+    const choosers = Array.from({ length: 1000 }, (_, client) => chooserOf(choice, new Random(client)));
+    // Each adding up for itself would take minutes.
+    expect(performance.now() - beganMs).to.be.below(2_000);
+    for (const chooser of choosers) expect(chooser.next()).to.be.below(3_000_000);
+  });
+
   it('latest: the newest key is read most, and a newer one takes its place', () => {
     const keys = { length: 1000 };
-    const chooser = chooserOf('latest', keys, new Random(5));
+    const chooser = chooserOf(choiceOf('latest', keys), new Random(5));
     const shareOfLast = (): number => {
       let last = 0;
       for (let draw = 0; draw < draws; draw++) if (chooser.next() === keys.length - 1) last++;

@@ -1,9 +1,12 @@
 // What the workloads are, by the definitions of YCSB, and the names of the keys they work on.
 import { expect } from 'chai';
 import { Buffer } from 'node:buffer';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { KeyList } from '../../src/load/key-list.js';
 import { KeyNames, keyBytesMin } from '../../src/load/key-names.js';
 import type { LoadPlan } from '../../src/load/plan.js';
+import { checkFits } from '../../src/load/run-load.js';
 import { Random } from '../../src/load/random.js';
 import {
   KindChooser,
@@ -14,7 +17,16 @@ import {
   workloadNamed,
   ycsbWorkloads,
 } from '../../src/load/workloads.js';
+import { defaultSettings } from '../../src/protocol/settings.js';
 import { loadPlan } from '../support/load-plan.js';
+
+/** Bytes that are still in use when the collector has been there. */
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  return process.memoryUsage().heapUsed;
+}
 
 describe('load: workloads', () => {
   const definitions: [name: string, mix: Mix, distribution: string][] = [
@@ -86,6 +98,22 @@ describe('load: names of keys', () => {
     });
   }
 
+  it('are what they always were: a run finds what an older one has kept', () => {
+    const named = (prefix: string, keyBytes: number): string[] =>
+      [0, 1, 123_456].map((index) => new KeyNames(prefix, keyBytes).name(index));
+    expect([named('bench:', 20), named('Prüf:', 24)]).to.deep.equal([
+      ['bench:000000yvp8q4v4', 'bench:b1ym10fj7ls56z', 'bench:o6pl3zndyvaxof'],
+      ['Prüf:000000yvp8q4v4izhx', 'Prüf:b1ym10fj7ls56zbg2x', 'Prüf:o6pl3zndyvaxofrvct'],
+    ]);
+  });
+
+  it('take the room of their bytes, not of each char', () => {
+    const names = new KeyNames('bench:', 20);
+    const before = heapUsed();
+    const all = Array.from({ length: 100_000 }, (_, index) => names.name(index));
+    expect((heapUsed() - before) / all.length).to.be.below(60);
+  });
+
   it('the shortest possible length has room for all keys, and one byte less has not', () => {
     for (const count of [1, 36, 37, 10_000, 10_000_000]) {
       const least = keyBytesMin('bench:', count);
@@ -113,11 +141,12 @@ describe('load: keys of several processes', () => {
 
   it('each fills in its part of the shared ones: together all, none twice', () => {
     expect(lists.map((list) => list.ownShared)).to.deep.equal([4, 3, 3]);
-    expect(lists.flatMap(own).sort()).to.deep.equal([...lists[0]!.names].sort());
+    const all = Array.from({ length: 10 }, (_, index) => lists[0]!.nameAt(index));
+    expect(lists.flatMap(own).sort()).to.deep.equal(all.sort());
   });
 
   it('inserts of one are nobody else’s, and are known afterwards', () => {
-    const inserted = lists.map((list) => Array.from({ length: 5 }, () => list.nextNew()));
+    const inserted = lists.map((list) => Array.from({ length: 5 }, () => list.insertedName(list.nextNew())));
     const all = [...lists.flatMap(own), ...inserted.flat()];
     expect(new Set(all).size).to.equal(25);
     for (const [process, list] of lists.entries()) {
@@ -126,10 +155,84 @@ describe('load: keys of several processes', () => {
     }
   });
 
-  it('when the names have run out, inserts begin again', () => {
+  it('beyond those whose names are made beforehand they have names all the same', () => {
+    const many = loadPlan({ keys: 1_000_010 });
+    const list = new KeyList(many, 0);
+    const names = new KeyNames(many.prefix, many.keyBytes);
+    for (const index of [0, 999_999, 1_000_000, 1_000_009]) {
+      expect(list.nameAt(index)).to.equal(names.name(index));
+    }
+  });
+});
+
+describe('load: inserted keys', () => {
+  it('are seen when they are in the store, in order, however late one of them is', () => {
+    const list = new KeyList(loadPlan({ keys: 10 }), 0);
+    const [first, second, third] = [list.nextNew(), list.nextNew(), list.nextNew()];
+    list.added(second);
+    list.added(third);
+    expect(list.length).to.equal(10);
+    list.added(first);
+    expect(list.length).to.equal(13);
+    expect([10, 11, 12].map((index) => list.nameAt(index))).to.deep.equal(
+      [first, second, third].map((count) => list.insertedName(count)),
+    );
+  });
+
+  it('one that failed comes again, and is still deleted at the end', () => {
+    const list = new KeyList(loadPlan({ keys: 10 }), 0);
+    const lost = list.nextNew();
+    list.failed(lost);
+    expect(list.inserted).to.equal(1);
+    expect(list.nextNew()).to.equal(lost);
+    expect(list.nextNew()).not.to.equal(lost);
+    list.added(lost);
+    expect(list.length).to.equal(11);
+  });
+
+  it('when the names have run out, inserts begin again, and none is counted twice', () => {
     const list = new KeyList(loadPlan({ keys: 30, prefix: 'b', keyBytes: 2 }), 0);
-    const names = Array.from({ length: 20 }, () => list.nextNew());
-    expect(new Set(names).size).to.equal(6);
+    const names = new Set<string>();
+    for (let insert = 0; insert < 20; insert++) {
+      const count = list.nextNew();
+      names.add(list.insertedName(count));
+      list.added(count);
+    }
+    expect(names.size).to.equal(6);
     expect(list.inserted).to.equal(6);
+    expect(list.length).to.equal(36);
+    expect(new Set(Array.from({ length: 36 }, (_, index) => list.nameAt(index))).size).to.equal(36);
+  });
+
+  it('take no room that grows with them', () => {
+    const list = new KeyList(loadPlan({ keys: 10 }), 0);
+    const before = heapUsed();
+    for (let insert = 0; insert < 1_000_000; insert++) list.added(list.nextNew());
+    expect(heapUsed() - before).to.be.below(1_000_000);
+    expect(list.length).to.equal(1_000_010);
+  });
+});
+
+describe('load: does the plan fit the cluster?', () => {
+  const fits = (changes: Partial<LoadPlan>): void => {
+    checkFits(loadPlan(changes), { settings: { ...defaultSettings, slotCount: 4 } });
+  };
+
+  it('keys have names, and so has at least one that each process inserts', () => {
+    const d = workloadNamed('d')!;
+    fits({ keys: 36, keyBytes: 7 });
+    expect(() => {
+      fits({ keys: 36, keyBytes: 7, workload: d });
+    }).to.throw(
+      "--key-bytes 7: 36 keys that begin with 'bench:', and others to insert, need at least 8 bytes",
+    );
+    fits({ keys: 35, keyBytes: 7, workload: d });
+    expect(() => {
+      fits({ keys: 35, keyBytes: 7, workload: d, clients: 2, processes: 2 });
+    }).to.throw('at least 8');
+    fits({ keys: 36, keyBytes: 8, workload: d });
+    expect(() => {
+      fits({ keys: 37, keyBytes: 7 });
+    }).to.throw("37 keys that begin with 'bench:' need at least 8 bytes");
   });
 });
