@@ -1,6 +1,7 @@
 /**
  * Latencies in bounded memory: buckets whose width doubles every 128 of them (log-linear, as in HdrHistogram). A time
- * of 13 microseconds or more is known to 0.4 %, a shorter one to 0.05 microseconds; times above 7 minutes count as 7.
+ * of 13 microseconds or more is known to 0.4 %, a shorter one to 0.05 microseconds; times above 30 hours, longer than
+ * any run, count as 30.
  */
 
 /** What travels between processes. */
@@ -12,11 +13,14 @@ export interface HistogramData {
 }
 
 const unitsPerMs = 10_000;
-const unitsMax = 0xffff_ffff;
+const unitBits = 40;
+const unitsMax = 2 ** unitBits - 1;
+/** Numbers of more bits than this are no whole numbers to the bitwise operators. */
+const wordBits = 32;
 /** Buckets per doubling. */
 const resolution = 128;
 const resolutionBits = 7;
-const bucketCount = (32 - resolutionBits + 1) * resolution;
+const bucketCount = (unitBits - resolutionBits + 1) * resolution;
 
 export class Histogram implements HistogramData {
   readonly counts: Float64Array;
@@ -76,7 +80,15 @@ export class Histogram implements HistogramData {
 function bucketOf(ms: number): number {
   // Also what is no number falls into the first bucket rather than out of the table.
   const units = ms > 0 ? Math.min(unitsMax, Math.round(ms * unitsPerMs)) : 0;
-  const shift = Math.max(0, 32 - (resolutionBits + 1) - Math.clz32(units));
+  if (units < 2 ** wordBits) return bucketOfUnits(units);
+  // The lowest bits say nothing of the bucket of so large a number.
+  const dropped = unitBits - wordBits;
+  return dropped * resolution + bucketOfUnits(Math.floor(units / 2 ** dropped));
+}
+
+/** @param units - of 32 bits at most */
+function bucketOfUnits(units: number): number {
+  const shift = Math.max(0, wordBits - (resolutionBits + 1) - Math.clz32(units));
   return shift * resolution + (units >>> shift);
 }
 
