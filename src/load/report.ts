@@ -11,7 +11,9 @@ import {
   countAxis,
   escapeText,
   formatCount,
+  formatNumber,
   linePlot,
+  secondsAxis,
   type Tick,
 } from './svg.js';
 import { caveatOf, kinds } from './workloads.js';
@@ -86,12 +88,7 @@ function throughputPlot(document: LoadDocument): string {
     (index + Math.min(index + 1, measuredSeconds)) / 2,
     value,
   ]);
-  const time = countAxis('seconds since the measurement began', measuredSeconds);
-  const x: Axis = {
-    ...time,
-    to: measuredSeconds,
-    ticks: time.ticks.filter(({ at }) => at <= measuredSeconds),
-  };
+  const x = secondsAxis('seconds since the measurement began', measuredSeconds);
   const description = `From ${formatCount(document.opsPerSecondMin)} to ${formatCount(document.opsPerSecondMax)} operations per second, ${formatCount(document.opsPerSecond)} on average.`;
   return linePlot(
     { id: 'throughput', title: 'Operations per second, second by second', description },
@@ -244,7 +241,7 @@ function parameterTable({ workload, load, cluster, circumstances, ...rest }: Loa
       'clients',
       `${load.clients} in ${load.processes} ${load.processes === 1 ? 'process' : 'processes'}, each with ${load.inFlight} operations under way`,
     ],
-    ['rate', load.ratePerSecond === null ? 'closed loop' : `${formatCount(load.ratePerSecond)} per second`],
+    ['rate', load.ratePerSecond === null ? 'closed loop' : `${formatNumber(load.ratePerSecond)} per second`],
     ['reads from', load.readFrom],
     ['time', `${load.seconds} s after ${load.warmUpSeconds} s of warm-up`],
     ['CPU of the busiest client process', `${Math.round(rest.clientCpuShareMax * 100)} % of a core`],

@@ -174,6 +174,25 @@ export function formatCount(value: number): string {
   return Math.round(value).toLocaleString('en');
 }
 
+/** Of a rate or a time, which may be less than one: three digits behind the point at most. */
+export function formatNumber(value: number): string {
+  return value.toLocaleString('en', { maximumFractionDigits: 3 });
+}
+
+/** From 0 to `max`, which is where the plot ends; of less than two seconds, also parts have a tick. */
+export function secondsAxis(label: string, max: number): Axis {
+  const scale = max < 2 ? 1000 : 1;
+  const { ticks } = countAxis(label, max * scale);
+  const within = ticks.map(({ at }) => at / scale).filter((at) => at <= max);
+  return {
+    label,
+    from: 0,
+    to: max,
+    isLog: false,
+    ticks: within.map((at) => ({ at, label: formatNumber(at) })),
+  };
+}
+
 /** From 0 to a round number above `max`, some five steps. */
 export function countAxis(label: string, max: number): Axis {
   const step = roundStep(Math.max(1, max) / 5);

@@ -5,7 +5,7 @@ import { defaultSettings } from '../../src/protocol/settings.js';
 import { Recorder } from '../../src/load/recorder.js';
 import { reportHtml } from '../../src/load/report.js';
 import { type LoadResult, combine, documentOf, throughputOf } from '../../src/load/result.js';
-import { countAxis, escapeText } from '../../src/load/svg.js';
+import { countAxis, escapeText, secondsAxis } from '../../src/load/svg.js';
 import type { RunReport } from '../../src/load/messages.js';
 import { kinds, workloadNamed } from '../../src/load/workloads.js';
 import { loadPlan } from '../support/load-plan.js';
@@ -192,6 +192,22 @@ describe('load: report', () => {
     expect(html).to.include('6 operations were due and never begun').and.include('no ordered range scan');
     expect(html).to.include('had no core to spare');
     expect(reportHtml(resultOf())).not.to.include('class="notes"');
+  });
+
+  it('a rate below one is not none, and half a second has more than one tick', () => {
+    expect(reportHtml(resultOf({ plan: loadPlan({ ratePerSecond: 0.4 }) }))).to.include(
+      '<td>0.4 per second</td>',
+    );
+    expect(reportHtml(resultOf({ plan: loadPlan({ ratePerSecond: 5000 }) }))).to.include('5,000 per second');
+    for (const max of [0.1, 0.5, 0.503, 1, 1.9, 2, 10, 86_400]) {
+      const { ticks, from, to } = secondsAxis('s', max);
+      expect([from, to]).to.deep.equal([0, max]);
+      expect(ticks.length, `${max} s`).to.be.within(2, 8);
+      for (const { at, label } of ticks) {
+        expect(at).to.be.at.most(max);
+        expect(Number(label.replace(',', ''))).to.equal(at);
+      }
+    }
   });
 
   it('axes end at round numbers that are not too many', () => {
