@@ -1,13 +1,13 @@
 /** `gtstore bench`: load on a cluster that runs, and what comes of it as a table, as JSON, as a page with plots. */
-import { constants, access, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { GTStoreClient } from '../client/index.js';
 import type { LoadPlan, LoadResult } from '../load/index.js';
 import { type BenchOptions, benchOptions, planOf } from './bench-options.js';
 import { PhaseBar } from './bench-progress.js';
-import { UsageError, exitCodeOf, exitFailed } from './exit.js';
+import { checkWritable } from './bench-report-file.js';
+import { exitCodeOf, exitFailed } from './exit.js';
 import { StopRequest } from './stop-request.js';
 import { printJson, printLine, withClient } from './with-client.js';
 
@@ -74,17 +74,4 @@ async function show(result: LoadResult, json: boolean, report: string | undefine
 
 function complain(text: string): void {
   process.stderr.write(`gtstore: ${text}\n`);
-}
-
-/** Before minutes are spent on measuring. @throws UsageError */
-async function checkWritable(file: string): Promise<void> {
-  try {
-    const existing = await stat(file).catch(() => undefined);
-    if (existing?.isDirectory() === true) throw new Error('it is a directory');
-    await access(existing === undefined ? dirname(file) : file, constants.W_OK);
-  } catch (error) {
-    throw new UsageError(
-      `--report ${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
 }

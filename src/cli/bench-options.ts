@@ -35,6 +35,10 @@ const clientsMax = 1_000;
 const processesMax = 256;
 /** As many as a client may have under way. */
 const inFlightMax = 16_384;
+/** Of all clients together; each is a promise or two, and a place in a queue. */
+const inFlightMaxTogether = 1_000_000;
+/** Values of all operations under way: they may all be in memory, several times. */
+const underWayBytesMax = 4 * 1024 ** 3;
 const secondsMin = 0.1;
 const secondsMax = 24 * 3600;
 const rateMax = 10_000_000;
@@ -117,13 +121,15 @@ export function planOf(args: ArgumentsCamelCase<BenchOptions>): LoadPlan {
       `--in-flight ${inFlight}: each scan of ${workload.name} is up to ${runLengthMax} gets at once; give ${Math.floor(inFlightMax / runLengthMax)} or less`,
     );
   }
+  const valueBytes = wholeNumber('--value-bytes', args.valueBytes, 0, bytesMax);
+  expectRoom(clients, inFlight, workload, valueBytes);
   if (args.prefix === '') throw new UsageError('--prefix must not be empty: the keys are deleted at the end');
   return {
     manager: managerOrDefault(args.manager),
     workload,
     keys: wholeNumber('--keys', args.keys, 1, keysMax),
     keyBytes: wholeNumber('--key-bytes', args.keyBytes, 1, bytesMax),
-    valueBytes: wholeNumber('--value-bytes', args.valueBytes, 0, bytesMax),
+    valueBytes,
     prefix: args.prefix,
     clients,
     processes,
@@ -135,6 +141,23 @@ export function planOf(args: ArgumentsCamelCase<BenchOptions>): LoadPlan {
     ratePerSecond: args.rate === undefined ? null : numberWithin('--rate', args.rate, 0.1, rateMax),
     keep: args.keep,
   };
+}
+
+/** @throws UsageError if no machine could hold all that would be under way */
+function expectRoom(clients: number, inFlight: number, { mix }: Workload, valueBytes: number): void {
+  const together = clients * inFlight;
+  if (together > inFlightMaxTogether) {
+    throw new UsageError(
+      `--clients ${clients} with --in-flight ${inFlight} each are ${together} operations under way; give at most ${inFlightMaxTogether} together`,
+    );
+  }
+  const values = together * (mix.getMany === undefined ? 1 : runLengthMax);
+  if (values * valueBytes > underWayBytesMax) {
+    const gibibytes = Math.ceil((values * valueBytes) / 1024 ** 3);
+    throw new UsageError(
+      `--value-bytes ${valueBytes}: with ${values} values under way (--clients, --in-flight) that is ${gibibytes} GiB at once; give less, ${underWayBytesMax / 1024 ** 3} GiB at most`,
+    );
+  }
 }
 
 function workloadOf(args: ArgumentsCamelCase<BenchOptions>): Workload {

@@ -184,6 +184,8 @@ describe('gtstore bench', function () {
     [['--prefix', ''], /--prefix must not be empty/],
     [['--read-from', 'nowhere'], /nowhere/],
     [['--report', '/nonexistent/out.html'], /--report .*cannot be written/],
+    [['--report', 'README.md/out.html'], /--report .*cannot be written/],
+    [['--clients', '1000', '--in-flight', '16384'], /--clients 1000 .*at most 1000000/],
     [['--frobnicate'], /frobnicate/],
     // What only the cluster knows.
     [['--key-bytes', '25'], /--key-bytes 25.*at most 24/],

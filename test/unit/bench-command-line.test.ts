@@ -1,0 +1,86 @@
+// What `gtstore bench` refuses before anything is measured.
+import { expect } from 'chai';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import yargs from 'yargs';
+import { type BenchOptions, benchOptions, planOf } from '../../src/cli/bench-options.js';
+import { checkWritable } from '../../src/cli/bench-report-file.js';
+import type { LoadPlan } from '../../src/load/plan.js';
+
+async function failureOf(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    () => expect.fail('nothing was refused'),
+    (error: unknown) => error as Error,
+  );
+}
+
+describe('gtstore bench --report', () => {
+  let folder = '';
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'gtstore-report-'));
+    mkdirSync(join(folder, 'folder'));
+    writeFileSync(join(folder, 'file'), 'as it was');
+  });
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it('a file that can be written is neither made nor changed', async () => {
+    for (const name of ['out.html', 'file', 'folder/out.html']) await checkWritable(join(folder, name));
+    expect(readdirSync(folder, { recursive: true }).sort()).to.deep.equal(['file', 'folder']);
+  });
+
+  for (const name of [
+    'file/out.html',
+    'none/out.html',
+    'folder',
+    'folder/',
+    'new/',
+    `${'x'.repeat(300)}.html`,
+  ]) {
+    it(`${name.slice(0, 20)}: refused at once, in one line`, async () => {
+      const file = `${folder}/${name}`;
+      const { name: kind, message } = await failureOf(checkWritable(file));
+      expect(kind).to.equal('UsageError');
+      expect(message).to.include(`--report ${file} cannot be written: `);
+      expect(message).not.to.include('\n');
+    });
+  }
+});
+
+describe('gtstore bench: more than a machine holds', () => {
+  async function plan(...args: string[]): Promise<LoadPlan> {
+    const command: Parameters<typeof benchOptions>[0] = yargs(args).env(false);
+    return planOf(await benchOptions(command).parse());
+  }
+
+  it('what is usual has room', async () => {
+    expect(await plan()).to.include({ clients: 1, inFlight: 64 } satisfies Partial<BenchOptions & LoadPlan>);
+    await plan('--clients', '1000', '--in-flight', '1000');
+    await plan('--value-bytes', String(64 * 2 ** 20));
+    await plan('--clients', '16', '--in-flight', '163', '--workload', 'e', '--value-bytes', '10000');
+  });
+
+  const absurd: [args: string[], message: RegExp][] = [
+    [
+      ['--clients', '1000', '--in-flight', '16384'],
+      /^--clients 1000 with --in-flight 16384 .*at most 1000000/,
+    ],
+    [
+      ['--in-flight', '65', '--value-bytes', String(64 * 2 ** 20)],
+      /^--value-bytes 67108864: .* 5 GiB at once/,
+    ],
+    [
+      ['--workload', 'e', '--in-flight', '100', '--value-bytes', '1000000'],
+      /10000 values under way.* 10 GiB/,
+    ],
+  ];
+  for (const [args, message] of absurd) {
+    it(`${args.join(' ')}: one line`, async () => {
+      const { name, message: text } = await failureOf(plan(...args));
+      expect(name).to.equal('UsageError');
+      expect(text).to.match(message).and.not.include('\n');
+    });
+  }
+});
