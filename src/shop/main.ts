@@ -5,6 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { GTStoreClient } from '../client/index.js';
 import { InterruptedError, UsageError, codeOf } from './errors.js';
+import { isProcessOf } from './node-process.js';
 import { runReplay } from './replay-command.js';
 import { runShop } from './shop-command.js';
 import { checkUserName } from './shop-commands.js';
@@ -74,7 +75,7 @@ async function main(): Promise<void> {
         await replayUntilStopped({
           file,
           clients: wholeNumber('--clients', clients, 1, clientsMax),
-          kill: { count: wholeNumber('--kill', kill, 0, clientsMax), endProcess: killAtOnce },
+          kill: { count: wholeNumber('--kill', kill, 0, clientsMax), isProcessOf, endProcess: killAtOnce },
           json,
           connect: connector(manager),
           output: process.stdout,

@@ -4,13 +4,14 @@
  * - A node is ended only when no slot lacks a replica and the node ended before is known to be gone: so at no time
  *   do K replicas of a slot fail together, which no store could survive. A node that is down, with all slots at
  *   full strength again, does no harm; waiting for its return would depend on the manager starting it anew.
+ * - And only if the process is that node: its id alone may be anybody's (node-process.ts).
  * - The rows may be faster than the healing. So the second half of the rows up to the next kill waits until this
  *   kill is due; otherwise the last nodes would be ended after the work.
  * - It fires while rows are under way: that is what it is for.
  */
-import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError } from './errors.js';
+import { isOnThisMachine } from './node-process.js';
 import { type RowGate } from './row-gate.js';
 import { type CartStore, type ClusterStatus, type NodeStatus } from './store.js';
 
@@ -19,6 +20,8 @@ export interface NodeKillerOptions {
   readonly count: number;
   /** How many rows the replay has. */
   readonly rows: number;
+  /** Whether the process of this machine that has the node's id is that node. */
+  readonly isProcessOf: (node: NodeStatus) => boolean;
   /** Ends a process of this machine at once; throws if it cannot. */
   readonly endProcess: (pid: number) => void;
   /** How long to wait for the cluster to be whole before each kill. Default 60 s. */
@@ -56,7 +59,7 @@ export class NodeKiller {
         '--kill: the cluster keeps one copy of each key; it must be started with -k 2 or more',
       );
     }
-    if (!status.nodes.some((node) => node.state === 'up' && isOnThisMachine(node))) {
+    if (!status.nodes.some((node) => node.state === 'up' && this.#canEnd(node))) {
       throw new UsageError(
         '--kill: no node of the cluster runs on this machine, and only such a one can be ended',
       );
@@ -74,12 +77,14 @@ export class NodeKiller {
     try {
       for (let kill = 1; kill <= count; kill += 1) {
         if (!(await gate.reached(this.#dueAt(kill)))) return;
-        const victim = await this.#whenWhole(gate);
-        if (victim === undefined) return;
+        if ((await this.#whenWhole(gate)) === undefined) return;
         const oneMore = Math.min(gate.ended + 1, rows);
         gate.allow(kill < count ? Math.max(oneMore, this.#limitBefore(kill + 1)) : Infinity);
         // Rows are under way again once one more has ended.
-        await gate.reached(oneMore);
+        if (!(await gate.reached(oneMore))) return;
+        // Looked at anew: a row may take long, and a node may have died by itself meanwhile.
+        const victim = await this.#whenWhole(gate);
+        if (victim === undefined) return;
         this.#options.endProcess(victim.pid);
         this.#endedPids.add(victim.pid);
       }
@@ -99,13 +104,14 @@ export class NodeKiller {
     return Math.ceil((this.#dueAt(kill) + this.#dueAt(kill + 1)) / 2);
   }
 
-  /** The node to end next, once the cluster is whole. */
+  /** The node to end next, once the cluster is whole; undefined: it is not in time, or the gate was closed. */
   async #whenWhole(gate: RowGate): Promise<NodeStatus | undefined> {
     const { healMs = 60_000, pollMs = 100 } = this.#options;
     const endsAt = performance.now() + healMs;
-    while (!gate.isClosed) {
+    for (;;) {
       // No answer just now counts as not whole; the wait is bounded all the same.
       const status = await this.#store.status().catch(() => undefined);
+      if (gate.isClosed) return undefined;
       const victim = status === undefined ? undefined : this.#victimIn(status);
       if (victim !== undefined) return victim;
       if (performance.now() > endsAt) {
@@ -114,7 +120,10 @@ export class NodeKiller {
       }
       await sleep(pollMs);
     }
-    return undefined;
+  }
+
+  #canEnd(node: NodeStatus): boolean {
+    return isOnThisMachine(node) && this.#options.isProcessOf(node);
   }
 
   #victimIn(status: ClusterStatus): NodeStatus | undefined {
@@ -125,19 +134,10 @@ export class NodeKiller {
     if (up.some((node) => this.#endedPids.has(node.pid))) return undefined;
     // The one with the most primaries hurts most.
     return up
-      .filter(isOnThisMachine)
+      .filter((node) => this.#canEnd(node))
       .reduce<NodeStatus | undefined>(
         (most, node) => (most === undefined || node.primarySlots > most.primarySlots ? node : most),
         undefined,
       );
   }
-}
-
-/** Process ids mean something only where the process runs. */
-function isOnThisMachine(node: NodeStatus): boolean {
-  const host = node.host.toLowerCase().replace(/^\[(.*)\]$/, '$1');
-  if (host === 'localhost' || host === '::1' || /^(::ffff:)?127\./.test(host)) return true;
-  return Object.values(networkInterfaces()).some((addresses) =>
-    addresses?.some(({ address }) => address.toLowerCase() === host),
-  );
 }

@@ -1,12 +1,18 @@
 import { expect } from 'chai';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { UsageError } from '../../src/shop/errors.js';
 import { readCart } from '../../src/shop/invoice-cart.js';
 import { NodeKiller } from '../../src/shop/node-killer.js';
+import { isProcessOf } from '../../src/shop/node-process.js';
 import { replay } from '../../src/shop/replay.js';
 import { RowGate } from '../../src/shop/row-gate.js';
 import { type NodeStatus } from '../../src/shop/store.js';
 import { FakeCluster } from '../support/fake-store.js';
+import { until } from '../support/until.js';
 
+/** The processes of most tests are made up. */
+const anyProcess = (): boolean => true;
 const persistence = { forMs: 5_000, pauseMs: 1 };
 
 const lines = Array.from({ length: 120 }, (_, index) => ({
@@ -65,7 +71,7 @@ describe('shop: ending nodes during a replay', () => {
       clients: 4,
       connect: cluster.connect,
       persistence,
-      kill: { count: 2, endProcess: endAndHealAfter(6), pollMs: 1 },
+      kill: { count: 2, isProcessOf: anyProcess, endProcess: endAndHealAfter(6), pollMs: 1 },
     });
     expect(outcome).to.include({ killed: 2, killProblem: undefined });
     expect(outcome.differences).to.deep.equal([]);
@@ -80,7 +86,13 @@ describe('shop: ending nodes during a replay', () => {
       clients: 4,
       connect: cluster.connect,
       persistence,
-      kill: { count: 2, endProcess: endAndHealAfter(Infinity), pollMs: 1, healMs: 30 },
+      kill: {
+        count: 2,
+        isProcessOf: anyProcess,
+        endProcess: endAndHealAfter(Infinity),
+        pollMs: 1,
+        healMs: 30,
+      },
     });
     expect(outcome.killed).to.equal(1);
     expect(outcome.killProblem).to.equal('the cluster was not whole again within 0.03 s');
@@ -94,6 +106,7 @@ describe('shop: ending nodes during a replay', () => {
       persistence,
       kill: {
         count: 1,
+        isProcessOf: anyProcess,
         endProcess: () => {
           throw new Error('kill EPERM');
         },
@@ -114,6 +127,7 @@ describe('shop: ending nodes during a replay', () => {
           kill: {
             count,
             pollMs: 1,
+            isProcessOf: anyProcess,
             endProcess: (pid) => {
               cluster.status = {
                 ...cluster.status,
@@ -135,7 +149,7 @@ describe('shop: ending nodes during a replay', () => {
       clients: 2,
       connect: cluster.connect,
       persistence,
-      kill: { count: 1, endProcess: () => expect.fail('it ended one') },
+      kill: { count: 1, isProcessOf: anyProcess, endProcess: () => expect.fail('it ended one') },
     };
     cluster.status = { ...cluster.status, nodes: [node(1, { host: '192.0.2.7' })] };
     expect(await replay(lines, options).catch((error: unknown) => error)).to.be.instanceOf(UsageError);
@@ -153,6 +167,7 @@ describe('shop: ending nodes during a replay', () => {
     const killer = new NodeKiller(await cluster.connect(), {
       count: 1,
       rows: 1,
+      isProcessOf: anyProcess,
       endProcess: (pid) => ended.push(pid),
     });
     await killer.check();
@@ -162,5 +177,111 @@ describe('shop: ending nodes during a replay', () => {
     gate.end();
     await done;
     expect(ended).to.deep.equal([1001]);
+  });
+
+  /** A killer of one node at half of 4 rows, when these are over: it has found the cluster whole and waits for one more. */
+  async function killerInWait(): Promise<{ gate: RowGate; done: Promise<void>; looks: () => number }> {
+    let looks = 0;
+    cluster.chooseFault = (operation) => {
+      if (operation === 'status') looks += 1;
+      return undefined;
+    };
+    const endProcess = (pid: number): void => void ended.push(pid);
+    const options = { count: 1, rows: 4, pollMs: 1, isProcessOf: anyProcess, endProcess };
+    const killer = new NodeKiller(await cluster.connect(), options);
+    const gate = new RowGate(killer.firstLimit);
+    const done = killer.run(gate);
+    for (let row = 0; row < 3; row += 1) expect(await gate.begin()).to.be.true;
+    gate.end();
+    gate.end();
+    // Once it has seen it whole it lets all rows begin.
+    expect(await gate.begin()).to.be.true;
+    return { gate, done, looks: () => looks };
+  }
+
+  it('ends none after the replay was stopped', async () => {
+    const { gate, done } = await killerInWait();
+    gate.close();
+    await done;
+    expect(ended).to.deep.equal([]);
+  });
+
+  it('ends none either when the replay is stopped while it looks at the cluster', async () => {
+    const { gate, done, looks } = await killerInWait();
+    const before = looks();
+    const { chooseFault } = cluster;
+    cluster.chooseFault = (operation, key) => {
+      if (looks() === before) gate.close();
+      return chooseFault(operation, key);
+    };
+    gate.end();
+    await done;
+    expect({ ended, looks: looks() }).to.deep.equal({ ended: [], looks: before + 1 });
+  });
+
+  it('looks again when the row has ended that it waited for: a slot may lack a replica by then', async () => {
+    const { gate, done, looks } = await killerInWait();
+    const whole = cluster.status;
+    cluster.status = { ...whole, underReplicatedSlots: 1 };
+    const before = looks();
+    gate.end();
+    await until(() => looks() > before + 1);
+    expect(ended).to.deep.equal([]);
+    cluster.status = whole;
+    await done;
+    expect(ended).to.deep.equal([1005]);
+  });
+
+  it('never ends a process that is not that node, whatever its id and address say', async () => {
+    const options = {
+      clients: 2,
+      connect: cluster.connect,
+      persistence,
+      kill: { count: 1, isProcessOf: () => false, endProcess: () => expect.fail('it ended one') },
+    };
+    expect(await replay(lines, options).catch((error: unknown) => error)).to.be.instanceOf(UsageError);
+    const onlyThird = (each: NodeStatus): boolean => each.id === 3;
+    const kill = { count: 1, isProcessOf: onlyThird, endProcess: endAndHealAfter(1) };
+    expect(await replay(lines, { ...options, kill })).to.include({ killed: 1 });
+    expect(ended).to.deep.equal([1003]);
+  });
+});
+
+describe('shop: the process of a node', () => {
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
+  /** The id of a process with these words on its command line. */
+  async function processWith(...words: string[]): Promise<number> {
+    const script = "process.stdout.write('up'); process.stdin.resume()";
+    const child = spawn(process.execPath, ['-e', script, '--', ...words], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    children.push(child);
+    await once(child.stdout, 'data');
+    return child.pid ?? 0;
+  }
+
+  before(function () {
+    if (process.platform !== 'linux') this.skip();
+  });
+
+  it('is known by what it was started with', async () => {
+    const forked = await processWith('/opt/gtstore/dist/cli/forked-node.js', '{"nodeId":3,"host":"::1"}');
+    expect(isProcessOf({ id: 3, pid: forked })).to.be.true;
+    expect(isProcessOf({ id: 4, pid: forked })).to.be.false;
+    const byHand = await processWith('/opt/bin/gtstore', 'node', '--manager', '127.0.0.1:7400');
+    expect(isProcessOf({ id: 4, pid: byHand })).to.be.true;
+    const manager = await processWith('/opt/gtstore/dist/cli/main.js', 'start');
+    expect(isProcessOf({ id: 4, pid: manager })).to.be.false;
+    const other = await processWith('/opt/other/forked-node.js', 'no JSON');
+    expect(isProcessOf({ id: 4, pid: other })).to.be.false;
+  });
+
+  it('is none of ours, or has gone', () => {
+    expect(isProcessOf({ id: 0, pid: process.pid })).to.be.false;
+    expect(isProcessOf({ id: 0, pid: 2 ** 30 })).to.be.false;
   });
 });
