@@ -96,8 +96,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   /**
    * Begins the session: cluster map, clock offset, limits, connections. Calling it again is the same as once; after it has
    * failed, it tries anew.
-   * @throws GTStoreError UNAVAILABLE if no cluster answers within the deadline, PROTOCOL if something else does, CLOSED
-   *   after `finalize`
+   * @throws GTStoreError UNAVAILABLE if no cluster answers within the deadline, PROTOCOL if something else does at every
+   *   address, CLOSED after `finalize`
    */
   async init(options: Pick<OperationOptions, 'timeoutMs'> = {}): Promise<void> {
     this.#assertNotClosed();

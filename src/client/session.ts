@@ -65,8 +65,9 @@ export class Session {
   #begunSinceNow = 0;
   #timer: AfterPollTimer | undefined;
   #closed = false;
-  /** Why the manager could not be reached last. */
+  /** Why the manager could not be reached last, and at each of its addresses. */
   #lastTrouble: GTStoreError | undefined;
+  readonly #troubles = new Map<Address, GTStoreError>();
   /** Told of every step towards being connected. */
   #onProgress: (() => void) | undefined;
 
@@ -198,7 +199,7 @@ export class Session {
       const startedAtMs = performance.now();
       const check = (): void => {
         const elapsedMs = performance.now() - startedAtMs;
-        const isOver = elapsedMs >= timeoutMs || this.#lastTrouble?.code === 'PROTOCOL' || this.#closed;
+        const isOver = elapsedMs >= timeoutMs || this.#isHopeless || this.#closed;
         if (!this.#isConnected(elapsedMs) && !isOver) return;
         clearInterval(timer);
         this.#onProgress = undefined;
@@ -210,6 +211,16 @@ export class Session {
     });
   }
 
+  /** Waiting does not make a manager of what answers at one address; but another address may have one. */
+  get #isHopeless(): boolean {
+    return this.#options.managers.every((address) => this.#troubles.get(address)?.code === 'PROTOCOL');
+  }
+
+  #noteTrouble(address: Address, error: GTStoreError): void {
+    this.#troubles.set(address, error);
+    this.#lastTrouble = error;
+  }
+
   #isConnected(elapsedMs: number): boolean {
     const map = this.core.map;
     if (map === null || this.#clockOffsetUs === null) return false;
@@ -218,16 +229,19 @@ export class Session {
 
   #openError(timeoutMs: number): GTStoreError {
     const where = this.#options.managers.map(({ host, port }) => `${host}:${port}`).join(', ');
-    const cause = this.#lastTrouble;
+    // Of several, the one that waiting does not mend.
+    const cause = [...this.#troubles.values()].find(({ code }) => code === 'PROTOCOL') ?? this.#lastTrouble;
     if (this.#closed) return new GTStoreError('CLOSED', 'the client was closed');
-    if (cause?.code === 'PROTOCOL') return new GTStoreError('PROTOCOL', cause.message, { cause });
+    if (cause !== undefined && this.#isHopeless)
+      return new GTStoreError('PROTOCOL', cause.message, { cause });
     const reason =
       this.manager === undefined ? (cause?.message ?? 'no answer') : 'the cluster is still starting';
     const text = `no cluster at ${where} within ${timeoutMs} ms: ${reason}`;
     return new GTStoreError('UNAVAILABLE', text, { cause });
   }
 
-  #dial({ host, port }: Address): void {
+  #dial(address: Address): void {
+    const { host, port } = address;
     const { localAddress } = this.#options;
     let dialledAtMs = 0;
     const redialler = new Redialler({
@@ -245,7 +259,7 @@ export class Session {
       backoffMsMax: managerBackoffMsMax,
       handlers: {
         onOpen: (connection) => {
-          this.#managerUp(connection, dialledAtMs);
+          this.#managerUp(address, connection, dialledAtMs);
         },
         onBatchStart: () => {
           this.#sample();
@@ -259,7 +273,7 @@ export class Session {
         },
       },
       onDialFailed: (error) => {
-        this.#lastTrouble = error;
+        this.#noteTrouble(address, error);
         if (error.code === 'PROTOCOL' && this.core.map !== null) this.#listener.trouble(error);
         this.#onProgress?.();
       },
@@ -267,17 +281,16 @@ export class Session {
     this.#managers.push(redialler);
   }
 
-  #managerUp(connection: Connection, dialledAtMs: number): void {
+  #managerUp(address: Address, connection: Connection, dialledAtMs: number): void {
     const wasSuspended = this.#sample();
     const { peer } = connection;
     if (peer.type !== MessageType.welcome || peer.role !== PeerRole.manager) {
-      this.#lastTrouble = new GTStoreError(
-        'PROTOCOL',
-        `${connection.remote} is a node; give the manager's address`,
-      );
+      const text = `${connection.remote} is a node; give the manager's address`;
+      this.#noteTrouble(address, new GTStoreError('PROTOCOL', text));
       connection.close('not a manager');
       return;
     }
+    this.#troubles.delete(address);
     const ageMsMax = this.#clock.nowMs - dialledAtMs;
     const isLate = wasSuspended || (ageMsMax > greetingMsMax && this.#lateGreetings < lateGreetingsMax);
     this.#lateGreetings = isLate ? this.#lateGreetings + 1 : 0;

@@ -60,4 +60,41 @@ describe('init of a client', () => {
     expect(knocks).to.equal(1);
     await client.finalize();
   });
+
+  it('goes on when something else answers at one address, and there is a manager at another', async () => {
+    const wrong = await peers.listen(new Recorder(), { onHello: () => newError('PROTOCOL', 'no manager') });
+    const atNode = new Recorder();
+    const node = await peers.listen(atNode);
+    const settings = { ...defaultSettings, slotCount: 1 };
+    const map = { clusterId: 'test', epoch: 1, settings, nodes: [], slots: [newSlot([], 1)] };
+    let isUp = false;
+    const manager = await peers.listen(
+      new Recorder((connection, message) => {
+        if (message.type === MessageType.getMap)
+          connection.send({ type: MessageType.map, rid: message.rid, map });
+      }),
+      // Slow to come up: the other addresses have answered long before.
+      {
+        onHello: () => (isUp ? { ...welcome, role: PeerRole.manager } : newError('UNAVAILABLE', 'not yet')),
+      },
+    );
+    const urls = [wrong, node, manager].map(({ port }) => `127.0.0.1:${port}`);
+    const client = new GTStoreClient({ manager: urls });
+    const opening = client.init({ timeoutMs: 30_000 });
+    await until(() => atNode.opened.length > 2);
+    isUp = true;
+    await opening;
+    await client.finalize();
+  });
+
+  it('ends at once when no address has a manager, and says what is there', async () => {
+    const wrong = await peers.listen(new Recorder(), { onHello: () => newError('PROTOCOL', 'no manager') });
+    const node = await peers.listen(new Recorder());
+    const client = new GTStoreClient({
+      manager: [wrong, node].map(({ port }) => `127.0.0.1:${port}`),
+    });
+    const error = await client.init({ timeoutMs: 30_000 }).catch((reason: unknown) => reason);
+    expect(error).to.have.property('code', 'PROTOCOL');
+    await client.finalize();
+  });
 });
