@@ -1,7 +1,6 @@
 // What may follow --host: every address at once, however it is written, is known for what it is.
 import { expect } from 'chai';
-import { resolveHost } from '../../src/cli/hosts.js';
-import { isAnyAddress } from '../../src/transport/any-address.js';
+import { isAnyAddress, resolveHost } from '../../src/cli/hosts.js';
 import { failureOf } from '../support/snapshot-files.js';
 
 describe('--host', () => {

@@ -123,6 +123,21 @@ describe('M3: a process that comes with the disk of a forked node', () => {
   });
 });
 
+describe('a node that registers while the cluster is ending', () => {
+  for (const [what, isMember] of [
+    ['a member whose connection was lost', true],
+    ['one that comes anew', false],
+  ] as const) {
+    it(`is told to end: ${what}`, () => {
+      const scene = new Scene();
+      scene.harness.core.stop();
+      const link = new LaterLink(1);
+      scene.register(link, isMember ? scene.node.incarnation : 0);
+      expect(link.sent.map(({ type }) => type)).to.deep.equal([MessageType.stop]);
+    });
+  }
+});
+
 describe('M3: a cluster with disks whose last node comes within a moment of the death of its former process', () => {
   it('is created', () => {
     const harness = new ManagerHarness({ lost: [1], settings: { durability: 'always' } });

@@ -42,6 +42,10 @@ export class Registry {
   }
 
   onRegister(link: Link, message: RegisterMessage): void {
+    if (this.isClosed) {
+      link.send({ type: MessageType.stop, epoch: 0 });
+      return;
+    }
     const id = message.nodeId >= 0 ? message.nodeId : this.#options.administration.freeId();
     const member = this.#options.roster.members.get(id);
     if (member !== undefined && isOutdated(link, message, member)) return;
@@ -51,8 +55,10 @@ export class Registry {
       else this.sendRemoved(link, message);
       return;
     }
-    if (this.#options.administration.isDrained(id)) link.send({ type: MessageType.stop, epoch: 0 });
-    if (this.#options.administration.isDrained(id) || this.isClosed) return;
+    if (this.#options.administration.isDrained(id)) {
+      link.send({ type: MessageType.stop, epoch: 0 });
+      return;
+    }
     if (this.#heirs.isDead(message, this.#options.ports.nowMs())) return;
     if (!this.#options.isReserved()) {
       this.#heirs.wait(link, message);
