@@ -52,7 +52,16 @@ export async function restoreSnapshot(
     throw new IncompleteError(window.stored, error);
   }
   const result = { keys: window.stored, expired: window.expired };
-  await checkCount(store, window, options);
+  options.onProgress?.('counting', 0, window.stored);
+  try {
+    await checkCount(store, window, options);
+  } catch (error) {
+    if (error instanceof SnapshotError || signal?.aborted === true) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SnapshotError(`${why}; all ${window.stored} keys are stored, but were not counted`, {
+      cause: error,
+    });
+  }
   return result;
 }
 
