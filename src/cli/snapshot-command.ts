@@ -30,7 +30,8 @@ export const snapshotCommand: CommandModule<object, SnapshotOptions> = {
     // Only here, so that the other commands need not load it.
     const { placeProblem, takeSnapshot } = await import('../snapshot/index.js');
     const problem = await placeProblem(to);
-    if (problem !== undefined) throw new UsageError(`--to ${to} ${problem}; give a new directory`);
+    if (problem !== undefined)
+      throw new UsageError(`--to ${to === '' ? "''" : to} ${problem}; give a new directory`);
     const seconds = stopwatch();
     await withTransfer(manager, async (store, stop, reached) => {
       let saved = 0;

@@ -5,7 +5,7 @@
  * It is made beside its place, under a name that says so, and gets its own with a rename when all of it is on the disk.
  */
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { GTStoreClient, StoredEntry } from '../client/index.js';
 import { toKeyBytes } from '../protocol/partition.js';
@@ -39,10 +39,16 @@ export interface TakeOptions {
   readonly partBytesAimed?: number;
 }
 
-/** Why no snapshot can be put there; undefined: it can. Nothing, or an empty directory, is a place. */
+/**
+ * Why no snapshot can be put there; undefined: it can. Nothing, or an empty directory, is a place, unless a file system is
+ * mounted there: nothing can take its place, and what is made beside it lies on another one.
+ */
 export async function placeProblem(directory: string): Promise<string | undefined> {
+  if (directory === '') return 'names nothing';
   try {
-    return (await readdir(directory)).length === 0 ? undefined : 'is not empty';
+    if ((await readdir(directory)).length > 0) return 'is not empty';
+    const above = await stat(dirname(await realpath(directory)));
+    return (await stat(directory)).dev === above.dev ? undefined : 'is where a file system is mounted';
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT') return undefined;

@@ -20,6 +20,22 @@ import { openSnapshot, readRecords } from '../../src/snapshot/read-snapshot.js';
 import { placeProblem, takeSnapshot } from '../../src/snapshot/take-snapshot.js';
 import { type Listed, entry, failureOf, storeOf, useFolder } from '../support/snapshot-files.js';
 
+/** Of file systems; none where the system does not tell. */
+function mountPoints(): string[] {
+  if (process.platform !== 'linux') return [];
+  const lines = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+  return lines.map((line) => line.split(' ')[1] ?? '').filter((path) => path !== '');
+}
+
+function readdirOf(path: string): string[] | undefined {
+  try {
+    return readdirSync(path);
+  } catch {
+    // Of another user, or a file.
+    return undefined;
+  }
+}
+
 const entries = [
   entry('plain', 'text'),
   entry('Grüße 💐', { list: [1, -0, NaN, null], bytes: new Uint8Array([0, 255]) }),
@@ -238,6 +254,13 @@ describe('taking a snapshot', () => {
     await takeSnapshot(storeOf(entries), folder);
     expect(await placeProblem(folder)).to.equal('is not empty');
     expect(await placeProblem(join(folder, 'manifest.json'))).to.equal('is not a directory');
+    expect(await placeProblem('')).to.equal('names nothing');
+  });
+
+  it('where a file system is mounted is no place: nothing can be put there as a whole', async function () {
+    const empty = mountPoints().find((path) => readdirOf(path)?.length === 0);
+    if (empty === undefined) this.skip();
+    expect(await placeProblem(empty)).to.equal('is where a file system is mounted');
   });
 
   it('what was put at its place meanwhile is not overwritten', async () => {
