@@ -1,5 +1,5 @@
 /** `gtstore import`: stores what lines of JSON say, from a file or a pipe. */
-import { createReadStream } from 'node:fs';
+import { createReadStream, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { type Readable, addAbortSignal } from 'node:stream';
 import type { CommandModule } from 'yargs';
@@ -69,7 +69,10 @@ async function openInput(file: string | undefined): Promise<Input> {
   try {
     const found = await stat(file);
     if (found.isDirectory()) throw new Error('it is a directory');
-    return { stream: createReadStream(file), bytes: found.isFile() ? found.size : 0 };
+    // That of a pipe waits for somebody who writes, and is no mistake.
+    if (found.isFIFO()) return { stream: createReadStream(file), bytes: 0 };
+    const fd = openSync(file, 'r');
+    return { stream: createReadStream(file, { fd }), bytes: found.isFile() ? found.size : 0 };
   } catch (error) {
     throw new UsageError(`${file} cannot be read: ${systemText(error)}`);
   }

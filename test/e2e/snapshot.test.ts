@@ -1,6 +1,7 @@
 // gtstore snapshot, restore, export, import and start --snapshot-every as a user runs them.
 import { expect } from 'chai';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { GTStoreClient } from '../../src/client/index.js';
@@ -104,6 +105,7 @@ describe('gtstore snapshot, restore, export, import', function () {
     expectFailure(await command(['restore', folder]), 1, /manifest\.json is damaged/);
     expectFailure(await command(['restore', join(folder, 'manifest.json')]), 2, /is not a directory/);
     expectFailure(await command(['snapshot']), 2, /'?to'?/);
+    expectFailure(await command(['snapshot', '--to', '']), 2, /--to '' names nothing; give a new directory/);
   });
 
   it('export | import carries every kind of value, through a pipe and through a file', async () => {
@@ -148,6 +150,9 @@ describe('gtstore snapshot, restore, export, import', function () {
     );
     expectFailure(long, 1, /^gtstore: stdin:1: the key has 251 bytes.*; 0 keys had been stored/);
     expectFailure(await command(['import', '/nowhere/x']), 2, /\/nowhere\/x cannot be read/);
+    const socket = join(newFolder(), 'socket');
+    await using _server = createServer().listen(socket);
+    expectFailure(await command(['import', socket]), 2, /socket cannot be read: ENXIO/);
     expectFailure(await command(['export', '/nowhere/x']), 2, /\/nowhere\/x cannot be written/);
   });
 
