@@ -72,20 +72,52 @@ prepare_alone() {
     ) 9>"$root/.run.lock" || exit $?
     return
   fi
-  local lock=$root/.run.lock.d holder
-  until mkdir -- "$lock" 2>/dev/null; do
-    holder=$(cat -- "$lock/pid" 2>/dev/null || true)
-    if [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null; then
-      # Its holder was killed. Renaming is atomic, so only one of several waiters removes it.
-      mv -- "$lock" "$lock.$$" 2>/dev/null && rm -rf -- "$lock.$$"
+  take_lock
+  trap 'rm -f -- "$lock"' EXIT
+  prepare
+  rm -f -- "$lock"
+  trap - EXIT
+}
+
+# Where there is no flock: a link that names its holder. It is made at once and as a whole, or not at all.
+lock=$root/.run.lock.link
+
+# The process that holds a link; nothing if there is none.
+holder_of() {
+  local target
+  target=$(readlink -- "$1" 2>/dev/null) && printf '%s' "${target#run.sh-}"
+}
+
+# Known to have ended. Of another user's process kill says only that it may not be signalled.
+has_ended() {
+  [ -n "$1" ] && ! kill -0 "$1" 2>/dev/null && ! ps -p "$1" >/dev/null 2>&1
+}
+
+take_lock() {
+  local holder is_told=
+  until ln -s -- "run.sh-$$" "$lock" 2>/dev/null; do
+    holder=$(holder_of "$lock") || holder=
+    if [ -z "$holder" ]; then
+      [ -w "$root" ] || fail "$root cannot be written, so nothing can be installed or built there"
+    elif has_ended "$holder"; then
+      break_lock
+    elif [ -z "$is_told" ]; then
+      is_told=1
+      printf 'run.sh: waiting for another run.sh (process %s) that is installing or building; if that is none, remove %s\n' \
+        "$holder" "$lock" >&2
     fi
     sleep 0.2
   done
-  trap 'rm -rf -- "$lock"' EXIT
-  printf '%s\n' "$$" >"$lock/pid"
-  prepare
-  rm -rf -- "$lock"
-  trap - EXIT
+}
+
+# One waiter at a time looks again whether the holder has ended, and removes its lock: another's, taken meanwhile, stays.
+break_lock() {
+  if ln -s -- "run.sh-$$" "$lock.break" 2>/dev/null; then
+    if has_ended "$(holder_of "$lock")"; then rm -f -- "$lock"; fi
+    rm -f -- "$lock.break"
+  elif has_ended "$(holder_of "$lock.break")"; then
+    rm -f -- "$lock.break"
+  fi
 }
 
 if ! installed || ! built; then prepare_alone; fi
