@@ -4,6 +4,16 @@ import { lookup } from 'node:dns/promises';
 import { UsageError } from './exit.js';
 import type { Address } from './options.js';
 
+const anyAddresses: ReadonlySet<string> = new Set(['0.0.0.0', '[::]', '[::ffff:0:0]']);
+
+/** Whether it means every address of this machine: to listen on, but nothing that others could dial. */
+export function isAnyAddress(address: string): boolean {
+  const [plain = ''] = address.split('%');
+  // However it is written (`::0`): in a URL it is written in one way only.
+  const { hostname } = new URL(plain.includes(':') ? `http://[${plain}]` : `http://${plain}`);
+  return anyAddresses.has(hostname);
+}
+
 /** The address of a host name. @throws UsageError */
 export async function resolveHost(name: string, host: string): Promise<string> {
   // Which would be looked up as no address, and listened on as every one.

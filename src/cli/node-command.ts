@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { NodeServer } from '../node/index.js';
 import { UsageError } from './exit.js';
-import { isAnyAddress } from '../transport/any-address.js';
-import { addressTowards, resolveHost } from './hosts.js';
+import { addressTowards, isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
 import {
   type Address,

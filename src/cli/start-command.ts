@@ -7,8 +7,7 @@ import { partitionerNames } from '../protocol/partition.js';
 import { type Durability, defaultSettings, durabilities, replicasMax } from '../protocol/settings.js';
 import { UsageError, reportFailure } from './exit.js';
 import type { NodeExtras } from './forked-node.js';
-import { isAnyAddress } from '../transport/any-address.js';
-import { resolveHost } from './hosts.js';
+import { isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
 import {
   type LogLevel,
