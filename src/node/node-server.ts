@@ -9,6 +9,7 @@ import type { ErrorMessage, HelloMessage, Link, Message, WelcomeMessage } from '
 import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
 import type { Durability } from '../protocol/settings.js';
 import type { Connection } from '../transport/connection.js';
+import { AfterPollTimer } from '../transport/after-poll.js';
 import { newError, newHello } from '../transport/handshake.js';
 import { listen } from '../transport/listener.js';
 import type { Listener } from '../transport/listener.js';
@@ -73,7 +74,7 @@ export class NodeServer {
   #managerLostAtMs = 0;
   /** And has said so. */
   #hasMetStranger = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: AfterPollTimer | undefined;
   #isCalm = false;
   #stopping: Promise<void> | undefined;
   #resolveEnded: (reason: string) => void = () => undefined;
@@ -169,10 +170,10 @@ export class NodeServer {
   }
 
   #tickEvery(ms: number): void {
-    clearInterval(this.#timer);
-    this.#timer = setInterval(() => {
+    this.#timer?.stop();
+    this.#timer = new AfterPollTimer(ms, () => {
       this.#tick();
-    }, ms);
+    });
   }
 
   /** What has begun just now waits for ticks. */
@@ -343,7 +344,7 @@ export class NodeServer {
   }
 
   async #stop(reason: string): Promise<void> {
-    clearInterval(this.#timer);
+    this.#timer?.stop();
     this.#manager?.stop();
     this.#members.stop();
     await this.#listener?.close();

@@ -6,7 +6,8 @@
  * - a STALE that means our write was displaced: superseded, with the higher entry that came along. *[found]* For a
  *   replay that is any STALE. For a conditional write it is one by a sibling evaluated on the same version, or by
  *   something too old to be concurrent.
- * - fenced, link down, no answer in time, or the slot changed: failed; nothing is known.
+ * - fenced, link down, no answer in time, or the slot changed: failed; nothing is known. A node that stood still
+ *   begins that time anew: those that were stopped with it would all report one another.
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { MessageType, WriteKind } from '../../protocol/messages.js';
@@ -71,6 +72,9 @@ export class PeerWrites {
   readonly #nextRid: () => number;
   readonly #owner: PeerWriteOwner;
   readonly #inFlight = new Map<number, PeerWrite>();
+  #tickedAtMs: number;
+  /** When this node went on after it had stood still: nobody can have been late before that. */
+  #backAtMs = -Infinity;
 
   constructor(
     ports: NodePorts,
@@ -88,6 +92,7 @@ export class PeerWrites {
     this.#timings = timings;
     this.#nextRid = nextRid;
     this.#owner = owner;
+    this.#tickedAtMs = ports.nowMs();
   }
 
   /** Writes under way; none once the node is at rest. */
@@ -241,7 +246,14 @@ export class PeerWrites {
   }
 
   tick(): void {
-    const before = this.#ports.nowMs() - this.#timings.peerAnswerMsMax;
+    const nowMs = this.#ports.nowMs();
+    const { peerAnswerMsMax } = this.#timings;
+    // Once per two waits: one that stands still again and again reports the silent, too.
+    const isDueAgain = nowMs - this.#backAtMs > 2 * peerAnswerMsMax;
+    if (nowMs - this.#tickedAtMs > peerAnswerMsMax / 2 && isDueAgain) this.#backAtMs = nowMs;
+    this.#tickedAtMs = nowMs;
+    const before = nowMs - peerAnswerMsMax;
+    if (this.#backAtMs > before) return;
     for (const write of this.#inFlight.values()) {
       // Insertion order is send order: the rest is younger.
       if (write.sentMs > before) return;
