@@ -72,6 +72,38 @@ describe('D3: a slot whose full replicas all lost power', () => {
     expect(scene.slot.replicas).to.deep.equal([1]);
   });
 
+  it('with interval, waits for the other disks each time, whatever other slot still waits', () => {
+    const settings = { replicas: 2, slotCount: 6, durability: 'interval' } as const;
+    const harness = new ManagerHarness({ nodes: 6, settings });
+    const kill = (ids: readonly number[]): void => {
+      const { slots = [] } = harness.core.map ?? {};
+      const labels = (id: number): (readonly [number, number])[] =>
+        slots.flatMap(({ replicas, joinedAt }, slot) =>
+          replicas.includes(id) ? [[slot, joinedAt[replicas.indexOf(id)] ?? 0] as const] : [],
+        );
+      harness.diskOf = (id) => ({ clusterId: 'c', slots: labels(id), clockUs: 1_000_000 });
+      for (const id of ids) {
+        harness.lost.add(id);
+        harness.end(harness.node(id));
+      }
+      harness.pass(1100);
+    };
+    const revivedAfterMs = (): number => {
+      harness.find(0);
+      let ms = 0;
+      for (; harness.slots[0]?.length === 0 && ms < 5000; ms += 20) harness.pass(20);
+      return ms;
+    };
+    kill([0, 1, 3, 4]);
+    expect(revivedAfterMs()).to.be.closeTo(2000, 200);
+    harness.pass(1000);
+    const replicas = harness.slots[0] ?? [];
+    expect(replicas.length).to.equal(2);
+    kill(replicas);
+    expect(harness.slots[3]).to.deep.equal([]);
+    expect(revivedAfterMs()).to.be.closeTo(2000, 200);
+  });
+
   for (const durability of ['always', 'interval'] as const) {
     const verb = durability === 'always' ? 'keeps' : 'does not keep';
     it(`with ${durability}, a learner that outlived them ${verb} its part: it holds what that disk ${durability === 'always' ? 'has, too' : 'may lack'}`, () => {

@@ -424,7 +424,6 @@ export class ManagerCore {
       const member = this.#roster.members.get(node.id);
       if (member?.incarnation === node.incarnation) this.#leases.admit(member);
     }
-    this.#recovery.onPublished();
     this.#roster.keepCopied((slot, id) => map.slot(slot).learners.includes(id));
     this.#administration.onPublished(map);
     this.#registry.onPublished(map);

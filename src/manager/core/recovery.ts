@@ -23,6 +23,8 @@ interface Awaited {
   readonly replicas: AwaitedSlot[1];
   /** Manager-clock time from which on none of them has been alive. */
   readonly sinceMs: number;
+  /** When the first that can bring it back was seen, if one is there. */
+  readonly firstBackAtMs: number | null;
 }
 
 /** How long the first to come back with a slot waits for others, with `interval`. */
@@ -40,8 +42,6 @@ export class Recovery {
   readonly #options: RecoveryOptions;
   /** By slot: its last full replicas, each with its epoch of joining. */
   readonly #awaited = new Map<number, Awaited>();
-  /** When the first that can bring a slot back was seen. */
-  #firstBackAtMs: number | null = null;
   /** Slots whose data an administrator has given up. */
   readonly #givenUp = new Set<number>();
 
@@ -55,7 +55,8 @@ export class Recovery {
 
   restore(awaited: readonly AwaitedSlot[]): void {
     const sinceMs = this.#options.nowMs();
-    for (const [slot, replicas] of awaited) this.#awaited.set(slot, { replicas, sinceMs });
+    for (const [slot, replicas] of awaited)
+      this.#awaited.set(slot, { replicas, sinceMs, firstBackAtMs: null });
   }
 
   /** What a restarted manager must know. */
@@ -89,11 +90,12 @@ export class Recovery {
       this.#givenUp.delete(index);
       return undefined;
     }
-    if (awaited !== undefined) this.#awaited.set(index, { ...awaited, replicas });
-    const chosen =
-      back.length === 0 || this.#othersMayCome(back.length < replicas.length)
-        ? undefined
-        : this.#latest(back);
+    // Its own: a slot that waits still says nothing of when this one's disaster was.
+    const firstBackAtMs = back.length === 0 ? null : (awaited?.firstBackAtMs ?? nowMs());
+    if (awaited !== undefined) this.#awaited.set(index, { ...awaited, replicas, firstBackAtMs });
+    const mustWait =
+      firstBackAtMs === null || (back.length < replicas.length && this.#othersMayCome(firstBackAtMs));
+    const chosen = mustWait ? undefined : this.#latest(back);
     if (chosen === undefined) return null;
     this.#awaited.delete(index);
     this.#givenUp.delete(index);
@@ -112,7 +114,7 @@ export class Recovery {
   #await(slot: number, { replicas, joinedAt }: SlotAssignment): Awaited | undefined {
     if (replicas.length > 0) {
       const pairs = replicas.map((id, i) => [id, joinedAt[i] ?? 0] as const);
-      this.#awaited.set(slot, { replicas: pairs, sinceMs: this.#options.nowMs() });
+      this.#awaited.set(slot, { replicas: pairs, sinceMs: this.#options.nowMs(), firstBackAtMs: null });
     }
     return this.#awaited.get(slot);
   }
@@ -127,23 +129,14 @@ export class Recovery {
     return this.#here(id)?.diskSlots.get(slot) === joinedAt;
   }
 
-  #othersMayCome(someAreAway: boolean): boolean {
-    const nowMs = this.#options.nowMs();
-    this.#firstBackAtMs ??= nowMs;
-    return (
-      this.#options.durability === 'interval' && someAreAway && nowMs - this.#firstBackAtMs < othersAwaitedMs
-    );
+  #othersMayCome(firstBackAtMs: number): boolean {
+    const { durability, nowMs } = this.#options;
+    return durability === 'interval' && nowMs() - firstBackAtMs < othersAwaitedMs;
   }
 
   #latest(back: readonly AwaitedSlot[1][number][]): AwaitedSlot[1][number] | undefined {
     const clockUs = ([id]: AwaitedSlot[1][number]): number => this.#options.members.get(id)?.diskClockUs ?? 0;
     return [...back].sort((a, b) => clockUs(b) - clockUs(a))[0];
-  }
-
-  /** With the next map: once no slot waits, the next disaster is another one. */
-  onPublished(): void {
-    if (this.#awaited.size > 0) return;
-    this.#firstBackAtMs = null;
   }
 
   /** Slots that wait for somebody who has their data. */
