@@ -17,7 +17,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'R1 R4 W3',
     edits: one(
       `${node}/lease.js`,
-      'return this.clock.isKnown && this.promises.cover(slot, nowMs);',
+      'return this.clock.isSure && this.promises.cover(slot, nowMs);',
       'return slot >= 0;',
     ),
     quick: true,

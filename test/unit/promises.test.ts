@@ -78,6 +78,26 @@ describe('promises of nodes', () => {
     }
   });
 
+  it('M8, W10: whose host was suspended serves by no promise before the manager has told the clock again', () => {
+    const { node, link } = deserted();
+    const { manager } = node;
+    const promise = (): void => {
+      const rid = link.take(MessageType.promiseAsk).at(-1)?.rid ?? -1;
+      node.core.onPeerMessage(other, { type: MessageType.promise, rid, epoch: 1, granted: true });
+    };
+    node.manager = undefined;
+    node.pass(2 * leaseMs);
+    promise();
+    expect(node.core.lease.holds(0)).to.equal(true);
+    node.core.lease.onSuspended();
+    node.pass(leaseMs / 2);
+    promise();
+    expect(node.core.lease.holds(0)).to.equal(false);
+    node.manager = manager;
+    node.pass(leaseMs);
+    expect(node.core.lease.holds(0)).to.equal(true);
+  });
+
   it('M8: who was out of reach is told of it when it is back', () => {
     const { node, link } = deserted();
     const { manager } = node;

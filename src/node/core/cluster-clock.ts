@@ -23,6 +23,11 @@ export class ClusterClock {
     return this.#offsetUs !== null;
   }
 
+  /** Known, and the own clock has not stood still since. */
+  get isSure(): boolean {
+    return this.isKnown && !this.#isDoubtful;
+  }
+
   /** Microseconds, estimated. */
   nowUs(): number {
     return Math.floor(this.#nowMs() * 1000 + (this.#offsetUs ?? 0));

@@ -53,7 +53,7 @@ export class Lease {
   holds(slot: number): boolean {
     const nowMs = this.#ports.nowMs();
     if (nowMs < this.#leaseUntilMs) return true;
-    return this.clock.isKnown && this.promises.cover(slot, nowMs);
+    return this.clock.isSure && this.promises.cover(slot, nowMs);
   }
 
   onLease(message: LeaseMessage): void {
