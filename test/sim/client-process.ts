@@ -23,7 +23,9 @@ export interface OperationContext {
 export class ClientProcess extends SimProcess {
   readonly core: ClientCore;
   readonly #clockErrorMs: number;
-  readonly #clockBase: number;
+  #clockBase: number;
+  /** It learns the clock anew when it has dialled the manager. */
+  #mustLearnClock = false;
   #managerEnd: End | null = null;
   readonly #servers = new Map<number, Server>();
 
@@ -33,7 +35,7 @@ export class ClientProcess extends SimProcess {
     const error = plan.clientClockErrorMs;
     const isBehind = plan.bias === 'oldWrites';
     this.#clockErrorMs = prng.chance(0.5) ? 0 : prng.between(-error, isBehind ? -error / 2 : error);
-    this.#clockBase = world.managerClockUs() - this.nowMs() * 1000 + this.#clockErrorMs * 1000;
+    this.#clockBase = this.#newClockBase();
     this.core = new ClientCore({
       ports: {
         nowMs: () => this.nowMs(),
@@ -62,6 +64,18 @@ export class ClientProcess extends SimProcess {
     });
     this.startTicking();
     this.#dialManager();
+  }
+
+  #newClockBase(): number {
+    return this.world.managerClockUs() - this.nowMs() * 1000 + this.#clockErrorMs * 1000;
+  }
+
+  protected override onSuspended(): void {
+    this.#mustLearnClock = true;
+    const end = this.#managerEnd;
+    if (end === null) return;
+    end.close();
+    this.onEndClosed(end);
   }
 
   get name(): string {
@@ -124,6 +138,8 @@ export class ClientProcess extends SimProcess {
       resolve: () => world.manager,
       opened: (end) => {
         this.#managerEnd = end;
+        if (this.#mustLearnClock) this.#clockBase = this.#newClockBase();
+        this.#mustLearnClock = false;
         this.core.wantMap();
       },
       failed: () => {

@@ -22,7 +22,7 @@ export const faultKinds = [
 /** With disks only: everything at once, manager included; all nodes, but not the manager. */
 type DiskFaultKind = 'losePower' | 'killNodes';
 /** With the bias of that name only. */
-type StallFaultKind = 'stallManager';
+type StallFaultKind = 'stallManager' | 'suspendHost' | 'freezeAll';
 export type FaultKind = (typeof faultKinds)[number] | DiskFaultKind | StallFaultKind;
 
 const foreignNodesMax = 2;
@@ -96,6 +96,18 @@ export function strike(world: World, kind: FaultKind): void {
     case 'stallManager':
       world.manager.pause(stallDuration(world));
       return;
+    case 'suspendHost': {
+      const victim = prng.pick<SimProcess>([...nodes, ...clients, world.manager]);
+      if (world.isTracing) world.trace(`the host of ${victim.name} sleeps`);
+      victim.suspend(stallDuration(world));
+      return;
+    }
+    case 'freezeAll': {
+      // They are stopped, and go on, together.
+      const forMs = world.plan.settings.leaseMs * prng.between(0.2, 2);
+      for (const node of nodes) node.pause(forMs);
+      return;
+    }
     case 'cutManager': {
       const forMs = duration(world);
       for (const node of nodes) if (prng.chance(0.9)) world.cut(world.manager, node, forMs);

@@ -4,6 +4,29 @@ import type { Mutant } from './mutant.js';
 
 export const membershipMutants: readonly Mutant[] = [
   {
+    name: 'a node whose host was suspended relies on its lease',
+    rule: 'M1 R4',
+    edits: one(
+      `${node}/lease.js`,
+      'onSuspended() {\n        this.#leaseUntilMs = -Infinity;',
+      'onSuspended() {',
+    ),
+    bias: 'stalls',
+    quick: true,
+  },
+  {
+    // The other things that it gives up matter too rarely: test/unit/promises.test.ts has them.
+    name: 'a node whose host was suspended relies on answers to what it sent before',
+    rule: 'M1 R4',
+    edits: one(
+      `${node}/lease.js`,
+      'this.clock.doubt();\n        this.promises.giveBack();\n        this.#heartbeats.clear();',
+      'this.clock.doubt();\n        this.promises.giveBack();',
+    ),
+    bias: 'stalls',
+    quick: true,
+  },
+  {
     name: 'a change of the map leaves out who only joins',
     rule: 'M7',
     edits: one(

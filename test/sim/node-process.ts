@@ -113,6 +113,10 @@ export class NodeProcess extends SimProcess {
     return this.core.membership.incarnation;
   }
 
+  protected override onSuspended(): void {
+    this.core.lease.onSuspended();
+  }
+
   tick(): void {
     if (++this.#ticks < this.world.plan.calmTicks && !this.core.isBusy) return;
     this.#ticks = 0;

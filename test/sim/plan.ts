@@ -110,7 +110,8 @@ function faultWeights(prng: Prng, bias: Bias): (readonly [FaultKind, number])[] 
     const isFavoured = favoured[bias]?.includes(kind) ?? false;
     return [kind, isFavoured ? 3 : prng.chance(0.45) ? prng.next() : 0] as const;
   });
-  return bias === 'stalls' ? [...weights, ['stallManager', 4]] : weights;
+  if (bias !== 'stalls') return weights;
+  return [...weights, ['stallManager', 4], ['suspendHost', 4], ['freezeAll', 2]];
 }
 
 function drawMix(prng: Prng, bias: Bias): number[] {

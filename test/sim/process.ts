@@ -18,8 +18,10 @@ export abstract class SimProcess {
   readonly ends = new Set<End>();
   readonly #inbox: (() => void)[] = [];
   readonly #rate: number;
-  readonly #offsetMs: number;
+  #offsetMs: number;
   #pauses = 0;
+  /** Virtual time since which its host sleeps; null: it does not. */
+  #suspendedAtMs: number | null = null;
 
   constructor(world: World) {
     this.world = world;
@@ -74,6 +76,22 @@ export abstract class SimProcess {
     });
   }
 
+  /** Its host sleeps: a pause for which its monotonic clock stands still. */
+  suspend(forMs: number): void {
+    if (!this.alive || this.paused) return;
+    this.pause(forMs);
+    this.#suspendedAtMs = this.world.queue.nowMs;
+  }
+
+  get isSuspended(): boolean {
+    return this.#suspendedAtMs !== null;
+  }
+
+  /** Its clocks say so, before anything is handled. */
+  protected onSuspended(): void {
+    // Whoever holds nothing by time has nothing to give up.
+  }
+
   #giveUp(end: End): void {
     if (!end.open) return;
     end.noticeClosed();
@@ -87,6 +105,11 @@ export abstract class SimProcess {
     if (!this.paused || !this.alive) return;
     this.paused = false;
     this.#pauses++;
+    if (this.#suspendedAtMs !== null) {
+      this.#offsetMs -= (this.world.queue.nowMs - this.#suspendedAtMs) * this.#rate;
+      this.#suspendedAtMs = null;
+      this.onSuspended();
+    }
     if (this.world.prng.chance(0.5)) this.tick();
     for (const run of this.#inbox.splice(0)) this.post(run);
   }

@@ -78,6 +78,38 @@ describe('promises of nodes', () => {
     }
   });
 
+  it('M1, M8: whose host was suspended serves by nothing that was granted before, and gives promises back', () => {
+    const { node, link } = deserted();
+    const { manager } = node;
+    node.manager = undefined;
+    node.pass(2 * leaseMs);
+    const rid = link.take(MessageType.promiseAsk).at(-1)?.rid ?? -1;
+    node.core.onPeerMessage(other, { type: MessageType.promise, rid, epoch: 1, granted: true });
+    node.core.lease.onSuspended();
+    expect(link.take(MessageType.release).length).to.equal(1);
+
+    node.manager = manager;
+    node.pass(leaseMs);
+    expect(node.core.lease.holds(0)).to.equal(true);
+    // A lease of the next map, which comes after the host has slept.
+    node.nowMs += leaseMs / 5;
+    node.core.tick();
+    const [heartbeat] = manager?.take(MessageType.heartbeat) ?? [];
+    const granted = {
+      type: MessageType.lease,
+      rid: heartbeat?.rid ?? 0,
+      epoch: 2,
+      leaseMs,
+      clockUs: 0,
+    } as const;
+    node.core.onManagerMessage(granted);
+    node.core.lease.onSuspended();
+    node.lease = () => undefined;
+    node.map([{ replicas: [self, other] }]);
+    expect(node.core.membership.epoch).to.equal(2);
+    expect(node.core.lease.holds(0)).to.equal(false);
+  });
+
   it('M8, W10: whose host was suspended serves by no promise before the manager has told the clock again', () => {
     const { node, link } = deserted();
     const { manager } = node;
