@@ -26,7 +26,7 @@ import { childrenOf, hasArgument, isPaused, isRunning, sendSignal, until, within
 const signalMsMax = 10_000;
 /** A node's next life: noticed, forked, filled. */
 const restartMsMax = 30_000;
-/** The manager's own patience with nodes that do not end, and some more. */
+/** A test does not wait for a slow disk as long as the manager would. */
 const stopMsMax = 10_000;
 const statusMsMax = 2_000;
 const statusPollMs = 20;
