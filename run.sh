@@ -94,11 +94,14 @@ has_ended() {
 }
 
 take_lock() {
-  local holder is_told=
+  local holder is_told= nobody=0
   until ln -s -- "run.sh-$$" "$lock" 2>/dev/null; do
     holder=$(holder_of "$lock") || holder=
     if [ -z "$holder" ]; then
       [ -w "$root" ] || fail "$root cannot be written, so nothing can be installed or built there"
+      # A lock that has just gone is no reason to give up; where there are no links, one waits for nobody.
+      nobody=$((nobody + 1))
+      [ "$nobody" -lt 25 ] || fail "no lock can be made: install flock, or run npm ci and npm run build by hand; $(ln -s -- "run.sh-$$" "$lock" 2>&1)"
     elif has_ended "$holder"; then
       break_lock
     elif [ -z "$is_told" ]; then

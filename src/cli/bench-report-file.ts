@@ -6,6 +6,7 @@ import { UsageError } from './exit.js';
 
 /** Before minutes are spent on measuring. @throws UsageError */
 export async function checkWritable(file: string): Promise<void> {
+  if (file === '') throw new UsageError('--report must name a file');
   try {
     if (await exists(file)) await access(file, constants.W_OK);
     else await expectFolder(file);

@@ -59,6 +59,8 @@ export class Session {
   readonly #managers: Redialler[] = [];
   readonly #down = new Set<number>();
   #clockOffsetUs: number | null = null;
+  /** How often this host was suspended. */
+  #suspensions = 0;
   /** Greetings in a row that took long. */
   #lateGreetings = 0;
   /** Operations that have begun since the clock was read for one. */
@@ -130,13 +132,11 @@ export class Session {
   /**
    * Before anything is handled. While this host was suspended its monotonic clock stood still, and the manager's went on: how far
    * they are apart is told with the next greeting.
-   * @returns whether it was
    */
-  #sample(): boolean {
-    const wasSuspended = this.#clock.sample();
-    if (wasSuspended)
-      for (const { connection } of this.#managers) connection?.close('this host was suspended: dial anew');
-    return wasSuspended;
+  #sample(): void {
+    if (!this.#clock.sample()) return;
+    this.#suspensions++;
+    for (const { connection } of this.#managers) connection?.close('this host was suspended: dial anew');
   }
 
   /** Milliseconds of the own clock, now; deadlines are counted on it. */
@@ -244,6 +244,7 @@ export class Session {
     const { host, port } = address;
     const { localAddress } = this.#options;
     let dialledAtMs = 0;
+    let suspensions = 0;
     const redialler = new Redialler({
       host,
       port,
@@ -251,6 +252,7 @@ export class Session {
       hello: () => {
         this.#sample();
         dialledAtMs = this.#clock.nowMs;
+        suspensions = this.#suspensions;
         return newHello(PeerRole.client, {
           clusterId: this.core.map?.clusterId ?? '',
           senderId: this.core.clientId,
@@ -259,7 +261,7 @@ export class Session {
       backoffMsMax: managerBackoffMsMax,
       handlers: {
         onOpen: (connection) => {
-          this.#managerUp(address, connection, dialledAtMs);
+          this.#managerUp(address, connection, dialledAtMs, suspensions);
         },
         onBatchStart: () => {
           this.#sample();
@@ -281,8 +283,9 @@ export class Session {
     this.#managers.push(redialler);
   }
 
-  #managerUp(address: Address, connection: Connection, dialledAtMs: number): void {
-    const wasSuspended = this.#sample();
+  #managerUp(address: Address, connection: Connection, dialledAtMs: number, suspensionsBefore: number): void {
+    this.#sample();
+    const wasSuspended = this.#suspensions !== suspensionsBefore;
     const { peer } = connection;
     if (peer.type !== MessageType.welcome || peer.role !== PeerRole.manager) {
       const text = `${connection.remote} is a node; give the manager's address`;
@@ -293,7 +296,9 @@ export class Session {
     this.#troubles.delete(address);
     const ageMsMax = this.#clock.nowMs - dialledAtMs;
     const isLate = wasSuspended || (ageMsMax > greetingMsMax && this.#lateGreetings < lateGreetingsMax);
-    this.#lateGreetings = isLate ? this.#lateGreetings + 1 : 0;
+    // Where the way always takes so long, it is not to be dialled three times with every connection.
+    if (isLate) this.#lateGreetings++;
+    else if (ageMsMax <= greetingMsMax) this.#lateGreetings = 0;
     if (isLate) {
       connection.close("its greeting may be too old to tell the manager's clock: dial anew");
       return;

@@ -11,12 +11,12 @@ export class HostClock {
   readonly #clock = new SampledClock();
   /** By which the monotonic clock is behind. */
   #baseUs: number;
-  readonly #caughtUp: () => void;
+  readonly #onSuspended: () => void;
 
-  /** @param caughtUp - whoever has learnt from it how far its own clock is off must learn it anew */
-  constructor(caughtUp: () => void) {
+  /** @param onSuspended - nobody was heard meanwhile, and who has learnt from it how far its own clock is off must learn it anew */
+  constructor(onSuspended: () => void) {
     this.#baseUs = this.#wallBaseUs;
-    this.#caughtUp = caughtUp;
+    this.#onSuspended = onSuspended;
   }
 
   get #wallBaseUs(): number {
@@ -35,8 +35,8 @@ export class HostClock {
 
   /** Before anything is handled. */
   sample(): void {
-    if (!this.#clock.sample() || this.#wallBaseUs <= this.#baseUs) return;
-    this.#baseUs = this.#wallBaseUs;
-    this.#caughtUp();
+    if (!this.#clock.sample()) return;
+    this.#baseUs = Math.max(this.#baseUs, this.#wallBaseUs);
+    this.#onSuspended();
   }
 }

@@ -135,6 +135,7 @@ async function lockedDirectory({ dataDir, log }: ManagerOptions): Promise<Unlock
 export class ManagerServer {
   readonly core: ManagerCore;
   readonly clock = new HostClock(() => {
+    this.core.clock.onSuspended();
     this.#dismissClients();
   });
   readonly counts: Counts;

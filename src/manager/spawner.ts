@@ -121,6 +121,9 @@ export class Spawner {
   /** The same, of a process that has just registered. @returns false if this system does not know it as that node */
   watch(nodeId: number, pid: number): boolean {
     for (const child of this.#children.keys()) if (child.pid === pid) return true;
+    const known = this.#adopted.get(pid);
+    // If it has ended since, that is told as of any other.
+    if (known?.nodeId === nodeId && known.isIt) return true;
     if (!this.isAlive(pid, nodeId)) return false;
     this.#adopted.set(pid, { nodeId, isIt: true });
     return true;

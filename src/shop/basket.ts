@@ -9,7 +9,7 @@
  *  3. One write of `user:NAME` takes the pending order away.
  *
  * Whoever dies in between leaves a pending order, and the next to log in, look or check out, in any session, does
- * steps 2 and 3. Nothing is lost: the lines are in the cart, or pending, or in the order. Nothing is doubled: the
+ * steps 2 and 3. If the store takes no key as long as the order's, step 3 puts the lines back into the cart. Nothing is lost: the lines are in the cart, or pending, or in the order. Nothing is doubled: the
  * number is fixed by step 1, so a repeated or late step 2 finds the order there and leaves it alone, and a
  * repeated step 3 finds nothing to take away. (Orders are never deleted here; deleting one while a session is
  * between 1 and 2 could bring it back.)
@@ -67,8 +67,6 @@ export type Basket = {
  */
 const sessionsMax = 8;
 const quantityMax = 1_000_000;
-/** So the longest key of any order of a user is known before the first one. */
-export const ordersMax = 9_999;
 
 /** What `user:NAME` holds; a user who was never here has an empty basket. */
 export function readBasket(value: unknown): Basket {
@@ -118,7 +116,6 @@ export function removeItem(basket: Basket, item: string, quantity = Infinity): B
 export function beginOrder(basket: Basket, at: string): Basket {
   if (basket.lines.length === 0) throw new RefusedError('the cart is empty');
   const number = basket.orders + 1;
-  if (number > ordersMax) throw new RefusedError(`the shop keeps at most ${ordersMax} orders of one user`);
   const order: Order = { number, lines: basket.lines, at };
   return { ...basket, lines: [], orders: number, pending: [...basket.pending, order] };
 }
@@ -126,6 +123,13 @@ export function beginOrder(basket: Basket, at: string): Basket {
 /** Step 3 of a checkout: the order is stored under its own key. */
 export function endOrder(basket: Basket, number: number): Basket {
   return { ...basket, pending: basket.pending.filter((order) => order.number !== number) };
+}
+
+/** Instead of step 3, of an order that cannot be stored: its lines are in the cart again. Its number is not used again. */
+export function takeOrderBack(basket: Basket, number: number): Basket {
+  const order = basket.pending.find((pending) => pending.number === number);
+  if (order === undefined) return basket;
+  return order.lines.reduce(addItem, endOrder(basket, number));
 }
 
 /** Makes a change a step of a session: done again, it does nothing. */

@@ -15,6 +15,9 @@ import { isOnThisMachine } from './node-process.js';
 import { type RowGate } from './row-gate.js';
 import { type CartStore, type ClusterStatus, type NodeStatus } from './store.js';
 
+/** Rows that may begin while the cluster is looked at before the last kill: it fires while some are under way. */
+const rowsBeside = 64;
+
 export interface NodeKillerOptions {
   /** How many nodes to end. */
   readonly count: number;
@@ -79,7 +82,7 @@ export class NodeKiller {
         if (!(await gate.reached(this.#dueAt(kill)))) return;
         if ((await this.#whenWhole(gate)) === undefined) return;
         const oneMore = Math.min(gate.ended + 1, rows);
-        gate.allow(kill < count ? Math.max(oneMore, this.#limitBefore(kill + 1)) : Infinity);
+        gate.allow(Math.max(oneMore, kill < count ? this.#limitBefore(kill + 1) : gate.ended + rowsBeside));
         // Rows are under way again once one more has ended.
         if (!(await gate.reached(oneMore))) return;
         // Looked at anew: a row may take long, and a node may have died by itself meanwhile.

@@ -1,5 +1,6 @@
 /** What a logged-in user does. Several sessions of one user may change the same cart at once: each change is an `update`. */
 import {
+  RefusedError,
   type Basket,
   type BasketLine,
   type Order,
@@ -9,10 +10,10 @@ import {
   beginOrder,
   endOrder,
   orderBegunBy,
-  ordersMax,
   piecesRemovedBy,
   readBasket,
   removeItem,
+  takeOrderBack,
 } from './basket.js';
 import { UsageError, codeOf } from './errors.js';
 import { type Persistence, defaultPersistence, persist } from './persist.js';
@@ -54,23 +55,24 @@ export class ShopSession {
   }
 
   /**
-   * Asks the store for the longest key that the shop may ever need for this user. A checkout moves the lines out of the
-   * cart before the order is stored: if only then the store said that the order's key is too long for it, they could be
-   * neither ordered nor taken back.
+   * Asks the store for the key of the user's first order, so that who can have none learns it before anything is in the cart.
    * @throws UsageError if the store takes no keys so long
    */
   async checkUserName(): Promise<void> {
     try {
-      await persist(this.#how, () => this.#store.get(orderKey(this.user, ordersMax)));
+      await persist(this.#how, () => this.#store.get(orderKey(this.user, 1)));
     } catch (error) {
       if (codeOf(error) !== 'KEY_TOO_LARGE') throw error;
-      const longest = orderKey(this.user, ordersMax);
-      throw new UsageError(
-        `the user name ${this.user} is too long for this cluster: orders are kept under keys up to '${longest}', ` +
-          `of ${Buffer.byteLength(longest)} bytes (--max-key-bytes)`,
-        { cause: error },
-      );
+      throw new UsageError(this.#tooLong(1), { cause: error });
     }
+  }
+
+  #tooLong(order: number): string {
+    const key = orderKey(this.user, order);
+    return (
+      `the user name ${this.user} is too long for this cluster: order ${order} would be kept under '${key}', ` +
+      `of ${Buffer.byteLength(key)} bytes (--max-key-bytes)`
+    );
   }
 
   /** What is in the cart now; finishes checkouts that broke off. */
@@ -97,7 +99,7 @@ export class ShopSession {
 
   /**
    * Turns the cart into an order; the steps are those of basket.ts.
-   * @throws RefusedError if the cart is empty
+   * @throws RefusedError if the cart is empty, or the store takes no key as long as the order's: the lines are in the cart then
    */
   async checkOut(): Promise<Order> {
     const step = this.#nextStep();
@@ -152,10 +154,16 @@ export class ShopSession {
   async #finishOrders(basket: Basket): Promise<Basket> {
     let current = basket;
     for (const order of basket.pending) {
-      // Not applied: it was there already, and it is the same.
-      await persist(this.#how, () =>
-        this.#store.compareAndSet(orderKey(this.user, order.number), null, order),
-      );
+      try {
+        // Not applied: it was there already, and it is the same.
+        await persist(this.#how, () =>
+          this.#store.compareAndSet(orderKey(this.user, order.number), null, order),
+        );
+      } catch (error) {
+        if (codeOf(error) !== 'KEY_TOO_LARGE') throw error;
+        await this.#change(this.#nextStep(), (before) => takeOrderBack(before, order.number));
+        throw new RefusedError(this.#tooLong(order.number), { cause: error });
+      }
       current = await this.#change(this.#nextStep(), (before) => endOrder(before, order.number));
     }
     return current;

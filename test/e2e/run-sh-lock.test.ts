@@ -52,8 +52,9 @@ describe('run.sh without flock', function () {
     const bin = join(root, 'bin');
     for (const directory of [bin, join(root, 'src')]) mkdirSync(directory);
     for (const tool of tools) {
-      const { stdout } = spawnSync('bash', ['-c', `type -P ${tool}`], { encoding: 'utf8' });
-      symlinkSync(stdout.trim(), join(bin, tool));
+      const path = spawnSync('bash', ['-c', `type -P ${tool}`], { encoding: 'utf8' }).stdout.trim();
+      // There is not everywhere a ps, and the script does without.
+      if (path !== '') symlinkSync(path, join(bin, tool));
     }
     symlinkSync(process.execPath, join(bin, 'node'));
     writeFileSync(join(bin, 'npm'), npm);
@@ -80,7 +81,8 @@ describe('run.sh without flock', function () {
     for (const { code, stdout, stderr } of results)
       expect({ code, stdout }, stderr).to.deep.equal({ code: 0, stdout: 'started\n' });
     const waited = results.filter(({ stderr }) => /waiting for another run\.sh \(process \d+\)/.test(stderr));
-    expect(waited).to.have.length(2);
+    // One that begins late finds everything done.
+    expect(waited).to.have.length.within(1, 2);
     expectPreparedOnce();
   });
 

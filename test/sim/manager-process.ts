@@ -98,8 +98,8 @@ export class ManagerProcess extends SimProcess {
   }
 
   override resume(): void {
-    // While its host slept its clock stood still, and no lease ran out.
-    if (this.paused) this.#wentOnAtMs = this.isSuspended ? -Infinity : this.world.queue.nowMs;
+    if (this.paused) this.#wentOnAtMs = this.world.queue.nowMs;
+    if (this.paused && this.isSuspended) this.core.clock.onSuspended();
     super.resume();
   }
 

@@ -39,6 +39,19 @@ describe('M3: a manager that stood still', () => {
     expect(harness.core.map?.epoch).to.equal(epoch);
   });
 
+  it('leaves them more when its host was suspended, whose clock stood still', () => {
+    const harness = newScene();
+    const epoch = harness.core.map?.epoch;
+    const late = harness.node(1);
+    harness.cut(late);
+    harness.core.clock.onSuspended();
+    harness.pass(leaseMs * 1.4);
+    harness.nodes.push(late);
+    harness.redial(late);
+    harness.pass(2000);
+    expect(harness.core.map?.epoch).to.equal(epoch);
+  });
+
   it('takes off who is silent, though it stands still again and again', () => {
     const harness = newScene();
     harness.cut(harness.node(1));

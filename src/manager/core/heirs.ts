@@ -70,6 +70,12 @@ export class Heirs {
     return true;
   }
 
+  /** The cluster ends. */
+  dismiss(): void {
+    for (const link of this.#waiting.keys()) link.send({ type: MessageType.stop, epoch: 0 });
+    this.#waiting.clear();
+  }
+
   onLinkClosed(link: Link): void {
     this.#waiting.delete(link);
   }

@@ -16,6 +16,8 @@ import type { Roster } from './roster.js';
 
 /** Share of a lease between two ticks that tells that this process stood still: far from the usual, and none lapses by less. */
 const absenceRatio = 0.25;
+/** To dial a host that was suspended may take its nodes two seconds and a pause, of which one has passed when it is back. */
+const suspendedLeases = 2;
 /** Leases in a row that may be assumed of one that is not heard. */
 const assumedMax = 3;
 
@@ -74,12 +76,13 @@ export class Leases {
   tick(): boolean {
     const nowMs = this.#ports.nowMs();
     const { members, lapsed, lostAtMs } = this.#roster;
-    const wasAbsent = nowMs - this.#tickedAtMs > this.#leaseMs * absenceRatio;
+    const wasSuspended = this.#clock.takeSuspension();
+    const wasAbsent = wasSuspended || nowMs - this.#tickedAtMs > this.#leaseMs * absenceRatio;
     this.#tickedAtMs = nowMs;
     const countBefore = lapsed.size;
     for (const member of members.values()) {
       if (!member.admitted || lapsed.has(member.id)) continue;
-      if (wasAbsent) this.#assumeUnheard(member);
+      if (wasAbsent) this.#assumeUnheard(member, wasSuspended ? suspendedLeases : 1);
       if (nowMs < member.leaseEndMs) continue;
       // M3: from now on it can hold no lease, and gets none before the map without it is out.
       lapsed.add(member.id);
@@ -90,7 +93,7 @@ export class Leases {
   }
 
   /** M3: that nothing was heard of it says nothing of it, as far as nobody listened. */
-  #assumeUnheard(member: Member): void {
+  #assumeUnheard(member: Member, leases: number): void {
     if (member.leasesAssumed >= assumedMax) return;
     member.leasesAssumed++;
     if (this.#ports.nowMs() >= member.leaseEndMs)
@@ -98,6 +101,6 @@ export class Leases {
         'warn',
         `node ${member.id}: not heard while this manager stood still; it is given time`,
       );
-    this.assume(member);
+    extendLease(member, leases * this.#leaseMs, this.#ports.nowMs());
   }
 }

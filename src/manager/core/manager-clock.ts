@@ -13,6 +13,7 @@ export class ManagerClock {
   /** Of the host's clock. */
   #aheadUs = 0;
   #savedAtMs = -Infinity;
+  #wasSuspended = false;
 
   constructor(ports: ManagerPorts) {
     this.#ports = ports;
@@ -36,6 +37,19 @@ export class ManagerClock {
       'warn',
       `this host's clock is behind the cluster's: the cluster's goes on, ${seconds} s ahead of it; nothing need be done`,
     );
+  }
+
+  /** This host was suspended: its monotonic clock stood still, and the other one has caught up, which is to be saved soon. */
+  onSuspended(): void {
+    this.#wasSuspended = true;
+    this.#savedAtMs = -Infinity;
+  }
+
+  /** Whether it was, since the last call. */
+  takeSuspension(): boolean {
+    const wasSuspended = this.#wasSuspended;
+    this.#wasSuspended = false;
+    return wasSuspended;
   }
 
   get isSaveDue(): boolean {

@@ -205,7 +205,7 @@ export class ManagerCore {
   /** Orders all nodes to end. The shell waits for them. */
   stop(): void {
     this.#stopping = true;
-    this.#registry.isClosed = true;
+    this.#registry.close();
     for (const member of this.#roster.members.values())
       member.link?.send({ type: MessageType.stop, epoch: 0 });
   }

@@ -30,7 +30,7 @@ export interface RegistryOptions {
 export class Registry {
   nextIncarnation = 1;
   /** The cluster is ending: nobody joins any more. */
-  isClosed = false;
+  #isClosed = false;
   readonly #options: RegistryOptions;
   readonly #heirs: Heirs;
   /** Nodes that registered before the cluster was created. */
@@ -42,7 +42,7 @@ export class Registry {
   }
 
   onRegister(link: Link, message: RegisterMessage): void {
-    if (this.isClosed) {
+    if (this.#isClosed) {
       link.send({ type: MessageType.stop, epoch: 0 });
       return;
     }
@@ -160,6 +160,12 @@ export class Registry {
     this.#early.delete(member.id);
     this.#options.administration.desk.loads.forget(member.id);
     this.#options.roster.forget(member, this.#options.ports.nowMs());
+  }
+
+  /** The cluster ends: nobody is let in any more, and who waits is told so. */
+  close(): void {
+    this.#isClosed = true;
+    this.#heirs.dismiss();
   }
 
   onLinkClosed(link: Link): void {
