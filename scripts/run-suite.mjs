@@ -29,6 +29,11 @@ const filesAtOnce = { sim: 2, cluster: 2, e2e: 2 };
 const timedFiles = {
   cluster: ['hostile', 'hosts', 'hot-key', 'kill', 'linearizability', 'links', 'manager-away', 'pause'],
 };
+/** Files that take longest begin first: one of them that began last would run on alone. */
+const longFiles = {
+  cluster: ['tasks', 'disk-restart', 'snapshot', 'disk-waits'],
+  e2e: ['growing', 'data-dir', 'commands', 'bench', 'durability'],
+};
 /** Of files without any test that the options ask for. */
 const nothing = /^\s*0 passing \(\d+\w+\)\s*$/;
 
@@ -61,11 +66,11 @@ function runMocha(files, isBuffered) {
 async function runSuite(suite, files) {
   const atOnce = filesAtOnce[suite];
   if (atOnce === undefined) return runMocha(files, false);
-  const timed = (timedFiles[suite] ?? []).map((name) =>
-    join(root, 'build', 'test', suite, `${name}.test.js`),
-  );
+  const fileOf = (name) => join(root, 'build', 'test', suite, `${name}.test.js`);
+  const timed = (timedFiles[suite] ?? []).map(fileOf);
   let worst = timed.length > 0 ? await runMocha(timed, false) : 0;
-  const left = files.filter((file) => !timed.includes(file));
+  const long = (longFiles[suite] ?? []).map(fileOf);
+  const left = [...new Set([...long, ...files])].filter((file) => !timed.includes(file));
   const work = async () => {
     for (let file = left.shift(); file !== undefined; file = left.shift())
       worst = Math.max(worst, await runMocha([file], true));
