@@ -26,13 +26,14 @@ export class Leases {
   readonly #roster: Roster;
   readonly #clock: ManagerClock;
   readonly #leaseMs: number;
-  #tickedAtMs = -Infinity;
+  #tickedAtMs: number;
 
   constructor(ports: ManagerPorts, roster: Roster, clock: ManagerClock, leaseMs: number) {
     this.#ports = ports;
     this.#roster = roster;
     this.#clock = clock;
     this.#leaseMs = leaseMs;
+    this.#tickedAtMs = ports.nowMs();
   }
 
   /** From now on it may believe to hold a full lease. */
