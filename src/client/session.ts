@@ -296,13 +296,13 @@ export class Session {
     this.#troubles.delete(address);
     const ageMsMax = this.#clock.nowMs - dialledAtMs;
     const isLate = wasSuspended || (ageMsMax > greetingMsMax && this.#lateGreetings < lateGreetingsMax);
-    // Where the way always takes so long, it is not to be dialled three times with every connection.
-    if (isLate) this.#lateGreetings++;
-    else if (ageMsMax <= greetingMsMax) this.#lateGreetings = 0;
     if (isLate) {
+      this.#lateGreetings++;
       connection.close("its greeting may be too old to tell the manager's clock: dial anew");
       return;
     }
+    // Where the way always takes so long, it is not to be dialled three times with every connection.
+    if (ageMsMax <= greetingMsMax) this.#lateGreetings = 0;
     this.#clockOffsetUs = peer.clockUs + (ageMsMax / 2 - this.#clock.nowMs) * 1000;
     const newerThan = this.core.map?.epoch ?? 0;
     connection.send({ type: MessageType.getMap, rid: 0, newerThan });

@@ -114,19 +114,23 @@ export class Spawner {
    * @param isIt - whether the process is that node; one of another is told as the node's exit
    */
   adopt(nodeId: number, pid: number, isIt: boolean): void {
-    for (const child of this.#children.keys()) if (child.pid === pid) return;
-    this.#adopted.set(pid, { nodeId, isIt });
+    if (!this.#isChild(pid)) this.#adopted.set(pid, { nodeId, isIt });
   }
 
   /** The same, of a process that has just registered. @returns false if this system does not know it as that node */
   watch(nodeId: number, pid: number): boolean {
-    for (const child of this.#children.keys()) if (child.pid === pid) return true;
+    if (this.#isChild(pid)) return true;
     const known = this.#adopted.get(pid);
     // If it has ended since, that is told as of any other.
     if (known?.nodeId === nodeId && known.isIt) return true;
     if (!this.isAlive(pid, nodeId)) return false;
-    this.#adopted.set(pid, { nodeId, isIt: true });
+    this.adopt(nodeId, pid, true);
     return true;
+  }
+
+  #isChild(pid: number): boolean {
+    for (const child of this.#children.keys()) if (child.pid === pid) return true;
+    return false;
   }
 
   #pollAdopted(): void {

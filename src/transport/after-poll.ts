@@ -17,6 +17,12 @@ export class AfterPollTimer {
     }, ms);
   }
 
+  /** It keeps no process alive. */
+  unref(): this {
+    this.#timer.unref();
+    return this;
+  }
+
   stop(): void {
     this.#isOver = true;
     clearInterval(this.#timer);

@@ -10,6 +10,7 @@
  * The timer runs only while there is a connection, and keeps no process alive.
  */
 import { performance } from 'node:perf_hooks';
+import { AfterPollTimer } from './after-poll.js';
 
 export interface Watched {
   /** @param elapsedMs - milliseconds since the last scan in which this process was running */
@@ -19,30 +20,26 @@ export interface Watched {
 export const scanMs = 100;
 
 const watched = new Set<Watched>();
-let timer: NodeJS.Timeout | undefined;
+let timer: AfterPollTimer | undefined;
 let scannedAtMs = 0;
 
 export function watch(connection: Watched): void {
   watched.add(connection);
   if (timer !== undefined) return;
   scannedAtMs = performance.now();
-  timer = setInterval(onTimer, scanMs).unref();
+  timer = new AfterPollTimer(scanMs, scan).unref();
 }
 
 export function unwatch(connection: Watched): void {
   watched.delete(connection);
   if (watched.size > 0) return;
-  clearInterval(timer);
+  timer?.stop();
   timer = undefined;
 }
 
-function onTimer(): void {
+function scan(): void {
   const nowMs = performance.now();
   const elapsedMs = Math.min(nowMs - scannedAtMs, 2 * scanMs);
   scannedAtMs = nowMs;
-  setImmediate(scan, elapsedMs);
-}
-
-function scan(elapsedMs: number): void {
   for (const connection of watched) connection.onScan(elapsedMs);
 }

@@ -36,9 +36,9 @@ export class Leases {
     this.#tickedAtMs = ports.nowMs();
   }
 
-  /** From now on it may believe to hold a full lease. */
-  assume(member: Member): void {
-    extendLease(member, this.#leaseMs, this.#ports.nowMs());
+  /** From now on it may believe to hold a full lease, or as many one after the other. */
+  assume(member: Member, leases = 1): void {
+    extendLease(member, leases * this.#leaseMs, this.#ports.nowMs());
   }
 
   /** The published map names it. It may not have asked for a lease yet; it gets a lease's time to do so. */
@@ -102,6 +102,6 @@ export class Leases {
         'warn',
         `node ${member.id}: not heard while this manager stood still; it is given time`,
       );
-    extendLease(member, leases * this.#leaseMs, this.#ports.nowMs());
+    this.assume(member, leases);
   }
 }

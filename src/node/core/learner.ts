@@ -250,9 +250,12 @@ export class Learner {
   #look(copy: SlotCopy): void {
     const room = this.#pace.looks;
     if (!isLooking(copy) || copy.done || room <= 0) return;
-    if (copy.stage === 'compare') this.#pace.looked(this.#compare(copy, room));
-    else if (copy.stage === 'sift') this.#pace.looked(this.#sift(copy, room));
-    else this.#pace.looked(this.#merge(copy, room));
+    this.#pace.looked(this.#workAt(copy, room));
+  }
+
+  #workAt(copy: SlotCopy, room: number): number {
+    if (copy.stage === 'compare') return this.#compare(copy, room);
+    return copy.stage === 'sift' ? this.#sift(copy, room) : this.#merge(copy, room);
   }
 
   #compare(copy: SlotCopy, room: number): number {

@@ -19,7 +19,7 @@ const pageWordsMax = 1024 * 1024;
 /** A block is found by `page * pageWordsMax + word` in the page: 2^32 words in all, 16 GiB. */
 const pageShift = Math.log2(pageWordsMax);
 const wordMask = pageWordsMax - 1;
-export const arenaPagesMax = 1 << (32 - pageShift);
+const arenaPagesMax = 1 << (32 - pageShift);
 /** Pages left for those who may not be refused. Each class may need one. */
 const pagesReserved = 256;
 

@@ -118,8 +118,11 @@ export class BatchWriter {
   #take(): Batch | undefined {
     const batch = this.#queue.shift();
     if (batch === undefined) return undefined;
-    const counted = batch === this.#filling ? 0 : batch.bytes;
-    if (batch === this.#filling) this.#filling = null;
+    let counted = batch.bytes;
+    if (batch === this.#filling) {
+      this.#filling = null;
+      counted = 0;
+    }
     batch.seal(this.#clockUs);
     this.#bytesBehind += batch.bytes - counted;
     return batch;
