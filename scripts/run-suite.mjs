@@ -1,6 +1,6 @@
-// Runs mocha once for each suite named, on the compiled tests; a suite without tests is skipped. Of all but the unit tests two
-// files at a time, each in a mocha of its own: most of them wait for processes to start and to end. Those that say how long
-// the store may take for something run before that, alone.
+// Runs the compiled tests of each suite named; a suite without tests is skipped. The unit tests are dealt to two mochas. Of the
+// other suites two files run at a time, each in a mocha of its own: most of them wait for processes to start and to end. Those
+// that say how long the store may take for something run before that, alone.
 //
 //   node scripts/run-suite.mjs unit sim            whole suites
 //   node scripts/run-suite.mjs unit -g 'W4'        what follows the names goes to mocha
@@ -23,6 +23,8 @@ const suites = firstOption < 0 ? args : args.slice(0, firstOption);
 const options = firstOption < 0 ? [] : args.slice(firstOption);
 if (process.env.CI) options.push('--forbid-only');
 
+/** Suites of many small files, and how many mochas share them. */
+const shares = { unit: 2 };
 /** Suites whose files run beside each other, and how many at a time. */
 const filesAtOnce = { sim: 2, cluster: 2, e2e: 2 };
 /** Files of these suites that would measure their neighbours, too. */
@@ -62,10 +64,17 @@ function runMocha(files, isBuffered) {
   });
 }
 
+/** Deals the files out; the first share shows how it goes. @returns the highest exit code */
+async function runShares(files, count) {
+  const hands = Array.from({ length: count }, (_, hand) => files.filter((_, i) => i % count === hand));
+  const codes = await Promise.all(hands.map((hand, i) => runMocha(hand, i > 0)));
+  return Math.max(...codes);
+}
+
 /** @returns the highest exit code */
 async function runSuite(suite, files) {
   const atOnce = filesAtOnce[suite];
-  if (atOnce === undefined) return runMocha(files, false);
+  if (atOnce === undefined) return runShares(files, shares[suite] ?? 1);
   const fileOf = (name) => join(root, 'build', 'test', suite, `${name}.test.js`);
   const timed = (timedFiles[suite] ?? []).map(fileOf);
   let worst = timed.length > 0 ? await runMocha(timed, false) : 0;
@@ -94,7 +103,7 @@ for (const suite of suites) {
   console.log(`${suite}: ${files.length} files`);
   const code = await runSuite(suite, files);
   if (code !== 0) {
-    if (filesAtOnce[suite] !== undefined) console.log(`${suite}: failed, see above`);
+    console.log(`${suite}: failed, see above`);
     process.exitCode = code;
     break;
   }
