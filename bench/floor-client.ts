@@ -15,6 +15,8 @@ export interface FloorClientArgument {
   readonly workload: Workload;
   readonly replicas: number;
   readonly ports: readonly number[];
+  /** Its gets ask for values of the usual size, of servers for another. */
+  readonly getsUsual?: boolean;
 }
 
 class FloorDriver implements Driver {
@@ -26,7 +28,8 @@ class FloorDriver implements Driver {
   readonly sessions: FloorWriter[][] = [];
   readonly #replicas: number;
   readonly #keyCount: number;
-  readonly #frames: ReturnType<typeof makeFrames>;
+  readonly #putFrame: Buffer;
+  readonly #getFrame: Buffer;
   readonly #random = new Random(1);
   /** By lane, whose number is the request id: answers awaited, kind, and when it began if it is timed. */
   #awaited = new Uint8Array(0);
@@ -39,10 +42,12 @@ class FloorDriver implements Driver {
   #isPutNext = (): boolean => false;
   #onStopped: () => void = () => undefined;
 
-  constructor({ workload, replicas }: FloorClientArgument) {
+  constructor({ workload, replicas, getsUsual = false }: FloorClientArgument) {
     this.#replicas = replicas;
     this.#keyCount = workload.keyCount;
-    this.#frames = makeFrames(workload.valueBytes);
+    const { put, get, getOfUsual } = makeFrames(workload.valueBytes);
+    this.#putFrame = put;
+    this.#getFrame = getsUsual ? getOfUsual : get;
   }
 
   start({ inFlight, putRatio }: RunRequest): void {
@@ -64,12 +69,12 @@ class FloorDriver implements Driver {
     this.#startedAtMs[lane] = this.#begun++ % this.#sampleEvery === 0 ? performance.now() : 0;
     if (!isPut) {
       this.#awaited[lane] = 1;
-      servers[first]?.append(this.#frames.get, lane);
+      servers[first]?.append(this.#getFrame, lane);
       return;
     }
     this.#awaited[lane] = this.#replicas;
     for (let i = 0; i < this.#replicas; i++) {
-      servers[(first + i) % servers.length]?.append(this.#frames.put, lane);
+      servers[(first + i) % servers.length]?.append(this.#putFrame, lane);
     }
   }
 

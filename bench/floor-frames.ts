@@ -10,7 +10,8 @@ import { encodeValue } from '../src/protocol/value-codec.js';
 import { put32, read32 } from '../src/protocol/words.js';
 import { keyBytes, makeValue } from './workload.js';
 
-export const FloorType = { put: 1, get: 2, ack: 3, value: 4 } as const;
+/** `getOfUsual` is answered with a value of the usual size, whatever size the server is for. */
+export const FloorType = { put: 1, get: 2, ack: 3, value: 4, getOfUsual: 5 } as const;
 
 /** Frames with their length and type in place, to be copied and given a request id. */
 export type FloorFrames = Readonly<Record<keyof typeof FloorType, Buffer>>;
@@ -31,6 +32,7 @@ export function makeFrames(valueBytes: number): FloorFrames {
     get: template(FloorType.get, { type: MessageType.get, rid, versionOnly: false, key }),
     ack: template(FloorType.ack, { type: MessageType.ack, rid }),
     value: template(FloorType.value, { type: MessageType.value, rid, present: true, version, value }),
+    getOfUsual: template(FloorType.getOfUsual, { type: MessageType.get, rid, versionOnly: false, key }),
   };
 }
 

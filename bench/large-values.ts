@@ -29,8 +29,10 @@ export const largeValues: Benchmark = {
     await using cluster = await startCluster({ nodes, replicas, valueBytesMax });
     await using peers = new Peers();
     const small = await peers.startStoreClient(cluster);
-    const bareSmall = await peers.startFloor(nodes, replicas);
-    const bare = beside(await peers.startFloor(nodes, replicas, { workload: large }), bareSmall);
+    const servers = await peers.startFloorServers(nodes, mebibyte);
+    const bareSmall = await peers.startFloorClient(servers, replicas, { getsUsual: true });
+    const bareLarge = await peers.startFloorClient(servers, replicas, { workload: large });
+    const bare = beside(bareLarge, bareSmall);
     const ours = beside(await peers.startStoreClient(cluster, { workload: large }), small);
     const contestants: Contestant[] = [
       { name: 'floor, 1 MiB', client: bare.client },
@@ -82,7 +84,7 @@ function sectionOf(
     rowAtMost('small gets beside them, p99, floor', 'ms', bareSmall.map(p99Ms)),
     rowAtMost('small gets beside them, p99, GTStore', 'ms', ourSmall.map(p99Ms), smallP99MsMax),
   ];
-  const load = `puts and gets half and half, ${largeInFlight} in flight in one client process; small gets of 100 B in another, one at a time (of the floor: with servers of their own)`;
+  const load = `puts and gets half and half, ${largeInFlight} in flight in one client process; small gets of 100 B in another, one at a time`;
   return {
     title: `Values of 1 MiB: ${nodes} nodes, K = ${replicas}`,
     rows,

@@ -53,6 +53,12 @@ export interface ClientOptions {
   readonly processes?: number;
 }
 
+/** Servers that are there already. */
+export interface BareServers {
+  readonly ports: readonly number[];
+  readonly pids: readonly number[];
+}
+
 /** All peers of one benchmark. */
 export class Peers implements AsyncDisposable {
   readonly #peers: Peer[] = [];
@@ -69,18 +75,39 @@ export class Peers implements AsyncDisposable {
 
   async #startBare(
     what: string,
-    servers: number,
+    count: number,
     replicas: number,
     options: ClientOptions,
   ): Promise<ClientPeer> {
     const workload = { ...usualWorkload, ...options.workload };
-    const peers = Array.from({ length: servers }, () =>
-      this.#start(`${what}-server`, [String(workload.valueBytes)]),
-    );
-    const ports = (await Promise.all(peers.map((peer) => peer.answer()))) as number[];
+    const { ports, pids } = await this.#startServers(what, count, workload.valueBytes);
     const argument: FloorClientArgument = { workload, replicas, ports };
-    const pids = peers.map(({ pid }) => pid);
     return this.startClients(`${what}-client`, argument, pids, options.processes);
+  }
+
+  startFloorServers(count: number, valueBytes: number): Promise<BareServers> {
+    return this.#startServers('floor', count, valueBytes);
+  }
+
+  async #startServers(what: string, count: number, valueBytes: number): Promise<BareServers> {
+    const peers = Array.from({ length: count }, () => this.#start(`${what}-server`, [String(valueBytes)]));
+    const ports = (await Promise.all(peers.map((peer) => peer.answer()))) as number[];
+    return { ports, pids: peers.map(({ pid }) => pid) };
+  }
+
+  /** @param getsUsual asks for values of the usual size, whatever size the servers are for */
+  startFloorClient(
+    { ports, pids }: BareServers,
+    replicas: number,
+    { workload, getsUsual }: { readonly workload?: Partial<Workload>; readonly getsUsual?: boolean },
+  ): Promise<ClientPeer> {
+    const argument: FloorClientArgument = {
+      workload: { ...usualWorkload, ...workload },
+      replicas,
+      ports,
+      ...(getsUsual === undefined ? {} : { getsUsual }),
+    };
+    return this.startClients('floor-client', argument, pids);
   }
 
   /** Processes with public clients of that cluster. */
