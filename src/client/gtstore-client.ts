@@ -155,7 +155,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     return this.#call(PutCall, options, (settings, deadlineMs, call) => {
       const keyBytes = checkedKey(key, settings);
       const bytes = checkedValue(value, settings);
-      const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.clockUs());
+      const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.lifeClockUs());
       return this.#session.core.put(keyBytes, bytes, expiresAtMs, deadlineMs, call);
     });
   }
@@ -213,7 +213,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
         );
       }
       const bytes = value === undefined ? null : checkedValue(value, settings);
-      const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.clockUs());
+      const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.lifeClockUs());
       return this.#session.core.putIf(keyBytes, expected, bytes, expiresAtMs, wantValue, deadlineMs, call);
     });
   }

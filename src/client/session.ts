@@ -18,6 +18,7 @@ import { SampledClock } from '../transport/sampled-clock.js';
 import type { Address } from './arguments.js';
 import type { Call } from './calls.js';
 import { ClientCore } from './core/client-core.js';
+import { ManagerTime } from './core/manager-time.js';
 import { diagnosticsChannelNames } from './diagnostics.js';
 import type { MapEvent } from './diagnostics.js';
 
@@ -58,7 +59,7 @@ export class Session {
   readonly #members: MemberLinks;
   readonly #managers: Redialler[] = [];
   readonly #down = new Set<number>();
-  #clockOffsetUs: number | null = null;
+  readonly #time = new ManagerTime(() => this.#clock.nowMs);
   /** How often this host was suspended. */
   #suspensions = 0;
   /** Greetings in a row that took long. */
@@ -111,7 +112,7 @@ export class Session {
   #ports(): ConstructorParameters<typeof ClientCore>[0]['ports'] {
     return {
       nowMs: () => this.#clock.nowMs,
-      clockUs: () => Math.floor(this.#clock.nowMs * 1000 + (this.#clockOffsetUs ?? 0)),
+      clockUs: () => this.#time.clockUs,
       random: Math.random,
       node: (nodeId): Link | undefined => this.#members.get(nodeId),
       manager: (): Link | undefined => this.manager,
@@ -136,6 +137,7 @@ export class Session {
   #sample(): void {
     if (!this.#clock.sample()) return;
     this.#suspensions++;
+    this.#time.slept(this.#clock.aheadMs);
     for (const { connection } of this.#managers) connection?.close('this host was suspended: dial anew');
   }
 
@@ -159,8 +161,9 @@ export class Session {
     return this.now();
   }
 
-  clockUs(): number {
-    return Math.floor(this.#clock.nowMs * 1000 + (this.#clockOffsetUs ?? 0));
+  /** Microseconds of the manager's clock, by which values end. */
+  lifeClockUs(): number {
+    return this.#time.lifeClockUs;
   }
 
   get isClosed(): boolean {
@@ -223,7 +226,7 @@ export class Session {
 
   #isConnected(elapsedMs: number): boolean {
     const map = this.core.map;
-    if (map === null || this.#clockOffsetUs === null) return false;
+    if (map === null || !this.#time.isKnown) return false;
     return elapsedMs > nodesUpMsMax || map.nodes.every((node) => this.#members.get(node.id) !== undefined);
   }
 
@@ -303,7 +306,7 @@ export class Session {
     }
     // Where the way always takes so long, it is not to be dialled three times with every connection.
     if (ageMsMax <= greetingMsMax) this.#lateGreetings = 0;
-    this.#clockOffsetUs = peer.clockUs + (ageMsMax / 2 - this.#clock.nowMs) * 1000;
+    this.#time.greeted(peer.clockUs, ageMsMax);
     const newerThan = this.core.map?.epoch ?? 0;
     connection.send({ type: MessageType.getMap, rid: 0, newerThan });
   }

@@ -71,7 +71,7 @@ export async function* walkEntries(
   };
   for await (const entry of scan(session, prefix, timeoutMs)) {
     const known = await decided(entry, ports, options);
-    if (known !== undefined) yield new Stored(known, session.clockUs());
+    if (known !== undefined) yield new Stored(known, session.lifeClockUs());
   }
 }
 

@@ -13,16 +13,23 @@ const suspensionMsMin = 200;
 export class SampledClock {
   #nowMs = performance.now();
   #wallMs = Date.now();
+  #aheadMs = 0;
 
   /** Milliseconds, as of the last `sample`. */
   get nowMs(): number {
     return this.#nowMs;
   }
 
+  /** By how much more the wall clock had gone on at the last `sample`: for how long the host was suspended, if it was. */
+  get aheadMs(): number {
+    return this.#aheadMs;
+  }
+
   /** @returns whether the host seems to have been suspended since the last call. */
   sample(): boolean {
     const elapsedMs = -this.#nowMs + (this.#nowMs = performance.now());
     const wallElapsedMs = -this.#wallMs + (this.#wallMs = Date.now());
-    return wallElapsedMs - elapsedMs > suspensionMsMin;
+    this.#aheadMs = wallElapsedMs - elapsedMs;
+    return this.#aheadMs > suspensionMsMin;
   }
 }

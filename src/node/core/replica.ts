@@ -101,7 +101,7 @@ export class Replica implements PeerWriteOwner {
     this.#answers.refused(link, rid, reason);
   }
 
-  /** A present value; tombstones and what has expired count as absent. */
+  /** A present value; tombstones and what has expired count as absent (W11). */
   isLive(record: RecordId): boolean {
     if (!this.store.hasValue(record)) return false;
     const expiresAtMs = this.store.expiresAtMs(record);

@@ -1,0 +1,44 @@
+/**
+ * The manager's clock as a client knows it: its own monotonic clock, and how far apart they were when the manager greeted it (W1, W11).
+ *
+ * While the client's host is suspended its monotonic clock stands still. How far it is behind then is told by the next greeting. A
+ * version may be behind until it comes: it is raised, or refused. The end of a value's life may not: that would come early
+ * by all the time that the host was suspended, and a lock taken then would be told to be held, and be free *[found]*. So
+ * lives are counted from where the wall clock says that the manager's is. If that was only set ahead, they last longer.
+ */
+export class ManagerTime {
+  readonly #nowMs: () => number;
+  #offsetUs: number | null = null;
+  /** By which the wall clock ran ahead since. */
+  #sleptUs = 0;
+
+  /** @param nowMs milliseconds of this host's monotonic clock */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  get isKnown(): boolean {
+    return this.#offsetUs !== null;
+  }
+
+  /** The manager's clock, as its greeting told it, to a dial `ageMs` ago. */
+  greeted(clockUs: number, ageMs: number): void {
+    this.#offsetUs = clockUs + (ageMs / 2 - this.#nowMs()) * 1000;
+    this.#sleptUs = 0;
+  }
+
+  /** This host was suspended. */
+  slept(forMs: number): void {
+    this.#sleptUs += forMs * 1000;
+  }
+
+  /** Microseconds, for versions. */
+  get clockUs(): number {
+    return Math.floor(this.#nowMs() * 1000 + (this.#offsetUs ?? 0));
+  }
+
+  /** Microseconds, for times to live. */
+  get lifeClockUs(): number {
+    return this.clockUs + Math.floor(this.#sleptUs);
+  }
+}
