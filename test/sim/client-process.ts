@@ -1,7 +1,9 @@
 /** One life of a client: the production core, connections to the manager and to every node of its map, and lanes of operations. */
 import { ClientCore } from '../../src/client/core/client-core.js';
+import { ManagerTime } from '../../src/client/core/manager-time.js';
 import type { Operation } from '../../src/client/core/operation.js';
 import type { ClusterMap, MemberNode } from '../../src/protocol/cluster-map.js';
+import { clockDriftRatio } from '../../src/protocol/settings.js';
 import type { Message } from '../../src/protocol/messages.js';
 import { dial } from './network.js';
 import type { End } from './network.js';
@@ -23,7 +25,8 @@ export interface OperationContext {
 export class ClientProcess extends SimProcess {
   readonly core: ClientCore;
   readonly #clockErrorMs: number;
-  #clockBase: number;
+  readonly #time = new ManagerTime(() => this.nowMs());
+  #learntAtMs: number;
   /** It learns the clock anew when it has dialled the manager. */
   #mustLearnClock = false;
   #managerEnd: End | null = null;
@@ -35,11 +38,11 @@ export class ClientProcess extends SimProcess {
     const error = plan.clientClockErrorMs;
     const isBehind = plan.bias === 'oldWrites';
     this.#clockErrorMs = prng.chance(0.5) ? 0 : prng.between(-error, isBehind ? -error / 2 : error);
-    this.#clockBase = this.#newClockBase();
+    this.#learntAtMs = this.#learnClock();
     this.core = new ClientCore({
       ports: {
         nowMs: () => this.nowMs(),
-        clockUs: () => Math.floor(this.nowMs() * 1000 + this.#clockBase),
+        clockUs: () => this.#time.clockUs,
         random: () => prng.next(),
         node: (id) => {
           const server = this.#servers.get(id);
@@ -66,11 +69,24 @@ export class ClientProcess extends SimProcess {
     this.#dialManager();
   }
 
-  #newClockBase(): number {
-    return this.world.managerClockUs() - this.nowMs() * 1000 + this.#clockErrorMs * 1000;
+  /** @returns virtual time: both clocks drift while the host sleeps, too */
+  #learnClock(): number {
+    this.#time.greeted(this.world.managerClockUs() + this.#clockErrorMs * 1000, 0);
+    return this.world.queue.nowMs;
   }
 
-  protected override onSuspended(): void {
+  /** Cluster-clock milliseconds at which a value ends that is written now. @throws Violation if the clock is further off than is known */
+  expiryOf(ttlMs: number): number {
+    const clockUs = this.#time.lifeClockUs;
+    const driftMs = (this.world.queue.nowMs - this.#learntAtMs) * clockDriftRatio;
+    const offMs = (clockUs - this.world.managerClockUs()) / 1000;
+    if (Math.abs(offMs) > Math.abs(this.#clockErrorMs) + driftMs + 1)
+      this.world.fail(`W11: ${this.name} counts a time to live from ${offMs.toFixed(3)} ms off`);
+    return Math.ceil(clockUs / 1000 + ttlMs);
+  }
+
+  protected override onSuspended(forMs: number): void {
+    this.#time.slept(forMs);
     this.#mustLearnClock = true;
     const end = this.#managerEnd;
     if (end === null) return;
@@ -138,7 +154,7 @@ export class ClientProcess extends SimProcess {
       resolve: () => world.manager,
       opened: (end) => {
         this.#managerEnd = end;
-        if (this.#mustLearnClock) this.#clockBase = this.#newClockBase();
+        if (this.#mustLearnClock) this.#learntAtMs = this.#learnClock();
         this.#mustLearnClock = false;
         this.core.wantMap();
       },

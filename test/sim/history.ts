@@ -6,6 +6,7 @@ import { checkKey, formatHistory } from '../support/linearizability.js';
 import type { Operation } from '../support/linearizability.js';
 import { formatVersion } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
+import { withEnds } from './expiry-history.js';
 import { tombstoneId } from './observer.js';
 import type { World } from './world.js';
 
@@ -72,16 +73,30 @@ export class SimHistory {
 
   /** Between two losses of the key's slot. Whatever was written before the first may still be there, or come late. */
   #checkPart(key: string, servedAt: number, lostAt: number): void {
-    const operations = this.records
+    const written = this.records
       .filter((record) => record.key === key && record.call < lostAt)
       .flatMap((record) =>
         record.call < servedAt ? this.#remains(record) : this.#operations(record, lostAt),
       );
+    const operations = this.#withEnds(key, written);
     const verdict = checkKey(operations, null, { explain: false });
     if (verdict.ok) return;
     const explained = checkKey(operations, null);
     const text = explained.ok ? '' : `${explained.reason}\n${formatHistory(explained.operations)}`;
     this.#world.fail(`key ${key} is not linearizable: ${text}`);
+  }
+
+  /** W11: of values that were to live for a time. */
+  #withEnds(key: string, operations: readonly Operation[]): readonly Operation[] {
+    const { plan, observer } = this.#world;
+    if (plan.ttlShare === 0) return operations;
+    const told = withEnds(operations, {
+      expiryOf: (id) => observer.expiryOf(id),
+      stepAt: (clockMs) => this.#world.stepAt(clockMs),
+      slackMs: observer.clockSlackMs,
+    });
+    if (typeof told === 'string') this.#world.fail(`W11: key ${key}: ${told}`);
+    return told;
   }
 
   /** What may have come of an operation from before a loss, as a write of unknown outcome. */

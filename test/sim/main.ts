@@ -33,6 +33,8 @@ const { values: options } = parseArgs({
     disks: { type: 'string' },
     /** Nodes that tick seldom while they are not busy: always or never; otherwise in every third schedule. */
     calm: { type: 'string' },
+    /** Values that expire, and hosts that sleep: always or never; otherwise in every fifth schedule. */
+    expiry: { type: 'string' },
     /** Requests that are offered as frames first: always or never; otherwise every other one. */
     frames: { type: 'string' },
     verbose: { type: 'boolean', default: false },
@@ -75,6 +77,7 @@ function kindOf(scheduleSeed: number): {
   bias: Bias | undefined;
   disks: boolean;
   calm: boolean;
+  expiry: boolean;
   frames: FrameMode;
 } {
   const usual = usualKind(scheduleSeed);
@@ -82,16 +85,19 @@ function kindOf(scheduleSeed: number): {
     bias,
     disks: options.disks === undefined ? usual.disks : options.disks === 'always',
     calm: options.calm === undefined ? usual.calm : options.calm === 'always',
+    expiry: options.expiry === undefined ? usual.expiry : options.expiry === 'always',
     frames: options.frames === undefined ? 'mixed' : options.frames === 'always' ? 'always' : 'never',
   };
 }
 
 /** The options that make it so again. */
 function kindArguments(scheduleSeed: number): string[] {
-  const { disks, calm } = kindOf(scheduleSeed);
+  const { disks, calm, expiry } = kindOf(scheduleSeed);
+  const word = (isWanted: boolean): string => (isWanted ? 'always' : 'never');
   const leaned = bias === undefined ? [] : ['--bias', bias];
   const offered = options.frames === undefined ? [] : ['--frames', options.frames];
-  return [...leaned, '--disks', disks ? 'always' : 'never', '--calm', calm ? 'always' : 'never', ...offered];
+  const kind = ['--disks', word(disks), '--calm', word(calm), '--expiry', word(expiry)];
+  return [...leaned, ...kind, ...offered];
 }
 
 /** Most mutants need a few hundred. */
@@ -165,6 +171,7 @@ async function campaign(): Promise<void> {
     if (bias !== undefined) args.push('--bias', bias);
     if (options.disks !== undefined) args.push('--disks', options.disks);
     if (options.calm !== undefined) args.push('--calm', options.calm);
+    if (options.expiry !== undefined) args.push('--expiry', options.expiry);
     if (options.frames !== undefined) args.push('--frames', options.frames);
     if (options.all) args.push('--all');
     const child = fork(fileURLToPath(import.meta.url), args);

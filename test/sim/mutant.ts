@@ -18,6 +18,8 @@ export interface Mutant {
   readonly firstSeed?: number;
   /** Nodes with disks; default: without. */
   readonly disks?: boolean;
+  /** Values that expire, and hosts that sleep; default: neither. */
+  readonly expiry?: boolean;
   /** Found within a second or two: part of `npm test`. */
   readonly quick?: boolean;
 }

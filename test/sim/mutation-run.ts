@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diskMutants } from './disk-mutants.js';
 import { mutants as ruleMutants } from './mutants.js';
+import { expiryMutants } from './expiry-mutants.js';
 import type { Edit, Mutant } from './mutant.js';
 import { membershipMutants } from './membership-mutants.js';
 import { plainMutants } from './plain-mutants.js';
@@ -27,6 +28,7 @@ export const mutants: readonly Mutant[] = [
   ...diskMutants,
   ...taskMutants,
   ...plainMutants,
+  ...expiryMutants,
 ];
 
 /** Schedules for a change that must go unnoticed. */
@@ -85,6 +87,7 @@ export async function hunt(mutant: Mutant, schedulesMax: number): Promise<Mutant
   try {
     const args = ['--hunt', '--schedules', String(schedulesMax), '--seed', String(mutant.firstSeed ?? 1)];
     args.push('--disks', mutant.disks === true ? 'always' : 'never', '--calm', 'never');
+    args.push('--expiry', mutant.expiry === true ? 'always' : 'never');
     if (mutant.bias !== undefined) args.push('--bias', mutant.bias);
     const output = await run([join(folder, 'test/sim/main.js'), ...args]);
     const found = JSON.parse(output) as { schedules: number; violation: string | null };

@@ -27,6 +27,7 @@ import { noRecord } from '../../src/node/core/store.js';
 import type { RecordId } from '../../src/node/core/store.js';
 import { Role } from '../../src/node/core/membership.js';
 import { AnswerWatch, joinedAt } from './answer-watch.js';
+import { ExpiryWatch } from './expiry-watch.js';
 import type { Asked } from './answer-watch.js';
 import type { Situation } from './coverage.js';
 import type { End } from './network.js';
@@ -40,6 +41,8 @@ interface Shadow extends MutableVersion {
   valid: boolean;
   full: boolean;
   tombstone: boolean;
+  /** Cluster-clock milliseconds; 0: never. */
+  expiresAtMs: number;
   applied: AppliedList | null;
 }
 
@@ -57,6 +60,7 @@ export class NodeWatch {
   readonly #node: NodeProcess;
   readonly #shadows: Shadow[];
   readonly #answers: AnswerWatch;
+  readonly #expiry: ExpiryWatch;
   /** The request being handled. */
   #current: {
     readonly end: End;
@@ -74,6 +78,7 @@ export class NodeWatch {
   constructor(node: NodeProcess) {
     this.#node = node;
     this.#answers = new AnswerWatch(node);
+    this.#expiry = new ExpiryWatch(node);
     const { world } = node;
     this.#shadows = world.plan.keys.map((key) => ({
       key,
@@ -83,6 +88,7 @@ export class NodeWatch {
       valid: false,
       full: false,
       tombstone: false,
+      expiresAtMs: 0,
       applied: null,
       hlc: 0,
       clientId: 0,
@@ -209,6 +215,7 @@ export class NodeWatch {
   }
 
   #concludes(request: Asked, status: ConditionStatus): void {
+    this.#expiry.evaluates();
     const isApplied = status === ConditionStatus.applied;
     if (!isApplied && status !== ConditionStatus.notApplied) return;
     this.#serves(this.#node.world.slotOf(request.key), `a conditional write of ${request.key}`);
@@ -234,6 +241,7 @@ export class NodeWatch {
   /** RMW1: a conditional write is sent as soon as it is evaluated, and not again. */
   #drives({ key, kind }: WriteMessage): void {
     this.#drove = true;
+    this.#expiry.evaluates();
     const { world, core, name } = this.#node;
     if (kind === WriteKind.conditional && !core.membership.isPrimary(world.slotOf(key)))
       world.fail(`RMW1: ${name} is not the primary and has evaluated a conditional write of ${key}`);
@@ -266,7 +274,11 @@ export class NodeWatch {
     const slot = world.slotOf(key);
     this.#serves(slot, `a read of ${key}`);
     const record = store.get(slot, key);
-    if (record === noRecord || store.isValid(record)) return;
+    if (record === noRecord) return;
+    if (store.isValid(record)) {
+      this.#expiry.checkRead(record, present);
+      return;
+    }
     if (isDirect || (present && store.compareVersion(version, record) === 0))
       world.fail(`R1: ${name} answers a read of ${key}, which is INVALID`);
     world.coverage.note('readOfFormer');
@@ -335,6 +347,7 @@ export class NodeWatch {
       saved !== undefined &&
       record !== noRecord &&
       store.compareVersion(saved.version, record) === 0 &&
+      saved.expiresAtMs === store.expiresAtMs(record) &&
       compareApplied(saved.applied, store.appliedOf(record)) === 0;
     if (isSame) return;
     const what = saved === undefined ? 'nothing' : formatVersion(saved.version);
@@ -373,11 +386,14 @@ export class NodeWatch {
     } else if (order === 0 && shadow.valid && !valid) {
       world.fail(`${name}: ${key} returns from VALID to INVALID at ${formatVersion(version)}`);
     }
+    const isOver = shadow.held && !shadow.tombstone && world.hasExpired(shadow.expiresAtMs);
+    if (isOver && version.hlc === shadow.hlc && order > 0) world.coverage.note('expiredReplaced');
     shadow.held = true;
     shadow.valid = valid;
     shadow.tombstone = !store.hasValue(record);
+    shadow.expiresAtMs = store.expiresAtMs(record);
     copyVersion(version, shadow);
-    if (order > 0) world.observer.noteVersion(key, version, store.valueOf(record));
+    if (order > 0) world.observer.noteVersion(key, version, store.valueOf(record), shadow.expiresAtMs);
   }
 
   #checkList(shadow: Shadow, record: RecordId): void {
@@ -393,8 +409,11 @@ export class NodeWatch {
     const { world, name } = this.#node;
     const ageMs = (world.managerClockUs() - shadow.hlc) / 1000;
     // It may have become VALID in this very event.
-    const isSpent = shadow.tombstone && ageMs > world.plan.settings.writeAgeMsMax;
+    const { writeAgeMsMax } = world.plan.settings;
+    const isOver = shadow.expiresAtMs > 0 && world.hasExpired(shadow.expiresAtMs + writeAgeMsMax);
+    const isSpent = (shadow.tombstone || isOver) && ageMs > writeAgeMsMax;
     if (!isSpent) world.fail(`W10: ${name} drops ${shadow.key} at ${formatVersion(shadow)}`);
-    else world.coverage.note('tombstoneDropped');
+    if (!shadow.tombstone) world.coverage.note('expiredDropped');
+    world.coverage.note('tombstoneDropped');
   }
 }

@@ -38,6 +38,10 @@ export class Observer {
   readonly #world: World;
   /** Write id by key and version. */
   readonly #writeIds = new Map<string, number>();
+  /** Cluster-clock milliseconds by write id, of those that were to expire. */
+  readonly #expiries = new Map<number, number>();
+  /** By which the clock of a node that served may have been off, at most. */
+  clockSlackMs = 0;
   /** Key and version of what full replicas had. */
   readonly #heldFull = new Set<string>();
   /** The version under which a plain write was last sent, by write id. */
@@ -65,13 +69,27 @@ export class Observer {
     return this.#writeIds.get(`${key} ${formatVersion(version)}`);
   }
 
-  noteVersion(key: string, version: Version, value: Uint8Array | null): void {
+  /** A client is about to write it, to live until then. */
+  noteExpiry(id: number, expiresAtMs: number): void {
+    this.#expiries.set(id, expiresAtMs);
+  }
+
+  /** 0: never. */
+  expiryOf(id: number): number {
+    return this.#expiries.get(id) ?? 0;
+  }
+
+  noteVersion(key: string, version: Version, value: Uint8Array | null, expiresAtMs: number): void {
     const id = value === null ? tombstoneId : decodeWriteId(value);
     if (id < 0) this.#world.fail(`a replica kept bytes of ${key} that were not its own`);
     const name = `${key} ${formatVersion(version)}`;
     const known = this.#writeIds.get(name);
     if (known === undefined) this.#writeIds.set(name, id);
     else if (known !== id) this.#world.fail(`version ${name} has two values, ${known} and ${id}`);
+    if (expiresAtMs !== this.expiryOf(id))
+      this.#world.fail(
+        `W11: ${name} is kept until ${expiresAtMs}, and was written until ${this.expiryOf(id)}`,
+      );
   }
 
   /** RMW5: lists are replaced whole, so those of one conditional write are one list. */

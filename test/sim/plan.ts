@@ -77,6 +77,9 @@ export interface Plan {
   /** Share of operations: put, get, compare-and-set, put-if-absent, delete, blind delete. */
   readonly mix: readonly number[];
   readonly readFromAny: number;
+  /** Share of writes whose value shall live for a time only, of `ttlMsMax` at most. */
+  readonly ttlShare: number;
+  readonly ttlMsMax: number;
   /** Nodes keep what they hold on disks, with durability `always`. */
   readonly hasDisks: boolean;
   /** A batch takes about that long to be on the disk. */
@@ -182,6 +185,8 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
     clientClockErrorMs:
       bias === 'oldWrites' ? writeAgeMsMax - 60 : ages ? 40 : prng.pick([0, 1, 10, 100, 3000]),
     mix: drawMix(prng, bias),
+    ttlShare: 0,
+    ttlMsMax: 0,
     hasDisks: false,
     syncMs: 0,
     diskLossShare: 0.3,
@@ -236,6 +241,16 @@ export function withDisks(plan: Plan, prng: Prng): Plan {
     settings: { ...plan.settings, durability: 'always' },
     allowsLoss: true,
     faultWeights: [...weights, ['losePower', prng.pick(shares)], ['killNodes', prng.pick(shares)]],
+  };
+}
+
+/** The same plan with values that expire, and hosts that sleep, whose clocks then are behind. */
+export function withExpiry(plan: Plan, prng: Prng): Plan {
+  return {
+    ...plan,
+    ttlShare: prng.pick([0.2, 0.5, 0.9]),
+    ttlMsMax: prng.pick([20, 100, plan.settings.leaseMs * 1.5]),
+    faultWeights: [...plan.faultWeights, ['suspendHost', prng.pick([0, 1, 3])]],
   };
 }
 

@@ -79,6 +79,7 @@ export abstract class SimProcess {
   /** Its host sleeps: a pause for which its monotonic clock stands still. */
   suspend(forMs: number): void {
     if (!this.alive || this.paused) return;
+    this.world.coverage.note('hostSlept');
     this.pause(forMs);
     this.#suspendedAtMs = this.world.queue.nowMs;
   }
@@ -88,7 +89,7 @@ export abstract class SimProcess {
   }
 
   /** Its clocks say so, before anything is handled. */
-  protected onSuspended(): void {
+  protected onSuspended(_forMs: number): void {
     // Whoever holds nothing by time has nothing to give up.
   }
 
@@ -106,9 +107,10 @@ export abstract class SimProcess {
     this.paused = false;
     this.#pauses++;
     if (this.#suspendedAtMs !== null) {
-      this.#offsetMs -= (this.world.queue.nowMs - this.#suspendedAtMs) * this.#rate;
+      const forMs = (this.world.queue.nowMs - this.#suspendedAtMs) * this.#rate;
+      this.#offsetMs -= forMs;
       this.#suspendedAtMs = null;
-      this.onSuspended();
+      this.onSuspended(forMs);
     }
     if (this.world.prng.chance(0.5)) this.tick();
     for (const run of this.#inbox.splice(0)) this.post(run);

@@ -88,14 +88,29 @@ export class Workload {
   put(client: ClientProcess, key: string, done: Done): void {
     const record = this.history.begin('put', key, client.name);
     record.value = this.#newId();
-    this.#write(client, record, encodeWriteId(record.value), done);
+    this.#write(client, record, encodeWriteId(record.value), this.#expiry(client, record.value), done);
   }
 
   #blindDelete(client: ClientProcess, key: string, done: Done): void {
-    this.#write(client, this.history.begin('remove', key, client.name), null, done);
+    this.#write(client, this.history.begin('remove', key, client.name), null, 0, done);
   }
 
-  #write(client: ClientProcess, record: Record, bytes: Uint8Array | null, done: Done): void {
+  /** Until when the value is to live; 0: for ever. */
+  #expiry(client: ClientProcess, id: number): number {
+    const { plan, expiryPrng, calm, observer } = this.#world;
+    if (calm || plan.ttlShare === 0 || !expiryPrng.chance(plan.ttlShare)) return 0;
+    const expiresAtMs = client.expiryOf(expiryPrng.between(1, plan.ttlMsMax));
+    observer.noteExpiry(id, expiresAtMs);
+    return expiresAtMs;
+  }
+
+  #write(
+    client: ClientProcess,
+    record: Record,
+    bytes: Uint8Array | null,
+    expiresAtMs: number,
+    done: Done,
+  ): void {
     const { coverage } = this.#world;
     let firstHlc = -1;
     const context: OperationContext = {
@@ -113,7 +128,7 @@ export class Workload {
       },
     };
     this.#trace(client, record);
-    const operation = client.core.put(record.key, bytes, 0, this.#deadline(client), context);
+    const operation = client.core.put(record.key, bytes, expiresAtMs, this.#deadline(client), context);
     if (operation === undefined) this.#world.fail('the client takes no more operations');
     firstHlc = operation.version.hlc;
   }
@@ -153,6 +168,9 @@ export class Workload {
         if (operation.outcome === Outcome.done) {
           record.applied = operation.applied;
           coverage.note(operation.applied ? 'conditionalApplied' : 'conditionalRefused');
+          const isRefused = !operation.applied && expected === null && !operation.present;
+          if (isRefused)
+            this.#world.fail(`RMW1: ${key} is told to be absent, which is why nothing was written`);
           if (!operation.applied) this.#noteSeen(record, operation, wantValue);
           else if (id !== null) this.#remember(key, operation.version, true);
         }
@@ -161,7 +179,8 @@ export class Workload {
       },
     };
     this.#trace(client, record);
-    client.core.putIf(key, expected, bytes, 0, wantValue, this.#deadline(client), context);
+    const expiresAtMs = id === null ? 0 : this.#expiry(client, id);
+    client.core.putIf(key, expected, bytes, expiresAtMs, wantValue, this.#deadline(client), context);
   }
 
   /** As the client library deletes: reads the version, then writes a tombstone on it. */

@@ -15,7 +15,7 @@ import { ManagerProcess } from './manager-process.js';
 import type { End } from './network.js';
 import { NodeProcess } from './node-process.js';
 import { Observer } from './observer.js';
-import { drawPlan, withCalm, withDisks } from './plan.js';
+import { drawPlan, withCalm, withDisks, withExpiry } from './plan.js';
 import type { Plan } from './plan.js';
 import { Prng } from './prng.js';
 import type { SimProcess } from './process.js';
@@ -26,6 +26,7 @@ import { describeMessage } from './wire.js';
 
 /** Microseconds at virtual time zero: a date of today, so that numbers are as large as in life. */
 const diskSeedOffset = 2 ** 40;
+const expirySeedOffset = 2 ** 41;
 const clockStartUs = 1.7e15;
 
 /** The schedule found something wrong. */
@@ -38,6 +39,8 @@ export class World {
   readonly prng: Prng;
   /** Of all that has to do with disks, so that a seed without them stays the schedule it was. */
   readonly diskPrng: Prng;
+  /** The same for values that expire. */
+  readonly expiryPrng: Prng;
   readonly plan: Plan;
   readonly coverage = new Coverage();
   readonly observer: Observer;
@@ -65,17 +68,21 @@ export class World {
   readonly #traceSink: ((line: string) => void) | undefined;
   #pid = 0;
   #linkId = 0;
-  #step = 0;
+  /** Virtual time of each step of the history. */
+  readonly #stepTimes: number[] = [];
   #port = 100;
 
-  constructor(seed: number, { bias, disks = false, calm = false, frames = 'mixed', trace }: ScheduleOptions) {
+  constructor(seed: number, options: ScheduleOptions) {
+    const { bias, disks = false, calm = false, expiry = false, frames = 'mixed', trace } = options;
     this.seed = seed;
     this.frameMode = frames;
     this.prng = new Prng(seed);
     this.diskPrng = new Prng(seed + diskSeedOffset);
     const usual = drawPlan(this.prng, bias);
     const drawn = calm ? withCalm(usual) : usual;
-    this.plan = disks ? withDisks(drawn, this.diskPrng) : drawn;
+    const plan = disks ? withDisks(drawn, this.diskPrng) : drawn;
+    this.expiryPrng = new Prng(seed + expirySeedOffset);
+    this.plan = expiry ? withExpiry(plan, this.expiryPrng) : plan;
     this.#traceSink = trace;
     this.tasks = new SimTasks(this, bias === undefined ? undefined : bias === 'tasks');
     this.#watchesOld = this.plan.seesOldExits;
@@ -98,7 +105,20 @@ export class World {
 
   /** Orders the calls and returns of operations. */
   nextStep(): number {
-    return ++this.#step;
+    return this.#stepTimes.push(this.queue.nowMs);
+  }
+
+  /** Between the last step up to that time of the cluster's clock and the next. */
+  stepAt(clockMs: number): number {
+    const times = this.#stepTimes;
+    const atMs = clockMs - clockStartUs / 1000;
+    let [from, to] = [0, times.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((times[middle] ?? Infinity) <= atMs) from = middle + 1;
+      else to = middle;
+    }
+    return from + 0.5;
   }
 
   slotOf(key: string): number {
@@ -108,6 +128,11 @@ export class World {
 
   managerClockUs(): number {
     return Math.floor(clockStartUs + this.queue.nowMs * 1000);
+  }
+
+  /** @param expiresAtMs 0: never */
+  hasExpired(expiresAtMs: number): boolean {
+    return expiresAtMs > 0 && expiresAtMs * 1000 <= this.managerClockUs();
   }
 
   delayMs(from: SimProcess): number {
