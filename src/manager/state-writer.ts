@@ -1,10 +1,10 @@
 /**
- * Saves the manager's states one after the other; of those that come while one is being written only the newest is
- * kept. A failure is logged, now and then while it lasts, and tried again: until it succeeds nothing new is published,
+ * Saves the manager's states one after the other (state-queue.ts). A failure is logged, now and then while it lasts, and tried again: until it succeeds nothing new is published,
  * and the cluster serves on under the map it has.
  */
 import type { Logger } from '../protocol/logger.js';
 import type { ManagerState } from './core/state.js';
+import { StateQueue } from './core/state-queue.js';
 import type { MetadataStore } from './metadata-store.js';
 
 const retryMs = 200;
@@ -17,7 +17,7 @@ export class StateWriter {
   readonly #onSaved: (serial: number) => void;
   readonly #onFailed: (error: unknown) => void;
   #failures = 0;
-  #next: ManagerState | null = null;
+  readonly #queue = new StateQueue();
   #writing: Promise<void> | null = null;
   #closed = false;
 
@@ -34,21 +34,20 @@ export class StateWriter {
   }
 
   write(state: ManagerState): void {
-    this.#next = state;
-    this.#writing ??= this.#run();
+    if (this.#queue.offer(state)) this.#writing = this.#run();
   }
 
   async #run(): Promise<void> {
-    while (this.#next !== null && !this.#closed) {
-      const state = this.#next;
-      this.#next = null;
+    while (!this.#closed) {
+      const state = this.#queue.begin();
+      if (state === null) break;
       try {
         await this.#store.save(state);
       } catch (error) {
         if (this.#failures++ % failuresPerLogLine === 0)
           this.#log.error(`cannot save the manager's state, trying again: ${String(error)}`);
         this.#onFailed(error);
-        this.#next ??= state;
+        this.#queue.failed();
         await new Promise((resolve) => setTimeout(resolve, retryMs));
         continue;
       }
