@@ -43,6 +43,7 @@ export const situations = [
   'servedAlone',
   'managerRestart',
   'managerLostState',
+  'stateNotSaved',
   'nodeCrash',
   'nodeRespawn',
   'nodePause',

@@ -23,7 +23,9 @@ export const faultKinds = [
 type DiskFaultKind = 'losePower' | 'killNodes';
 /** With the bias of that name only. */
 type StallFaultKind = 'stallManager' | 'suspendHost' | 'freezeAll';
-export type FaultKind = (typeof faultKinds)[number] | DiskFaultKind | StallFaultKind;
+/** Where the manager's disk may be full, or slow. */
+type StateFaultKind = 'fillStateDisk' | 'slowStateDisk';
+export type FaultKind = (typeof faultKinds)[number] | DiskFaultKind | StallFaultKind | StateFaultKind;
 
 const foreignNodesMax = 2;
 
@@ -102,6 +104,12 @@ export function strike(world: World, kind: FaultKind): void {
       victim.suspend(stallDuration(world));
       return;
     }
+    case 'fillStateDisk':
+      world.stateDiskTrouble.fullUntilMs = world.queue.nowMs + duration(world) * 2;
+      return;
+    case 'slowStateDisk':
+      world.stateDiskTrouble.slowUntilMs = world.queue.nowMs + duration(world) * 2;
+      return;
     case 'freezeAll': {
       // They are stopped, and go on, together.
       const forMs = world.plan.settings.leaseMs * prng.between(0.2, 2);

@@ -22,6 +22,7 @@ import { biases } from './plan.js';
 import type { Bias } from './plan.js';
 import type { FrameMode } from './frames.js';
 import { runSchedule, usualKind } from './schedule.js';
+import type { Kind } from './schedule.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -35,6 +36,8 @@ const { values: options } = parseArgs({
     calm: { type: 'string' },
     /** Values that expire, and hosts that sleep: always or never; otherwise in every fifth schedule. */
     expiry: { type: 'string' },
+    /** A manager whose disk may be full, or slow: always or never; otherwise in every seventh schedule. */
+    'manager-disk': { type: 'string' },
     /** Requests that are offered as frames first: always or never; otherwise every other one. */
     frames: { type: 'string' },
     verbose: { type: 'boolean', default: false },
@@ -72,31 +75,33 @@ if (![seed, schedules, workers].every((n) => Number.isSafeInteger(n) && n >= 0))
   process.exit(2);
 }
 
+/** Those options that a seed decides otherwise. */
+const kindNames = { disks: 'disks', calm: 'calm', expiry: 'expiry', managerDisk: 'manager-disk' } as const;
+const kinds = ['disks', 'calm', 'expiry', 'managerDisk'] as const satisfies readonly (keyof Kind)[];
+
 /** What that schedule is like, as far as the seed alone does not say. */
-function kindOf(scheduleSeed: number): {
-  bias: Bias | undefined;
-  disks: boolean;
-  calm: boolean;
-  expiry: boolean;
-  frames: FrameMode;
-} {
+function kindOf(scheduleSeed: number): Kind & { bias: Bias | undefined; frames: FrameMode } {
   const usual = usualKind(scheduleSeed);
+  const isWanted = (kind: keyof Kind): boolean => {
+    const word = options[kindNames[kind]];
+    return word === undefined ? usual[kind] : word === 'always';
+  };
   return {
     bias,
-    disks: options.disks === undefined ? usual.disks : options.disks === 'always',
-    calm: options.calm === undefined ? usual.calm : options.calm === 'always',
-    expiry: options.expiry === undefined ? usual.expiry : options.expiry === 'always',
+    disks: isWanted('disks'),
+    calm: isWanted('calm'),
+    expiry: isWanted('expiry'),
+    managerDisk: isWanted('managerDisk'),
     frames: options.frames === undefined ? 'mixed' : options.frames === 'always' ? 'always' : 'never',
   };
 }
 
 /** The options that make it so again. */
 function kindArguments(scheduleSeed: number): string[] {
-  const { disks, calm, expiry } = kindOf(scheduleSeed);
-  const word = (isWanted: boolean): string => (isWanted ? 'always' : 'never');
+  const is = kindOf(scheduleSeed);
   const leaned = bias === undefined ? [] : ['--bias', bias];
   const offered = options.frames === undefined ? [] : ['--frames', options.frames];
-  const kind = ['--disks', word(disks), '--calm', word(calm), '--expiry', word(expiry)];
+  const kind = kinds.flatMap((each) => [`--${kindNames[each]}`, is[each] ? 'always' : 'never']);
   return [...leaned, ...kind, ...offered];
 }
 
@@ -169,9 +174,10 @@ async function campaign(): Promise<void> {
     if (count <= 0) return Promise.resolve();
     const args = ['--worker', '--seed', String(seed + i * share), '--schedules', String(count)];
     if (bias !== undefined) args.push('--bias', bias);
-    if (options.disks !== undefined) args.push('--disks', options.disks);
-    if (options.calm !== undefined) args.push('--calm', options.calm);
-    if (options.expiry !== undefined) args.push('--expiry', options.expiry);
+    for (const name of Object.values(kindNames)) {
+      const word = options[name];
+      if (word !== undefined) args.push(`--${name}`, word);
+    }
     if (options.frames !== undefined) args.push('--frames', options.frames);
     if (options.all) args.push('--all');
     const child = fork(fileURLToPath(import.meta.url), args);

@@ -7,6 +7,7 @@ import type { ManagerState } from '../../src/manager/core/state.js';
 import type { Message } from '../../src/protocol/messages.js';
 import type { End } from './network.js';
 import { SimProcess } from './process.js';
+import { StateDisk } from './state-disk.js';
 import { spoilMessage } from './wire.js';
 import type { World } from './world.js';
 
@@ -17,6 +18,7 @@ export class ManagerProcess extends SimProcess {
   /** M3: those and its own, whether it has been told of their end or not. */
   readonly #watched: Set<number>;
   readonly #writing: ManagerState[] = [];
+  readonly #stateDisk: StateDisk | null;
   /** Virtual time at which it last stopped, and at which it went on, then and the time before. */
   #stoppedAtMs = -Infinity;
   #wentOnAtMs = -Infinity;
@@ -26,6 +28,11 @@ export class ManagerProcess extends SimProcess {
     super(world);
     this.inherited = new Set(world.disk?.knownNodes.map((known) => known.pid));
     this.#watched = new Set(this.inherited);
+    this.#stateDisk = world.plan.hasStateDisk
+      ? new StateDisk(world, this.post.bind(this), (serial) => {
+          this.#persisted(serial);
+        })
+      : null;
     this.core = new ManagerCore({
       ports: {
         nowMs: () => this.nowMs(),
@@ -126,15 +133,17 @@ export class ManagerProcess extends SimProcess {
 
   #persist(state: ManagerState): void {
     const { world } = this;
+    if (this.#stateDisk !== null) {
+      this.#stateDisk.persist(state);
+      return;
+    }
     this.#writing.push(state);
     const done = (): void => {
       if (!this.alive) return;
       if (this.#writing[0] === state) this.#writing.shift();
       world.disk = state;
       this.post(() => {
-        this.core.onPersisted(state.serial);
-        const { map } = this.core;
-        if (map !== null) world.observer.mapPublished(map);
+        this.#persisted(state.serial);
       });
     };
     // In order: each takes its time after the one before.
@@ -143,10 +152,21 @@ export class ManagerProcess extends SimProcess {
     world.queue.at(this.#busyUntilMs, done);
   }
 
+  #persisted(serial: number): void {
+    this.core.onPersisted(serial);
+    const { map } = this.core;
+    if (map !== null) this.world.observer.mapPublished(map);
+  }
+
   #busyUntilMs = 0;
 
   override crash(): void {
     const { world } = this;
+    if (this.#stateDisk !== null) {
+      if (this.alive) this.#stateDisk.crash();
+      super.crash();
+      return;
+    }
     const saved = world.prng.int(0, this.#writing.length);
     if (saved < this.#writing.length) world.coverage.note('managerLostState');
     world.disk = this.#writing[saved - 1] ?? world.disk;

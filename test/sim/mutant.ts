@@ -20,6 +20,8 @@ export interface Mutant {
   readonly disks?: boolean;
   /** Values that expire, and hosts that sleep; default: neither. */
   readonly expiry?: boolean;
+  /** The manager's disk may be full, or slow; default: never. */
+  readonly managerDisk?: boolean;
   /** Found within a second or two: part of `npm test`. */
   readonly quick?: boolean;
 }

@@ -11,6 +11,7 @@ import { diskMutants } from './disk-mutants.js';
 import { mutants as ruleMutants } from './mutants.js';
 import { expiryMutants } from './expiry-mutants.js';
 import type { Edit, Mutant } from './mutant.js';
+import { managerDiskMutants } from './manager-disk-mutants.js';
 import { membershipMutants } from './membership-mutants.js';
 import { plainMutants } from './plain-mutants.js';
 import { taskMutants } from './task-mutants.js';
@@ -29,6 +30,7 @@ export const mutants: readonly Mutant[] = [
   ...taskMutants,
   ...plainMutants,
   ...expiryMutants,
+  ...managerDiskMutants,
 ];
 
 /** Schedules for a change that must go unnoticed. */
@@ -87,6 +89,7 @@ export async function hunt(mutant: Mutant, schedulesMax: number): Promise<Mutant
   try {
     const args = ['--hunt', '--schedules', String(schedulesMax), '--seed', String(mutant.firstSeed ?? 1)];
     args.push('--disks', mutant.disks === true ? 'always' : 'never', '--calm', 'never');
+    args.push('--manager-disk', mutant.managerDisk === true ? 'always' : 'never');
     args.push('--expiry', mutant.expiry === true ? 'always' : 'never');
     if (mutant.bias !== undefined) args.push('--bias', mutant.bias);
     const output = await run([join(folder, 'test/sim/main.js'), ...args]);

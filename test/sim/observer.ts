@@ -18,6 +18,7 @@ import { formatVersion } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
 import type { End } from './network.js';
 import { NodeProcess } from './node-process.js';
+import { SavedFirst } from './saved-first.js';
 import { decodeWriteId } from './wire.js';
 import type { World } from './world.js';
 
@@ -42,6 +43,7 @@ export class Observer {
   readonly #expiries = new Map<number, number>();
   /** By which the clock of a node that served may have been off, at most. */
   clockSlackMs = 0;
+  readonly savedFirst: SavedFirst;
   /** Key and version of what full replicas had. */
   readonly #heldFull = new Set<string>();
   /** The version under which a plain write was last sent, by write id. */
@@ -63,6 +65,7 @@ export class Observer {
 
   constructor(world: World) {
     this.#world = world;
+    this.savedFirst = new SavedFirst(world);
   }
 
   writeIdOf(key: string, version: Version): number | undefined {
@@ -128,6 +131,7 @@ export class Observer {
     const { coverage } = this.#world;
     if (message.type === MessageType.write && message.kind === WriteKind.replay) coverage.note('replay');
     if (message.type === MessageType.write && message.kind === WriteKind.plain) this.#noteSent(message);
+    if (owner === this.#world.manager) this.savedFirst.told(message);
     if (!(owner instanceof NodeProcess)) return;
     if (end === end.conn.acceptor) owner.watch.answering(end, message);
     else owner.watch.asking(message);

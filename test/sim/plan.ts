@@ -77,6 +77,8 @@ export interface Plan {
   /** Share of operations: put, get, compare-and-set, put-if-absent, delete, blind delete. */
   readonly mix: readonly number[];
   readonly readFromAny: number;
+  /** The manager's disk may be full, or slow. */
+  readonly hasStateDisk: boolean;
   /** Share of writes whose value shall live for a time only, of `ttlMsMax` at most. */
   readonly ttlShare: number;
   readonly ttlMsMax: number;
@@ -185,6 +187,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
     clientClockErrorMs:
       bias === 'oldWrites' ? writeAgeMsMax - 60 : ages ? 40 : prng.pick([0, 1, 10, 100, 3000]),
     mix: drawMix(prng, bias),
+    hasStateDisk: false,
     ttlShare: 0,
     ttlMsMax: 0,
     hasDisks: false,
@@ -252,6 +255,17 @@ export function withExpiry(plan: Plan, prng: Prng): Plan {
     ttlMsMax: prng.pick([20, 100, plan.settings.leaseMs * 1.5]),
     faultWeights: [...plan.faultWeights, ['suspendHost', prng.pick([0, 1, 3])]],
   };
+}
+
+/** The same plan with a manager whose disk may be full or slow, and who may die meanwhile. */
+export function withStateDisk(plan: Plan, prng: Prng): Plan {
+  const trouble = [
+    ['fillStateDisk', prng.pick([1, 3])],
+    ['slowStateDisk', prng.pick([1, 3])],
+    ['crashManager', prng.pick([0, 1, 3])],
+    ['crashNode', 1],
+  ] as const;
+  return { ...plan, hasStateDisk: true, faultWeights: [...plan.faultWeights, ...trouble] };
 }
 
 /** The same plan with nodes that tick as seldom as the shell lets them while they are not busy. */

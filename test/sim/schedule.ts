@@ -24,17 +24,31 @@ export interface ScheduleOptions {
   readonly calm?: boolean | undefined;
   /** Values that expire, and hosts that sleep; default: neither. */
   readonly expiry?: boolean | undefined;
+  /** The manager's disk may be full, or slow; default: never. */
+  readonly managerDisk?: boolean | undefined;
   /** Whether requests are offered as frames first; default: every other one. */
   readonly frames?: FrameMode | undefined;
   readonly trace?: ((line: string) => void) | undefined;
 }
 
+export interface Kind {
+  readonly disks: boolean;
+  readonly calm: boolean;
+  readonly expiry: boolean;
+  readonly managerDisk: boolean;
+}
+
 /**
  * What a schedule of that seed is like if nothing else is asked for: every fourth with disks, every third with calm nodes, every
- * fifth with values that expire.
+ * fifth with values that expire, every seventh with a manager whose disk may be full.
  */
-export function usualKind(seed: number): { disks: boolean; calm: boolean; expiry: boolean } {
-  return { disks: seed % 4 === 0, calm: seed % 3 === 0, expiry: seed % 5 === 0 };
+export function usualKind(seed: number): Kind {
+  return {
+    disks: seed % 4 === 0,
+    calm: seed % 3 === 0,
+    expiry: seed % 5 === 0,
+    managerDisk: seed % 7 === 0,
+  };
 }
 
 export interface ScheduleResult {

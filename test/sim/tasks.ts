@@ -145,6 +145,7 @@ export class SimTasks {
     const { coverage } = this.#world;
     // It may have been asked for before an answer that came meanwhile.
     this.#balanced = false;
+    if (!mayBeOver) this.#world.observer.savedFirst.acceptedTask(request, result.nodeIds ?? []);
     switch (request.command) {
       case 'add-nodes':
         coverage.note('nodeAdded');

@@ -15,7 +15,7 @@ import { ManagerProcess } from './manager-process.js';
 import type { End } from './network.js';
 import { NodeProcess } from './node-process.js';
 import { Observer } from './observer.js';
-import { drawPlan, withCalm, withDisks, withExpiry } from './plan.js';
+import { drawPlan, withCalm, withDisks, withExpiry, withStateDisk } from './plan.js';
 import type { Plan } from './plan.js';
 import { Prng } from './prng.js';
 import type { SimProcess } from './process.js';
@@ -27,6 +27,7 @@ import { describeMessage } from './wire.js';
 /** Microseconds at virtual time zero: a date of today, so that numbers are as large as in life. */
 const diskSeedOffset = 2 ** 40;
 const expirySeedOffset = 2 ** 41;
+const stateDiskSeedOffset = 2 ** 42;
 const clockStartUs = 1.7e15;
 
 /** The schedule found something wrong. */
@@ -52,6 +53,8 @@ export class World {
   readonly #disks = new Map<number, SimDisk>();
   /** What the manager made durable. */
   disk: ManagerState | null = null;
+  /** Virtual time until which the manager's disk is full, and slow. */
+  readonly stateDiskTrouble = { fullUntilMs: 0, slowUntilMs: 0 };
   /** A manager looks after the processes that its predecessors forked. */
   #watchesOld: boolean;
   /** Directions in which nothing arrives, `${from pid} ${to pid}`. */
@@ -73,7 +76,8 @@ export class World {
   #port = 100;
 
   constructor(seed: number, options: ScheduleOptions) {
-    const { bias, disks = false, calm = false, expiry = false, frames = 'mixed', trace } = options;
+    const { bias, disks = false, calm = false, expiry = false, managerDisk = false } = options;
+    const { frames = 'mixed', trace } = options;
     this.seed = seed;
     this.frameMode = frames;
     this.prng = new Prng(seed);
@@ -82,7 +86,8 @@ export class World {
     const drawn = calm ? withCalm(usual) : usual;
     const plan = disks ? withDisks(drawn, this.diskPrng) : drawn;
     this.expiryPrng = new Prng(seed + expirySeedOffset);
-    this.plan = expiry ? withExpiry(plan, this.expiryPrng) : plan;
+    const lasting = expiry ? withExpiry(plan, this.expiryPrng) : plan;
+    this.plan = managerDisk ? withStateDisk(lasting, new Prng(seed + stateDiskSeedOffset)) : lasting;
     this.#traceSink = trace;
     this.tasks = new SimTasks(this, bias === undefined ? undefined : bias === 'tasks');
     this.#watchesOld = this.plan.seesOldExits;
