@@ -48,6 +48,7 @@ export class SimTasks {
   readonly #drainsAsked = new Set<number>();
   #lastDrained = -1;
   #cancels = 0;
+  #strikes = 0;
   #replicas: number | null = null;
   #balanced = false;
   #rid = 0;
@@ -96,10 +97,14 @@ export class SimTasks {
       this.#drained.delete(this.#lastDrained);
     }
     const cancelsBefore = this.#cancels;
+    const number = ++this.#strikes;
     this.#balanced = false;
     if (world.isTracing) world.trace(`administrator: ${JSON.stringify(request)}`);
     this.#ask(request, (result) => {
       if (world.isTracing) world.trace(`administrator is told ${JSON.stringify(result)}`);
+      // What was asked for since may have taken its place.
+      if (result.ok && number === this.#strikes)
+        world.observer.savedFirst.acceptedTask(request, result.nodeIds ?? []);
       if (result.ok) this.#accepted(request, result, this.#cancels > cancelsBefore);
       else coverage.note('taskRefused');
     });
@@ -145,7 +150,6 @@ export class SimTasks {
     const { coverage } = this.#world;
     // It may have been asked for before an answer that came meanwhile.
     this.#balanced = false;
-    if (!mayBeOver) this.#world.observer.savedFirst.acceptedTask(request, result.nodeIds ?? []);
     switch (request.command) {
       case 'add-nodes':
         coverage.note('nodeAdded');

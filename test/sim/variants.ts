@@ -2,7 +2,7 @@ import { client, node, one } from './mutant.js';
 import type { Mutant } from './mutant.js';
 
 /**
- * Changes that break no rule, for situations that a schedule is too small to reach otherwise. Nothing may be found.
+ * Changes that break no rule: bounds made small, so that schedules, which are small, meet their edges. Nothing may be found.
  */
 export const variants: readonly Mutant[] = [
   {
@@ -30,5 +30,72 @@ export const variants: readonly Mutant[] = [
       'message.type += id * 0;',
     ),
     bias: 'puts',
+  },
+  {
+    name: 'one may wait at all keys of a node',
+    rule: 'R2 RMW1',
+    edits: one(`${node}/wait-room.js`, 'const waitersMax = 65_536;', 'const waitersMax = 1;'),
+    bias: 'hotKey',
+  },
+  {
+    name: 'one answer may wait for a disk',
+    rule: 'D1',
+    edits: one(`${node}/disk-gate.js`, 'const waitingMax = 65_536;', 'const waitingMax = 1;'),
+    disks: true,
+  },
+  {
+    name: 'one overwritten value is kept for those who read it',
+    rule: 'R2',
+    edits: one(
+      `${node}/waiting-readers.js`,
+      'const keptBytesMax = 16 * 1024 * 1024;',
+      'const keptBytesMax = 1;',
+    ),
+    bias: 'hotKey',
+  },
+  {
+    name: 'the writes of a connection share two places',
+    rule: 'W9',
+    edits: one(`${node}/accepted-writes.js`, 'const placeMask = (1 << 14) - 1;', 'const placeMask = 1;'),
+    bias: 'puts',
+  },
+  {
+    name: 'the settle queue begins with one place',
+    rule: 'R3',
+    edits: one(`${node}/settle-queue.js`, 'const capacityStart = 1024;', 'const capacityStart = 1;'),
+    bias: 'puts',
+  },
+  {
+    name: 'one record is looked at for each batch of a copy',
+    rule: 'M5',
+    edits: one(`${node}/walks.js`, 'const batchStepsMax = 4096;', 'const batchStepsMax = 1;'),
+    bias: 'copies',
+  },
+  {
+    name: 'one record is summed up for each answer of a digest',
+    rule: 'D2',
+    edits: one(`${node}/walks.js`, 'const digestStepsMax = 1024;', 'const digestStepsMax = 1;'),
+    bias: 'disasters',
+    disks: true,
+  },
+  {
+    name: 'each key has a bucket of its own',
+    rule: 'D2',
+    edits: one(`${node}/slot-digest.js`, 'const keysPerBucket = 8;', 'const keysPerBucket = 0.5;'),
+    bias: 'disasters',
+    disks: true,
+  },
+  {
+    name: 'what came meanwhile is never merged at once',
+    rule: 'D2',
+    edits: one(`${node}/attic.js`, 'const mergedAtOnceMax = 1024;', 'const mergedAtOnceMax = -1;'),
+    bias: 'copies',
+    disks: true,
+  },
+  {
+    name: 'a batch of a copy is asked for anew after ten milliseconds',
+    rule: 'M5',
+    edits: one(`${node}/learner.js`, 'const batchTimeoutMs = 1000;', 'const batchTimeoutMs = 10;'),
+    bias: 'moves',
   },
 ];
