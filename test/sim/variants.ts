@@ -41,6 +41,7 @@ export const variants: readonly Mutant[] = [
     name: 'one answer may wait for a disk',
     rule: 'D1',
     edits: one(`${node}/disk-gate.js`, 'const waitingMax = 65_536;', 'const waitingMax = 1;'),
+    bias: 'puts',
     disks: true,
   },
   {
