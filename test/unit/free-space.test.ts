@@ -1,7 +1,7 @@
 // D4: new writes are refused before the disk is really full.
 import { expect } from 'chai';
 import { FreeSpace } from '../../src/node/storage/disk/free-space.js';
-import type { FreeBytes } from '../../src/node/storage/disk/free-space.js';
+import type { Left } from '../../src/node/storage/reserve.js';
 import { LogLines } from '../support/disk-journal.js';
 import { until } from '../support/until.js';
 
@@ -10,7 +10,7 @@ const MB = 2 ** 20;
 describe('the room that is kept on a disk', () => {
   let space: FreeSpace | undefined;
   let log = new LogLines();
-  let bytes: FreeBytes = { free: 0, total: 0 };
+  let bytes: Left = { free: 0, total: 0 };
   let looks = 0;
 
   afterEach(() => space?.close());
@@ -40,15 +40,15 @@ describe('the room that is kept on a disk', () => {
     expect((await begin(70 * MB, 2000 * MB)).isSpent).to.equal(false);
     const begun = await begin(34 * MB, 2000 * MB);
     expect([begun.isLow, begun.isSpent]).to.deep.equal([true, false]);
-    begun.onWritten(3 * MB);
+    begun.onTaken(3 * MB);
     expect([begun.isLow, begun.isSpent]).to.deep.equal([true, true]);
   });
 
   it('D4: what was written since the last look counts at once', async () => {
     const begun = await begin(68 * MB, 2000 * MB);
-    begun.onWritten(3 * MB);
+    begun.onTaken(3 * MB);
     expect(begun.isLow).to.equal(false);
-    begun.onWritten(2 * MB);
+    begun.onTaken(2 * MB);
     expect(begun.isLow).to.equal(true);
     // In truth there was more: others have made room.
     bytes = { free: 90 * MB, total: 2000 * MB };
@@ -57,9 +57,9 @@ describe('the room that is kept on a disk', () => {
 
   it('D4: it is looked at sooner the more is written', async () => {
     const begun = await begin(500 * MB, 2000 * MB);
-    begun.onWritten(1);
+    begun.onTaken(1);
     expect(looks).to.equal(1);
-    begun.onWritten(8 * MB);
+    begun.onTaken(8 * MB);
     expect(looks).to.equal(2);
   });
 

@@ -112,7 +112,7 @@ export class DiskJournal implements Journal {
   }
 
   #onWritten({ number, last, bytes }: Batch): void {
-    this.#space.onWritten(bytes);
+    this.#space.onTaken(bytes);
     this.#mark.set(number);
     this.#sweeper.onWritten(number);
     this.#compactor.onWritten(number);
