@@ -155,10 +155,11 @@ function errorOf(operation: Operation, isWrite: boolean, signal: AbortSignal | u
   const attempts = operation.attempts === 1 ? '1 attempt' : `${operation.attempts} attempts`;
   switch (operation.outcome) {
     case Outcome.unknown:
-      if (operation.isRefused && operation.refused === RefusedReason.diskFull) {
+      if (operation.isRefused && isForWantOfRoom(operation.refused)) {
+        const isDisk = operation.refused === RefusedReason.diskFull;
         return new GTStoreError(
-          'DISK_FULL',
-          `a node has no room for '${key}', and other replicas may have stored it; read the key to find out`,
+          isDisk ? 'DISK_FULL' : 'MEMORY_FULL',
+          `node ${operation.refusedBy} has no room ${isDisk ? 'on its disk' : 'in memory'} for '${key}', and other replicas may have stored it; read the key to find out`,
           options('unknown'),
         );
       }
@@ -168,7 +169,7 @@ function errorOf(operation: Operation, isWrite: boolean, signal: AbortSignal | u
         options('unknown'),
       );
     case Outcome.refused:
-      return refusal(operation.refused, key, options('not-applied'));
+      return refusal(operation, key, options('not-applied'));
     case Outcome.closed:
       return new GTStoreError('CLOSED', 'the client was closed', options('not-applied'));
     case Outcome.timedOut:
@@ -197,8 +198,16 @@ function timeout(
     : new GTStoreError('TIMEOUT', `the replicas of '${key}' did not serve in time (${attempts})`, options);
 }
 
+function isForWantOfRoom(reason: RefusedReason): boolean {
+  return (
+    reason === RefusedReason.diskFull ||
+    reason === RefusedReason.memoryFull ||
+    reason === RefusedReason.memoryLow
+  );
+}
+
 function refusal(
-  reason: RefusedReason,
+  { refused: reason, refusedBy: nodeId }: Operation,
   key: string,
   options: ConstructorParameters<typeof GTStoreError>[2],
 ): GTStoreError {
@@ -222,7 +231,19 @@ function refusal(
     case RefusedReason.diskFull:
       return new GTStoreError(
         'DISK_FULL',
-        `a node has no room for '${key}', on its disk or in its 16 GiB of memory; reads and deletes go on`,
+        `node ${nodeId} has no room for '${key}' on its disk; reads and deletes go on`,
+        options,
+      );
+    case RefusedReason.memoryFull:
+      return new GTStoreError(
+        'MEMORY_FULL',
+        `node ${nodeId} holds as much as it may in memory (--max-memory; never more than 15 GiB of small values) and takes no value for '${key}': delete keys, give it more, or add nodes; reads and deletes go on`,
+        options,
+      );
+    case RefusedReason.memoryLow:
+      return new GTStoreError(
+        'MEMORY_FULL',
+        `hardly any memory is left to node ${nodeId} (its log says how much), and it takes no value for '${key}': end other programs there, delete keys, or add nodes elsewhere; reads and deletes go on`,
         options,
       );
     case RefusedReason.tooOld:

@@ -149,7 +149,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * @param value at most 1 MiB encoded by default
    * @throws GTStoreError KEY_TOO_LARGE, VALUE_TOO_LARGE, INVALID_ARGUMENT (before anything is sent), TIMEOUT,
    *   UNAVAILABLE, QUEUE_FULL, CLOSED (not applied), PROTOCOL if its version would be far ahead of the cluster's clock
-   *   (not applied), DISK_FULL (see `outcome`), OUTCOME_UNKNOWN (perhaps applied)
+   *   (not applied), DISK_FULL and MEMORY_FULL (see `outcome`), OUTCOME_UNKNOWN (perhaps applied)
    */
   put(key: string, value: StoreValue, options: WriteOptions = {}): Promise<{ version: Version }> {
     return this.#call(PutCall, options, (settings, deadlineMs, call) => {

@@ -23,6 +23,8 @@ import type { KeyStore } from './core/store.js';
 import { NodeDisk } from './node-disk.js';
 import { rehearse } from './rehearsal.js';
 import { ArenaStore } from './storage/arena-store.js';
+import { FreeMemory } from './storage/memory/free-memory.js';
+import { HeldMemory } from './storage/memory/held-memory.js';
 
 const managerBackoffMsMax = 250;
 
@@ -44,6 +46,8 @@ export interface NodeOptions {
   readonly durability?: Durability;
   /** The cluster it is meant for; default: any. */
   readonly clusterId?: string;
+  /** Most memory to hold for keys, values and their index; default: what the system has, less a reserve. */
+  readonly memoryBytesMax?: number;
   /** Largest frame accepted; default: enough for the default limits of keys and values. */
   readonly frameBytesMax?: number;
   /** Ends by itself when the manager has been away for this long; default: never. */
@@ -66,6 +70,7 @@ export class NodeServer {
   readonly #options: NodeOptions;
   readonly #clock = new SampledClock();
   readonly #members: MemberLinks;
+  readonly #memory: FreeMemory;
   #core: NodeCore | undefined;
   #disk: NodeDisk | undefined;
   #listener: Listener | undefined;
@@ -81,6 +86,7 @@ export class NodeServer {
 
   constructor(options: NodeOptions) {
     this.#options = options;
+    this.#memory = new FreeMemory(options.log);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -115,8 +121,8 @@ export class NodeServer {
   }
 
   async start(): Promise<void> {
-    const { host, port, advertise, hostLabel } = this.#options;
-    const store = new ArenaStore();
+    const { host, port, advertise, hostLabel, memoryBytesMax: bytesMax, log } = this.#options;
+    const store = new ArenaStore({ held: new HeldMemory({ bytesMax, system: this.#memory, log }) });
     this.#disk = await this.#openDisk(store);
     const nodeId = this.#options.nodeId ?? this.#disk?.nodeId;
     this.#listener = await listen({
@@ -345,6 +351,7 @@ export class NodeServer {
 
   async #stop(reason: string): Promise<void> {
     this.#timer?.stop();
+    this.#memory.close();
     this.#manager?.stop();
     this.#members.stop();
     await this.#listener?.close();

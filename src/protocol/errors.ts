@@ -14,12 +14,19 @@ export type ErrorCode =
   | 'CLOSED'
   | 'PROTOCOL'
   | 'DISK_FULL'
+  | 'MEMORY_FULL'
   | 'UNAUTHENTICATED';
 
 /** For writes, those of an administrator included: whether the cluster may have taken it all the same. */
 export type WriteOutcome = 'not-applied' | 'unknown';
 
-const retryableCodes: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE', 'QUEUE_FULL', 'DISK_FULL']);
+const retryableCodes: ReadonlySet<ErrorCode> = new Set([
+  'TIMEOUT',
+  'UNAVAILABLE',
+  'QUEUE_FULL',
+  'DISK_FULL',
+  'MEMORY_FULL',
+]);
 
 export class GTStoreError extends Error {
   override readonly name = 'GTStoreError';

@@ -217,7 +217,7 @@ export class HotDecoder {
         expectElements(type, count);
         const message = this.refused;
         message.rid = readUint(reader);
-        message.reason = oneOf(reader, RefusedReason.diskFull, 'reason of REFUSED') as RefusedReason;
+        message.reason = oneOf(reader, RefusedReason.memoryLow, 'reason of REFUSED') as RefusedReason;
         return message;
       }
       case MessageType.copyBatch:

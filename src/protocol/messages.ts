@@ -50,8 +50,12 @@ export const RefusedReason = {
   queueFull: 3,
   /** A version far ahead of the cluster's clock: it would outrank every write to come. */
   fromFuture: 4,
-  /** The node has no room for it: on its disk (`--durability interval` and `always`), or in its store. */
+  /** The node has no room for it on its disk (`--durability interval` and `always`). */
   diskFull: 5,
+  /** The node holds as much as it may in memory. */
+  memoryFull: 6,
+  /** Hardly any memory is left to the machine of the node, or to the cgroup that it runs in. */
+  memoryLow: 7,
 } as const;
 export type RefusedReason = (typeof RefusedReason)[keyof typeof RefusedReason];
 

@@ -43,6 +43,7 @@ const errorCodes: Readonly<Record<ErrorCode, true>> = {
   QUEUE_FULL: true,
   CLOSED: true,
   DISK_FULL: true,
+  MEMORY_FULL: true,
   PROTOCOL: true,
   UNAUTHENTICATED: true,
 };

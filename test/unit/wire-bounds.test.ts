@@ -5,6 +5,7 @@ import { atticSlot } from '../../src/node/core/attic.js';
 import { ArenaStore } from '../../src/node/storage/arena-store.js';
 import { wireLimits } from '../../src/protocol/cold-codec.js';
 import { MessageType, RefusedReason, WriteKind } from '../../src/protocol/messages.js';
+import type { WriteMessage } from '../../src/protocol/messages.js';
 import { defaultSettings, frameBytesMax } from '../../src/protocol/settings.js';
 import { payloadOf } from '../support/codec-messages.js';
 import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
@@ -84,24 +85,61 @@ describe('bounds of the wire', () => {
     expect(look().isWorthIt).to.equal(false);
   }).timeout(20_000);
 
-  it('D4: a node whose store is full refuses what is new, and takes deletes and replays', () => {
-    const stage = new NodeOnTable();
-    stage.map([{ replicas: [self] }]);
-    Object.defineProperty(stage.store, 'isFull', { value: true });
-    const link = new KeepingLink();
-    const fields = { epoch: stage.core.membership.epoch, expiresAtMs: 0, applied: null } as const;
-    const send = (rid: number, kind: WriteKind, value: Uint8Array | null): void => {
-      const version = { hlc: stage.nowMs * 1000 + rid, clientId: 1, seq: 0, epoch: 0 };
-      stage.core.onRequest(link, { type: MessageType.write, rid, kind, version, key: 'k', value, ...fields });
-    };
-    send(1, WriteKind.plain, Buffer.from('new'));
-    expect(link.take(MessageType.refused).map(({ reason }) => reason)).to.deep.equal([
-      RefusedReason.diskFull,
-    ]);
-    send(2, WriteKind.plain, null);
-    send(3, WriteKind.replay, Buffer.from('old'));
-    expect(link.take(MessageType.ack).map(({ rid }) => rid)).to.deep.equal([2, 3]);
-  });
+  for (const [isSystemLow, why] of [
+    [false, RefusedReason.memoryFull],
+    [true, RefusedReason.memoryLow],
+  ] as const) {
+    it(`D4: a node whose store is full refuses values for reason ${why}, in every way, and takes deletes and replays`, () => {
+      const stage = new NodeOnTable();
+      // So that a version takes as many bytes as in the field.
+      stage.nowMs = 1.7e12;
+      stage.map([{ replicas: [self] }]);
+      const link = new KeepingLink();
+      const { epoch } = stage.core.membership;
+      const fields = { epoch, expiresAtMs: 0, applied: null } as const;
+      const write = (rid: number, kind: WriteKind, value: Uint8Array | null): WriteMessage => {
+        const version = { hlc: stage.nowMs * 1000 + rid, clientId: 1, seq: 0, epoch: 0 };
+        return { type: MessageType.write, rid, kind, version, key: 'k', value, ...fields };
+      };
+      const condition = (rid: number, value: Uint8Array | null): void => {
+        const id = { opClientId: 5, opNumber: rid, retried: false, wantValue: false };
+        const expected = { hlc: 0, clientId: 0, seq: 0, epoch: 0 };
+        const rest = { key: 'other', value, expiresAtMs: 0, expectAbsent: true, expected };
+        stage.core.onRequest(link, { type: MessageType.condition, rid, epoch, ...id, ...rest });
+      };
+      const request = Object.assign(link, { sendAck: () => undefined, sendPlainValue: () => undefined });
+      /** Of the same length as what is there: it could be written in its place, where it lies in its frame. */
+      const isTakenInPlace = (rid: number): boolean => {
+        const chunk = Buffer.alloc(1024);
+        const length = payloadOf(write(rid, WriteKind.plain, Buffer.from('new'))).copy(chunk);
+        return stage.core.replica.plain.onFrame(request, chunk, 0, length);
+      };
+      stage.core.onRequest(link, write(0, WriteKind.plain, Buffer.from('old')));
+      stage.core.onRequest(link, { type: MessageType.validate, rid: 0 });
+      expect(isTakenInPlace(1)).to.equal(true);
+      link.sent = [];
+      Object.defineProperty(stage.store, 'isFull', { value: true });
+      Object.defineProperty(stage.store, 'isSystemLow', { value: isSystemLow });
+      stage.core.onRequest(link, write(2, WriteKind.plain, Buffer.from('new')));
+      condition(3, Buffer.from('new'));
+      expect(link.take(MessageType.refused).map(({ rid, reason }) => [rid, reason])).to.deep.equal([
+        [2, why],
+        [3, why],
+      ]);
+      expect(isTakenInPlace(4)).to.equal(false);
+      condition(5, null);
+      expect(link.take(MessageType.conditionResult).map(({ rid }) => rid)).to.deep.equal([5]);
+      stage.core.onRequest(link, write(6, WriteKind.plain, null));
+      stage.core.onRequest(link, write(7, WriteKind.replay, Buffer.from('old')));
+      expect(link.take(MessageType.ack).map(({ rid }) => rid)).to.deep.equal([6, 7]);
+      stage.core.onRequest(link, { type: MessageType.validate, rid: 7 });
+      const get = { type: MessageType.get, rid: 8, epoch, key: 'k', versionOnly: false } as const;
+      stage.core.onRequest(link, get);
+      expect(link.take(MessageType.value).map(({ rid, present }) => [rid, present])).to.deep.equal([
+        [8, true],
+      ]);
+    });
+  }
 
   it('M5: a batch of a copy that ends with the largest value is no longer than a frame may be', () => {
     const settings = { ...defaultSettings, valueBytesMax: 8 * 1024 * 1024, slotCount: 1 };

@@ -253,9 +253,7 @@ export class ClientCore {
       this.#onFenced(nodeId, rid);
       return;
     }
-    operation.refused = reason;
-    operation.isRefused = true;
-    // Decided like everything when all have answered: what others have stored, if anything, must be known.
+    operation.noteRefusal(nodeId, reason);
     this.#answered(operation, index);
   }
 

@@ -91,6 +91,8 @@ export class Operation {
   applied = false;
   value: Uint8Array | null = null;
   refused: RefusedReason = 0;
+  /** Who refused it. */
+  refusedBy = -1;
   /** In the present attempt somebody refused it, for the reason in `refused`. */
   isRefused = false;
 
@@ -183,6 +185,13 @@ export class Operation {
   /** Requests that bear one of its request ids may still be answered. */
   get isAwaited(): boolean {
     return this.awaited !== 0 || this.isAnswerLate;
+  }
+
+  /** Decided like everything when all have answered: what others have stored, if anything, must be known. */
+  noteRefusal(nodeId: number, reason: RefusedReason): void {
+    this.refused = reason;
+    this.refusedBy = nodeId;
+    this.isRefused = true;
   }
 
   /** W6: starting again with a raised version. */

@@ -3,10 +3,11 @@ import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.
 import type { WriteMessage } from '../../protocol/messages.js';
 import type { PlainFrame } from '../../protocol/plain-frame.js';
 import { clockAheadMsMax } from '../../protocol/settings.js';
-import { type Journal, hasNoRoomFor } from './journal.js';
+import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
+import { roomFault } from './room.js';
 import type { KeyStore } from './store.js';
 
 /** No WRITE may have more. Conditional writes count up from what they find (RMW2), and end well before that. */
@@ -67,8 +68,9 @@ export class Admission {
     if (message.value !== null && message.value.length > settings.valueBytesMax)
       return RefusedReason.valueTooLarge;
     // What is there already is settled with the room that is kept for it.
-    if (message.kind === WriteKind.plain && hasNoRoomFor(message.value, this.#journal, this.#store))
-      return RefusedReason.diskFull;
+    const noRoom =
+      message.kind === WriteKind.plain ? roomFault(message.value, this.#journal, this.#store) : -1;
+    if (noRoom !== -1) return noRoom;
     const { hlc, seq } = message.version;
     // W1: a plain write counts nothing.
     if (this.#isFromFuture(hlc) || seq > (message.kind === WriteKind.plain ? 0 : seqMax))
@@ -92,7 +94,8 @@ export class Admission {
   takesPlain(slot: number, { epoch, hlc, key, valueLength }: PlainFrame): boolean {
     const { map, epoch: ownEpoch } = this.#membership;
     if (map === null || epoch !== ownEpoch || this.#membership.role(slot) === Role.none) return false;
-    if (this.#rightFault(slot) !== -1 || this.#journal.isFull) return false;
+    // What is written in place needs no memory; but which way a write goes must not decide what becomes of it (ADR 22).
+    if (this.#rightFault(slot) !== -1 || this.#store.isFull) return false;
     const { keyBytesMax, valueBytesMax } = map.settings;
     if (key.length > keyBytesMax || valueLength > valueBytesMax) return false;
     return !this.#isFromFuture(hlc) && hlc >= this.oldestPlainHlc();

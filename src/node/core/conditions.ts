@@ -16,13 +16,14 @@ import type { ConditionMessage, Link } from '../../protocol/messages.js';
 import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
 import { seqMadeMax } from './admission.js';
-import { type Journal, hasNoRoomFor } from './journal.js';
+import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 import type { PeerWrite } from './peer-writes.js';
 import type { Replica } from './replica.js';
+import { roomFault } from './room.js';
 import { Hold, noRecord } from './store.js';
 import type { RecordId } from './store.js';
 
@@ -87,7 +88,8 @@ export class Conditions {
     const settings = this.#membership.map?.settings;
     if (settings === undefined) return -1;
     if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
-    if (hasNoRoomFor(message.value, this.#journal, this.#replica.store)) return RefusedReason.diskFull;
+    const noRoom = roomFault(message.value, this.#journal, this.#replica.store);
+    if (noRoom !== -1) return noRoom;
     const tooLarge = message.value !== null && message.value.length > settings.valueBytesMax;
     return tooLarge ? RefusedReason.valueTooLarge : -1;
   }

@@ -2,7 +2,7 @@
  * Where a node's records are kept beyond its process. Every change goes to it in order, and what is on the disk is
  * always a prefix of that order: so a label that says "this slot is held whole" is never there without its records.
  */
-import type { KeyStore, RecordId } from './store.js';
+import type { RecordId } from './store.js';
 
 export interface Journal {
   /** ACK and STALE wait for the disk (`--durability always`). */
@@ -39,8 +39,3 @@ export const noJournal: Journal = {
   unlabel: () => undefined,
   clear: () => undefined,
 };
-
-/** D4: a delete is small, and makes room. @param value - null: it deletes */
-export function hasNoRoomFor(value: Uint8Array | null, journal: Journal, store: KeyStore): boolean {
-  return value === null ? journal.isSpent : journal.isFull || store.isFull;
-}

@@ -38,8 +38,10 @@ export interface KeyStore {
   readonly keys: number;
   /** Bytes of keys and values, without overhead. */
   readonly bytes: number;
-  /** So much is held that only what is there already is to be written anew; a reserve for that is left. */
+  /** No value is to be stored but to settle what is there already: it holds as much as it may, or `isSystemLow`. */
   readonly isFull: boolean;
+  /** Hardly any memory is left to the system that it is in. */
+  readonly isSystemLow: boolean;
   keysIn(slot: number): number;
   /** Of keys and values, without overhead. */
   bytesIn(slot: number): number;

@@ -12,6 +12,7 @@ import type { KeyStore, RecordId, RecordWalk } from '../core/store.js';
 import { Arena } from './arena.js';
 import { homeOf } from './hash-range.js';
 import type { Cursor, HashRange } from './hash-range.js';
+import { HeldMemory } from './memory/held-memory.js';
 import { indexesMax } from './record-table.js';
 import { PlainRecords } from './plain-records.js';
 import { Outline, Ranges, SlotIndex } from './slot-index.js';
@@ -30,6 +31,8 @@ export interface ArenaStoreOptions {
   readonly hashSeed?: number;
   /** Pages of 4 MiB for keys and values; default: 4096. */
   readonly pagesMax?: number;
+  /** Where its memory is counted, and bounded. */
+  readonly held?: HeldMemory;
 }
 
 /** The index of a cleared slot, and those of its ranges that still have records. */
@@ -42,7 +45,7 @@ export class ArenaStore extends PlainRecords implements KeyStore {
   /** Of the call at hand. */
   readonly #key: SoughtKey;
   readonly #ranges = new Ranges();
-  readonly #rangeBlocks = new Arena(this.#ranges);
+  readonly #rangeBlocks: Arena;
   /** Numbers of indexes that were ever in use, dropped ones included. */
   #indexNumbers = 0;
   readonly #freeIndexNumbers: number[] = [];
@@ -56,8 +59,9 @@ export class ArenaStore extends PlainRecords implements KeyStore {
   #keys = 0;
   #bytes = 0;
 
-  constructor({ hashSeed = randomInt(2 ** 32), pagesMax }: ArenaStoreOptions = {}) {
-    super(pagesMax);
+  constructor({ hashSeed = randomInt(2 ** 32), pagesMax, held = new HeldMemory() }: ArenaStoreOptions = {}) {
+    super(held, pagesMax);
+    this.#rangeBlocks = new Arena(this.#ranges, held);
     this.#key = new SoughtKey(hashSeed);
   }
 
@@ -71,7 +75,7 @@ export class ArenaStore extends PlainRecords implements KeyStore {
 
   /** Memory held for all of it, used or not. */
   get bytesHeld(): number {
-    return this.recordBytesHeld + this.#rangeBlocks.bytes;
+    return this.held.bytes;
   }
 
   keysIn(slot: number): number {

@@ -12,6 +12,7 @@
  *
  * What one class gives up is free for all others: it goes back to the system.
  */
+import type { HeldMemory } from './memory/held-memory.js';
 import { copyWords, Page } from './pages.js';
 
 /** Few pages, since what is known of each takes its share of the processor's cache. */
@@ -64,6 +65,7 @@ interface SizeClass {
 
 export class Arena {
   readonly #owner: BlockOwner;
+  readonly #held: HeldMemory;
   readonly #pagesMax: number;
   readonly #pages: (Page | undefined)[] = [];
   /** Places in `#pages` without a page. */
@@ -72,20 +74,13 @@ export class Arena {
   readonly #spare: number[] = [];
   readonly #classes: SizeClass[] = [];
 
-  constructor(owner: BlockOwner, pagesMax = arenaPagesMax) {
-    this.#owner = owner;
-    this.#pagesMax = pagesMax;
-  }
-
   /** Only a reserve of pages is left. */
-  get isFull(): boolean {
-    const used = this.#pages.length - this.#freeNumbers.length - this.#spare.length;
-    return used > this.#pagesMax - pagesReserved;
-  }
+  isFull = false;
 
-  /** Memory held, used or not. */
-  get bytes(): number {
-    return this.#pages.reduce((sum, page) => sum + (page?.size ?? 0), 0);
+  constructor(owner: BlockOwner, held: HeldMemory, pagesMax = arenaPagesMax) {
+    this.#owner = owner;
+    this.#held = held;
+    this.#pagesMax = pagesMax;
   }
 
   /** The page that a block lies in. */
@@ -156,11 +151,13 @@ export class Arena {
   }
 
   #takePage(): number {
-    const spare = this.#spare.pop();
-    if (spare !== undefined) return spare;
-    const number = this.#freeNumbers.pop() ?? this.#pages.length;
-    if (number >= this.#pagesMax) throw new RangeError('the store is full: 16 GiB of keys and values');
-    this.#pages[number] = new Page(4 * pageWordsMax);
+    let number = this.#spare.pop();
+    if (number === undefined) {
+      number = this.#freeNumbers.pop() ?? this.#pages.length;
+      if (number >= this.#pagesMax) throw new RangeError('the store is full: 16 GiB of keys and values');
+      this.#pages[number] = new Page(4 * pageWordsMax, this.#held);
+    }
+    this.#noteUse();
     return number;
   }
 
@@ -169,10 +166,16 @@ export class Arena {
     if (this.#spare.length < sparePagesMax) {
       page?.shrink(0);
       this.#spare.push(number);
-      return;
+    } else {
+      page?.release();
+      this.#pages[number] = undefined;
+      this.#freeNumbers.push(number);
     }
-    page?.release();
-    this.#pages[number] = undefined;
-    this.#freeNumbers.push(number);
+    this.#noteUse();
+  }
+
+  #noteUse(): void {
+    const used = this.#pages.length - this.#freeNumbers.length - this.#spare.length;
+    this.isFull = used > this.#pagesMax - pagesReserved;
   }
 }

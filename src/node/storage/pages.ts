@@ -6,6 +6,7 @@
  * buffers do not do that: they are freed when the collector comes round to it, and glibc keeps what it then gets
  * (measured: of 450 MiB freed, none left the process; of resizable buffers, all).
  */
+import type { HeldMemory } from './memory/held-memory.js';
 
 /** Size of a page that holds little, and the unit of all sizes. */
 const pageBytesStep = 4 * 1024;
@@ -28,11 +29,14 @@ export class Page implements Memory {
   readonly floats: Float64Array;
   readonly #buffer: ResizableBuffer;
   readonly #bytesMax: number;
+  readonly #held: HeldMemory;
   #size = pageBytesStep;
 
-  /** @param bytesMax address space of the page */
-  constructor(bytesMax: number) {
+  /** @param bytesMax address space of the page; @param held where its memory is counted */
+  constructor(bytesMax: number, held: HeldMemory) {
     this.#bytesMax = bytesMax;
+    this.#held = held;
+    held.changed(pageBytesStep);
     const Resizable = ArrayBuffer as unknown as ResizableBufferConstructor;
     this.#buffer = new Resizable(pageBytesStep, { maxByteLength: bytesMax });
     // Made without a length, they follow the buffer's.
@@ -68,8 +72,10 @@ export class Page implements Memory {
   }
 
   #resize(bytes: number): void {
+    const before = this.#size;
     this.#size = Math.ceil(bytes / pageBytesStep) * pageBytesStep;
     this.#buffer.resize(this.#size);
+    this.#held.changed(this.#size - before);
   }
 }
 

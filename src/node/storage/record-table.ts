@@ -15,6 +15,7 @@
  * A number stays with its record while that is there, and afterwards as long as somebody holds it: so whoever keeps a
  * number across events holds it, and can ask whether the record still is the one he meant. 0 is no record.
  */
+import type { HeldMemory } from './memory/held-memory.js';
 import { Page } from './pages.js';
 
 const recordWords = 8;
@@ -59,12 +60,12 @@ interface NumberPage {
 
 export class RecordTable {
   readonly #pages: (NumberPage | undefined)[] = [];
+  readonly #held: HeldMemory;
   /** No page before this one has a free number. */
   #lowest = 0;
 
-  /** Memory held, used or not. */
-  get bytes(): number {
-    return this.#pages.reduce((sum, each) => sum + (each?.page.size ?? 0), 0);
+  constructor(held: HeldMemory) {
+    this.#held = held;
   }
 
   /** @returns the number of a new record: all its fields are 0 */
@@ -75,7 +76,7 @@ export class RecordTable {
     this.#lowest = at;
     // Number 0 is none.
     numbers ??= this.#pages[at] = {
-      page: new Page(4 * recordWords * recordsPerPage),
+      page: new Page(4 * recordWords * recordsPerPage, this.#held),
       used: 0,
       fresh: at === 0 ? 1 : 0,
       free: 0,

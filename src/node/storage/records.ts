@@ -17,6 +17,7 @@ import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { MutableVersion, Version } from '../../protocol/version.js';
 import type { Hold, RecordId } from '../core/store.js';
 import { Arena, blockWordsMax, classOf } from './arena.js';
+import type { HeldMemory } from './memory/held-memory.js';
 import { copyWords } from './pages.js';
 import type { Memory } from './pages.js';
 import { Flag, keyLengthMask, keyLengthShift, RecordTable, Word } from './record-table.js';
@@ -45,29 +46,29 @@ const float = new Float64Array(1);
 const floatWords = new Uint32Array(float.buffer);
 
 export class Records {
-  protected readonly table = new RecordTable();
+  protected readonly held: HeldMemory;
+  protected readonly table: RecordTable;
   protected readonly blocks: Arena;
   /** Blocks too large for the arena, by record. */
   readonly #large = new Map<RecordId, Memory>();
 
-  /** @param pagesMax pages of blocks; default as many as can be told apart */
-  constructor(pagesMax?: number) {
-    const table = this.table;
+  /** @param held where all its memory is counted; @param pagesMax pages of blocks; default as many as can be told apart */
+  constructor(held: HeldMemory, pagesMax?: number) {
+    const table = new RecordTable(held);
+    this.held = held;
+    this.table = table;
     const moved = (record: number, ref: number): void => {
       table.setBlock(record, ref);
     };
-    this.blocks = new Arena({ moved }, pagesMax);
+    this.blocks = new Arena({ moved }, held, pagesMax);
   }
 
   get isFull(): boolean {
-    return this.blocks.isFull;
+    return this.held.isFull || this.blocks.isFull;
   }
 
-  /** Memory held for records and their blocks, used or not. */
-  protected get recordBytesHeld(): number {
-    let large = 0;
-    for (const { bytes } of this.#large.values()) large += bytes.length;
-    return this.table.bytes + this.blocks.bytes + large;
+  get isSystemLow(): boolean {
+    return this.held.isSystemLow;
   }
 
   // --- coming and going --------------------------------------------------------------------------------------------
@@ -88,7 +89,7 @@ export class Records {
 
   /** Its memory is free, and its number as soon as nobody holds it. */
   protected destroy(record: RecordId): void {
-    if (this.table.has(record, Flag.large)) this.#large.delete(record);
+    if (this.table.has(record, Flag.large)) this.#freeLarge(record);
     else this.blocks.free(this.table.block(record), this.#blockWordsOf(record));
     this.table.remove(record);
   }
@@ -332,18 +333,22 @@ export class Records {
   /** Gives the record a new block, whose contents are anything. */
   #place(record: RecordId, words: number): void {
     const table = this.table;
+    if (table.has(record, Flag.large)) this.#freeLarge(record);
     if (words > blockWordsMax) {
       const { buffer } = Buffer.allocUnsafeSlow(4 * words);
+      this.held.changed(4 * words);
       this.#large.set(record, { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer) });
       table.setFlag(record, Flag.large);
       table.setBlock(record, 0);
       return;
     }
-    if (table.has(record, Flag.large)) {
-      this.#large.delete(record);
-      table.clearFlag(record, Flag.large);
-    }
+    table.clearFlag(record, Flag.large);
     table.setBlock(record, this.blocks.allocate(words, record));
+  }
+
+  #freeLarge(record: RecordId): void {
+    this.held.changed(-this.#largeOf(record).bytes.length);
+    this.#large.delete(record);
   }
 
   /** The memory that the block lies in. */
