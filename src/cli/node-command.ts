@@ -5,6 +5,7 @@ import type { NodeServer } from '../node/index.js';
 import { UsageError } from './exit.js';
 import { addressTowards, isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
+import { maxMemoryOption, memoryBytesMax } from './max-memory.js';
 import {
   type Address,
   type LogLevel,
@@ -25,6 +26,7 @@ interface NodeOptions {
   advertise: string | undefined;
   'data-dir': string | undefined;
   'host-label': string | undefined;
+  'max-memory': string | undefined;
   'log-level': LogLevel;
 }
 
@@ -63,6 +65,7 @@ export const nodeCommand: CommandModule<object, NodeOptions> = {
         describe: 'Name of this host: copies of a key go to nodes of different labels where there are enough',
         defaultDescription: 'none: it stands alone',
       })
+      .option('max-memory', { ...maxMemoryOption, defaultDescription: 'none' })
       .option('log-level', logLevelOption)
       .example('$0 node --manager 192.168.1.10:7400', 'on another machine of that network'),
   handler: runNode,
@@ -74,6 +77,7 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   const manager = parseAddress('--manager', managerOrDefault(args.manager));
   const port = portNumber('--port', args.port);
   const advertise = args.advertise === undefined ? undefined : parseAddress('--advertise', args.advertise);
+  const bytesMax = memoryBytesMax(args.maxMemory);
   const host = await hostToListenOn(args.host, manager, advertise);
   const log = createLogger('node', args.logLevel);
   const { startNode } = await import('../node/index.js');
@@ -85,7 +89,11 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
     port,
     log,
     ...(args.dataDir === undefined ? {} : { dataDir: join(args.dataDir, 'node') }),
-    ...defined({ advertise, hostLabel: args.hostLabel }),
+    ...defined({
+      advertise,
+      hostLabel: args.hostLabel,
+      memoryBytesMax: bytesMax === 0 ? undefined : bytesMax,
+    }),
   });
   log.info(`listening on ${formatAddress(node.address)}, joining by ${formatAddress(manager)}`);
   log.info(`ended: ${await node.ended}`);

@@ -9,6 +9,7 @@ import { UsageError, reportFailure } from './exit.js';
 import type { NodeExtras } from './forked-node.js';
 import { isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
+import { maxMemoryOption, memoryBytesMax } from './max-memory.js';
 import {
   type LogLevel,
   formatAddress,
@@ -41,6 +42,7 @@ interface StartOptions extends SnapshotFlags {
   partitioner: string;
   'max-key-bytes': number;
   'max-value-bytes': number;
+  'max-memory': string | undefined;
   'lease-ms': number;
   respawn: boolean;
   'log-level': LogLevel;
@@ -119,6 +121,11 @@ export const startCommand: CommandModule<object, StartOptions> = {
         requiresArg: true,
         default: defaultSettings.valueBytesMax,
         describe: 'Largest value, in bytes as stored',
+      })
+      .option('max-memory', {
+        ...maxMemoryOption,
+        describe: `Of each node: ${maxMemoryOption.describe}; none: no limit`,
+        defaultDescription: 'as stored, or none',
       })
       .option('lease-ms', {
         type: 'number',
@@ -223,6 +230,7 @@ async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
   const nodeExtras: NodeExtras = { logLevel: args.logLevel };
   return {
     ...defined({ nodes, hostLabel, stateDir, endWithoutManagerMs: args.endWithoutManagerMs }),
+    ...defined({ memoryBytesMax: memoryBytesMax(args.maxMemory) }),
     ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
     host,
     port,

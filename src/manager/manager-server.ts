@@ -27,7 +27,7 @@ import { endMsMax, killedMsMax, nodesEnd } from './nodes-end.js';
 import { Spawner } from './spawner.js';
 import { StartFailures } from './start-failures.js';
 import { StateWriter } from './state-writer.js';
-import { metadataStore, resolveCounts, usableState, UsageError } from './stored-cluster.js';
+import { limitsOf, metadataStore, resolveCounts, usableState, UsageError } from './stored-cluster.js';
 import type { Counts } from './stored-cluster.js';
 
 const tickMs = 10;
@@ -46,6 +46,8 @@ export interface ManagerOptions {
   readonly nodes?: number;
   /** Of a new cluster. Replicas and durability that differ from those of a stored one are an error. */
   readonly settings?: Partial<Omit<ClusterSettings, 'slotCount'>>;
+  /** Of each node forked here, most memory for what it stores, 0: no limit; default: as stored, or none. */
+  readonly memoryBytesMax?: number;
   /** Whether a node that died is started again; default true. */
   readonly respawn?: boolean;
   /** Where the state is kept, and what the nodes store; default: the state in `stateDir`. */
@@ -75,6 +77,8 @@ export interface NodeArgument {
   readonly clusterId: string;
   readonly frameBytesMax: number;
   readonly durability: Durability;
+  /** Set if there is a limit. */
+  readonly memoryBytesMax?: number;
   /** Set if it stores on disk. */
   readonly dataDir?: string;
   readonly hostLabel?: string;
@@ -146,6 +150,8 @@ export class ManagerServer {
   readonly #writer: StateWriter;
   readonly #spawner: Spawner;
   readonly #settings: ClusterSettings;
+  /** Part of what nodes are given and of the state. */
+  readonly #limits: Pick<ManagerState, 'memoryBytesMax'>;
   readonly #clients = new Set<Connection>();
   #timer: AfterPollTimer | undefined;
   #ready: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -178,6 +184,7 @@ export class ManagerServer {
       ...options.settings,
       slotCount: Math.max(1, Math.ceil(slotsAimed / counts.nodes)) * counts.nodes,
     };
+    this.#limits = limitsOf(options, restored);
     this.#startFailures = new StartFailures(options.respawn ?? true);
     this.#whenReady = new Promise((resolve, reject) => {
       this.#ready = { resolve, reject };
@@ -281,7 +288,7 @@ export class ManagerServer {
         return this.#spawner.watch(nodeId, pid);
       },
       persist: (state) => {
-        this.#writer.write(state);
+        this.#writer.write({ ...state, ...this.#limits });
       },
       log: (level, text) => {
         this.#options.log[level](text);
@@ -296,6 +303,7 @@ export class ManagerServer {
       this.#options.endWithoutManagerMs ?? (this.#store.outlivesProcess ? undefined : orphanMsMax);
     return {
       ...nodeExtras,
+      ...this.#limits,
       ...(endMs === undefined ? {} : { endWithoutManagerMs: endMs }),
       ...(dataDir === undefined || durability === 'none' ? {} : { dataDir: join(dataDir, `node-${nodeId}`) }),
       ...(hostLabel === undefined ? {} : { hostLabel }),

@@ -23,6 +23,7 @@ export interface StoredClusterOptions {
   /** undefined: as stored. */
   readonly nodes?: number;
   readonly settings?: Partial<Omit<ClusterSettings, 'slotCount'>>;
+  readonly memoryBytesMax?: number;
   readonly dataDir?: string;
   readonly stateDir?: string;
   readonly isRestart?: boolean;
@@ -127,6 +128,15 @@ function checkFits(
       `the cluster that is stored here has --durability ${storedDurability}, which stays for its life: leave --durability away, or begin a new cluster in another --data-dir`,
     );
   }
+}
+
+/** What the nodes are bounded by from now on: nodes that run already keep to what they were started with. */
+export function limitsOf(
+  { memoryBytesMax: given }: Pick<StoredClusterOptions, 'memoryBytesMax'>,
+  restored: ManagerState | null,
+): Pick<ManagerState, 'memoryBytesMax'> {
+  const memoryBytesMax = given ?? restored?.memoryBytesMax ?? 0;
+  return memoryBytesMax === 0 ? {} : { memoryBytesMax };
 }
 
 /** @throws UsageError */

@@ -14,6 +14,8 @@ export interface ClusterOptions {
   readonly keyBytesMax?: number;
   /** Largest value, in bytes as stored; default 1 MiB. */
   readonly valueBytesMax?: number;
+  /** Most memory that each node holds for keys, values and their index, in bytes, 1 MiB at least; default: no limit. */
+  readonly memoryBytesMax?: number;
   /** How long a silent node keeps its place, in milliseconds; default 1000. */
   readonly leaseMs?: number;
   /** Whether writes are on disk; default `none`. */
@@ -52,7 +54,7 @@ export function nodeArgument(
 ): string {
   // In an URL an IPv6 address stands in brackets; whoever dials or binds wants none.
   const managerHost = manager.hostname.replace(/^\[(.*)\]$/, '$1');
-  const { durability = 'none', host = managerHost } = options;
+  const { durability = 'none', host = managerHost, memoryBytesMax } = options;
   return JSON.stringify({
     manager: { host: managerHost, port: Number(manager.port) },
     host,
@@ -60,6 +62,7 @@ export function nodeArgument(
     clusterId,
     durability,
     ...(durability === 'none' ? {} : { dataDir: join(dataDir, `node-${nodeId}`) }),
+    ...(memoryBytesMax === undefined ? {} : { memoryBytesMax }),
     logLevel: options.logLevel ?? 'info',
     endWithoutManagerMs: options.endWithoutManagerMs ?? orphanMsDefault,
   });
@@ -68,6 +71,7 @@ export function nodeArgument(
 /** What follows `gtstore start`. */
 export function startArguments(options: ClusterOptions, dataDir: string, port: number): string[] {
   const { nodes = nodesDefault, replicas = Math.min(replicasDefault, nodes), respawn = true } = options;
+  const { memoryBytesMax } = options;
   const named: readonly (readonly [string, string | number | undefined])[] = [
     ['--nodes', nodes],
     ['--replicas', replicas],
@@ -78,6 +82,7 @@ export function startArguments(options: ClusterOptions, dataDir: string, port: n
     ['--partitioner', options.partitioner],
     ['--max-key-bytes', options.keyBytesMax],
     ['--max-value-bytes', options.valueBytesMax],
+    ['--max-memory', memoryBytesMax === undefined ? undefined : `${memoryBytesMax}B`],
     ['--lease-ms', options.leaseMs],
     ['--log-level', options.logLevel],
     ['--end-without-manager-ms', options.endWithoutManagerMs ?? orphanMsDefault],

@@ -65,6 +65,8 @@ export interface ManagerState {
   /** The cluster's clock when this was saved, microseconds; absent: not known. */
   readonly clockUs?: number;
   readonly knownNodes: readonly KnownNode[];
+  /** Most memory that each node forked here holds for what it stores; absent: none was set. The core has no use for it. */
+  readonly memoryBytesMax?: number;
   /** null: not created yet. */
   readonly map: ClusterMapData | null;
   /** Some node may have been fenced for an epoch that was never published: publish one after a restart (M4). */
