@@ -243,7 +243,7 @@ function refusal(
     case RefusedReason.memoryLow:
       return new GTStoreError(
         'MEMORY_FULL',
-        `hardly any memory is left to node ${nodeId} (its log says how much), and it takes no value for '${key}': end other programs there, delete keys, or add nodes elsewhere; reads and deletes go on`,
+        `hardly any memory is left to node ${nodeId} (its log says how much), and it has no room for '${key}': end other programs there, delete keys, or add nodes elsewhere; reads go on`,
         options,
       );
     case RefusedReason.tooOld:

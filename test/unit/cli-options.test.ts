@@ -1,5 +1,6 @@
 // What is done to the command line before and after yargs: texts stay what they are, and blank text is no number.
 import { expect } from 'chai';
+import { memoryBytesMax } from '../../src/cli/max-memory.js';
 import { markTexts, unmarkTexts, withoutMark } from '../../src/cli/options.js';
 
 describe('arguments that yargs would take for something else', () => {
@@ -30,4 +31,23 @@ describe('arguments that yargs would take for something else', () => {
     unmarkTexts(options);
     expect(options).to.deep.equal({ host: '', port: 1, json: false, none: undefined });
   });
+});
+
+describe('a size of memory', () => {
+  it('is a number with a unit, powers of 1024, or none', () => {
+    const sizes = ['1MB', '512MB', '1.5GB', '2 gb', '2GiB', '1TB', '1048576B', '2048KB', 'none', undefined];
+    const mebi = 2 ** 20;
+    expect(sizes.map(memoryBytesMax)).to.deep.equal([
+      ...[mebi, 512 * mebi, 1536 * mebi, 2048 * mebi, 2048 * mebi, 2 ** 40, mebi, 2 * mebi],
+      ...[0, undefined],
+    ]);
+  });
+
+  for (const text of ['5', '0', 'abc', '', '-1GB', '0MB', '1000KB', '5IB', '1e3MB', '512 M', '9999999TB']) {
+    it(`'${text}' is none: the message says what is`, () => {
+      expect(() => memoryBytesMax(text)).to.throw(
+        `--max-memory must be a size from 1MB on, such as 512MB or 2GB, or none, not '${text}'`,
+      );
+    });
+  }
 });

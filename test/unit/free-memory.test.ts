@@ -36,11 +36,11 @@ describe('the memory that is kept', () => {
     return begun;
   }
 
-  it('D4: 512 MB, or 5 % of a small machine or container', async () => {
+  it('D4: 512 MB, or a quarter of a small machine or container', async () => {
     expect((await seen(500 * MB, 16_000 * MB)).isLow).to.equal(true);
     expect((await seen(520 * MB, 16_000 * MB)).isLow).to.equal(false);
-    expect((await seen(49 * MB, 1000 * MB)).isLow).to.equal(true);
-    expect((await seen(52 * MB, 1000 * MB)).isLow).to.equal(false);
+    expect((await seen(249 * MB, 1000 * MB)).isLow).to.equal(true);
+    expect((await seen(251 * MB, 1000 * MB)).isLow).to.equal(false);
   });
 
   it('D4: nobody looks before something is taken, nor for a page that comes and goes', async () => {
@@ -58,6 +58,14 @@ describe('the memory that is kept', () => {
     expect([looks, begun.isLow], 'soon after').to.deep.equal([1, false]);
     begun.onTaken(4 * MB);
     expect([looks, begun.isLow]).to.deep.equal([2, true]);
+  });
+
+  it('D4: half of it is there for deletes', async () => {
+    const begun = await seen(258 * MB, 16_000 * MB);
+    await until(() => begun.isLow);
+    expect(begun.isSpent).to.equal(false);
+    begun.onTaken(3 * MB);
+    expect(begun.isSpent).to.equal(true);
   });
 
   it('D4: it is told once, and once when there is enough again, though nobody asks', async () => {

@@ -60,12 +60,19 @@ describe('the memory that a store holds', () => {
   });
 
   it('D4: it is full, too, while its system has hardly any left, and tells it what it takes', () => {
-    const system = { isLow: false, taken: 0, onTaken: (bytes: number) => (system.taken += bytes) };
+    const system = {
+      isLow: false,
+      isSpent: false,
+      taken: 0,
+      onTaken: (bytes: number) => (system.taken += bytes),
+    };
     const store = new ArenaStore({ held: new HeldMemory({ system }) });
     for (let n = 0; n < 100; n++) put(store, `key-${n}`, 100_000);
     expect(system.taken).to.be.within(10_000_000, 10_200_000);
     expect([store.isFull, store.isSystemLow]).to.deep.equal([false, false]);
     system.isLow = true;
-    expect([store.isFull, store.isSystemLow]).to.deep.equal([true, true]);
+    expect([store.isFull, store.isSystemLow, store.isSystemSpent]).to.deep.equal([true, true, false]);
+    system.isSpent = true;
+    expect(store.isSystemSpent).to.equal(true);
   });
 });

@@ -4,13 +4,17 @@ import type { Journal } from './journal.js';
 import type { KeyStore } from './store.js';
 
 /**
- * Why a write is refused for want of room; -1: it is not. A delete is small, and makes room: on a disk it may be refused
- * all the same, since it is written there before anything is given back; in memory it never is.
+ * Why a write is refused for want of room; -1: it is not. A delete is small, and makes room; but on a disk it is written before
+ * anything is given back, and in memory its place in the list of conditional writes may take more than the value did. So it
+ * may take a part of what is kept, not all.
  *
  * @param value - null: it deletes
  */
 export function roomFault(value: Uint8Array | null, journal: Journal, store: KeyStore): RefusedReason | -1 {
-  if (value === null) return journal.isSpent ? RefusedReason.diskFull : -1;
+  if (value === null) {
+    if (journal.isSpent) return RefusedReason.diskFull;
+    return store.isSystemSpent ? RefusedReason.memoryLow : -1;
+  }
   if (journal.isFull) return RefusedReason.diskFull;
   if (!store.isFull) return -1;
   return store.isSystemLow ? RefusedReason.memoryLow : RefusedReason.memoryFull;

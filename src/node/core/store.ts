@@ -42,6 +42,8 @@ export interface KeyStore {
   readonly isFull: boolean;
   /** Hardly any memory is left to the system that it is in. */
   readonly isSystemLow: boolean;
+  /** Not even the memory that is kept for deletes is left. */
+  readonly isSystemSpent: boolean;
   keysIn(slot: number): number;
   /** Of keys and values, without overhead. */
   bytesIn(slot: number): number;

@@ -78,6 +78,18 @@ export class ArenaStore extends PlainRecords implements KeyStore {
     return this.held.bytes;
   }
 
+  get isFull(): boolean {
+    return this.held.isFull || this.blocks.isFull;
+  }
+
+  get isSystemLow(): boolean {
+    return this.held.isSystemLow;
+  }
+
+  get isSystemSpent(): boolean {
+    return this.held.isSystemSpent;
+  }
+
   keysIn(slot: number): number {
     return this.#bySlot[slot]?.keys ?? 0;
   }

@@ -63,14 +63,6 @@ export class Records {
     this.blocks = new Arena({ moved }, held, pagesMax);
   }
 
-  get isFull(): boolean {
-    return this.held.isFull || this.blocks.isFull;
-  }
-
-  get isSystemLow(): boolean {
-    return this.held.isSystemLow;
-  }
-
   // --- coming and going --------------------------------------------------------------------------------------------
 
   /** A record of version zero: INVALID, without value. @param index number of the index it is in */

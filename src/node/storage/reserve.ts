@@ -9,6 +9,8 @@ import type { Logger } from '../../protocol/logger.js';
 
 /** Enough again above so many times the reserve: not with every table or page that is given back. */
 const enoughAgainRatio = 1.25;
+/** The rest is kept for what must not be refused, and for making the room that deletes give back. */
+const deletesShareMax = 0.5;
 const lookEveryMs = 250;
 
 export interface Left {
@@ -63,9 +65,9 @@ export class Reserve {
     return this.#isLow;
   }
 
-  /** Less than that share of the reserve is left. */
-  protected isBelow(share: number): boolean {
-    return this.#isLow && this.#free - this.#taken < this.#bytes * share;
+  /** Deletes have used up their part of the reserve. */
+  get isSpent(): boolean {
+    return this.#isLow && this.#free - this.#taken < this.#bytes * (1 - deletesShareMax);
   }
 
   onTaken(bytes: number): void {

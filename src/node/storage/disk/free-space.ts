@@ -10,8 +10,6 @@ import type { Left } from '../reserve.js';
 /** Nodes that share the disk may all be merging tables at once. */
 const reserveBytesMax = 64 * 1024 * 1024;
 const reserveShareMax = 0.05;
-/** The rest is kept for what must not be refused, and for making the room that deletes give back. */
-const deletesShareMax = 0.5;
 /** Others may write there, too. */
 const lookShare = 1 / 8;
 
@@ -39,10 +37,5 @@ export class FreeSpace extends Reserve {
     });
     // What is there already may have filled it.
     void this.look();
-  }
-
-  /** Deletes have used up their part of the reserve. */
-  get isSpent(): boolean {
-    return this.isBelow(1 - deletesShareMax);
   }
 }

@@ -11,6 +11,7 @@ const againShare = 0.95;
 /** What the system around it has left. */
 export interface SystemMemory {
   readonly isLow: boolean;
+  readonly isSpent: boolean;
   onTaken(bytes: number): void;
 }
 
@@ -46,6 +47,10 @@ export class HeldMemory {
 
   get isSystemLow(): boolean {
     return this.#system?.isLow === true;
+  }
+
+  get isSystemSpent(): boolean {
+    return this.#system?.isSpent === true;
   }
 
   /** @param by - bytes; negative: given back */
