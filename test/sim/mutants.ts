@@ -267,6 +267,17 @@ export const mutants: readonly Mutant[] = [
     bias: 'tombstones',
   },
   {
+    name: 'refused by one is told as not applied',
+    rule: 'D4 W8',
+    edits: one(
+      `${client}/client-core.js`,
+      'operation.mayBeStored ? Outcome.unknown : Outcome.refused',
+      'Outcome.refused',
+    ),
+    bias: 'fullStores',
+    quick: true,
+  },
+  {
     name: 'value kept without a copy',
     rule: 'ports',
     edits: [

@@ -4,7 +4,7 @@
  * names is closed and dialled again, as the shell does after a hello with the wrong incarnation.
  */
 import { NodeCore } from '../../src/node/core/node-core.js';
-import { ArenaStore } from '../../src/node/storage/arena-store.js';
+import type { ArenaStore } from '../../src/node/storage/arena-store.js';
 import type { ClusterMap, MemberNode } from '../../src/protocol/cluster-map.js';
 import type { Link, Message } from '../../src/protocol/messages.js';
 import type { ManagerProcess } from './manager-process.js';
@@ -14,6 +14,7 @@ import type { End } from './network.js';
 import { SimJournal } from './disk.js';
 import { SimProcess } from './process.js';
 import { NodeWatch } from './node-watch.js';
+import { SimStore } from './store.js';
 import { spoilMessage } from './wire.js';
 import type { World } from './world.js';
 
@@ -49,8 +50,7 @@ export class NodeProcess extends SimProcess {
     this.givenId = givenId;
     this.parent = parent;
     this.port = port;
-    // Walks go in the order of hashes: the same in every run of a seed.
-    this.store = new ArenaStore({ hashSeed: world.seed });
+    this.store = new SimStore(world, this.pid);
     const disk = world.diskOf(givenId);
     this.journal =
       disk === undefined

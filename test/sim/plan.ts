@@ -44,6 +44,8 @@ export const biases = [
   'disasters',
   /** Processes that stand still for about a lease, the manager most of all. */
   'stalls',
+  /** Nodes without room for new values now and then, each for itself. */
+  'fullStores',
 ] as const;
 export type Bias = (typeof biases)[number];
 

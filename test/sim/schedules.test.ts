@@ -46,6 +46,21 @@ describe('simulated clusters', () => {
     }
   });
 
+  it('D4: stay so, too, while nodes have no room for new values, each for a while of its own', function () {
+    this.timeout(60_000);
+    const seen = new Set<Situation>();
+    for (let seed = 1; seed <= 100; seed++) {
+      const kind = usualKind(seed);
+      const [result, other] = (['mixed', 'never'] as const).map((frames) =>
+        runSchedule(seed, { ...kind, bias: 'fullStores', frames }),
+      );
+      expect(result?.violation, `seed ${seed}`).to.equal(null);
+      expect(result?.traceHash, `seed ${seed}, whichever way requests go`).to.equal(other?.traceHash);
+      for (const situation of result?.seen ?? []) seen.add(situation);
+    }
+    expect(seen).to.include('putRefused');
+  });
+
   it('stay linearizable and keep every invariant through faults, and heal when the faults end', function () {
     this.timeout((secondsMax + 20) * 1000);
     const seen = new Set<Situation>();
