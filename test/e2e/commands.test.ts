@@ -185,6 +185,7 @@ describe('gtstore commands', function () {
       [['get', 'k', '--manager', 'nonsense'], /nonsense.*host:port/],
       [['node', '--manager', 'nonsense'], /nonsense/],
       [['node', '--data-dir', ''], /--data-dir must name/],
+      [['node', '--max-memory', '5'], /--max-memory must be a size from 1MB on.*'5'/],
       [['import', ''], /FILE must name a file/],
     ]);
   });

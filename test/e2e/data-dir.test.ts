@@ -15,6 +15,7 @@ interface ToldToNode {
   readonly dataDir?: string;
   readonly durability: string;
   readonly hostLabel?: string;
+  readonly memoryBytesMax?: number;
 }
 
 function toldTo(pid: number): ToldToNode {
@@ -111,6 +112,35 @@ describe('gtstore start --data-dir', function () {
     await eventually('every slot is whole', async () => (await statusOf(again)).underReplicatedSlots === 0);
     expect((await command('get', 'kept')).stdout).to.equal('on its disk\n');
     await end(again);
+  });
+
+  it('D4: a limit of memory is kept for the next start and for nodes that are added, until another one is given', async () => {
+    const keys = Array.from({ length: 60 }, (_, n) => `key-${n}`);
+    const text = 'x'.repeat(100_000);
+    /** @returns how many values there are when no more are taken */
+    const fill = async (cluster: Launched): Promise<number> =>
+      storing(await cluster.ready(), async (store) => {
+        try {
+          for (const key of keys) await store.put(key, text);
+        } catch (error) {
+          expect(error).to.include({ code: 'MEMORY_FULL', outcome: 'not-applied' });
+        }
+        return (await store.getMany(keys)).filter((value) => value !== undefined).length;
+      });
+    const first = start('-n', '1', '-k', '1', '--max-memory', '2MB');
+    expect(await fill(first)).to.be.within(15, 21);
+    await end(first);
+    const again = start();
+    expect(await fill(again), 'as stored').to.be.within(15, 21);
+    const added = await run(gtstore, ['add-node', '--manager', await again.ready()]);
+    expect(added.code, added.stderr).to.equal(0);
+    const { nodes } = await statusOf(again);
+    if (process.platform === 'linux')
+      expect(nodes.map(({ pid }) => toldTo(pid).memoryBytesMax)).to.deep.equal([2 ** 21, 2 ** 21]);
+    await end(again);
+    const larger = start('--max-memory', '8MB');
+    expect(await fill(larger)).to.equal(keys.length);
+    await end(larger);
   });
 
   const misfits: readonly (readonly [args: readonly string[], line: RegExp])[] = [

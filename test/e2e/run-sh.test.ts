@@ -64,6 +64,7 @@ describe('run.sh', function () {
       'partitioner',
       'max-key-bytes',
       'max-value-bytes',
+      'max-memory',
       'lease-ms',
       'log-level',
     ]) {
@@ -91,6 +92,14 @@ describe('run.sh', function () {
     ['a lease of nothing', ['--lease-ms', '0'], /--lease-ms/],
     ['durability without a disk', ['--durability', 'always'], /--durability always .*--data-dir/],
     ['an unknown durability', ['--durability', 'some'], /some.*none.*interval.*always/],
+    [
+      'memory without a unit',
+      ['--max-memory', '5'],
+      /--max-memory must be a size from 1MB on, such as 512MB.*'5'/,
+    ],
+    ['memory that is no size', ['--max-memory', 'abc'], /--max-memory must be a size.*'abc'/],
+    ['no memory', ['--max-memory', '0'], /--max-memory must be a size.*'0'/],
+    ['memory for nothing', ['--max-memory', '100KB'], /--max-memory must be a size from 1MB on.*'100KB'/],
     ['a data directory without a name', ['--data-dir', ''], /--data-dir must name/],
   ];
   describe('told nonsense', () => {
