@@ -21,6 +21,11 @@ import type { Connection } from './connection.js';
 /** Rids from here on belong to request tables. */
 export const tableRidMin = 2 ** 40;
 const ridsPerTable = 2 ** 32;
+/**
+ * Their rids end at half of what the wire can carry. Of more tables two have one range, which does no harm: an answer counts
+ * on the connection that was asked only, and no two tables share one.
+ */
+const rangesMax = 2 ** 20;
 let tables = 0;
 
 /** Deadlines are looked at this often: a time-out comes late by up to that. */
@@ -58,7 +63,7 @@ interface Pending {
 }
 
 export class RequestTable {
-  private readonly ridMin = tableRidMin + ridsPerTable * tables++;
+  private readonly ridMin = tableRidMin + ridsPerTable * (tables++ % rangesMax);
   private readonly pendingMax: number;
   private readonly pending = new Map<number, Pending>();
   private readonly watched = new WeakSet<Connection>();

@@ -202,6 +202,17 @@ describe('requests', () => {
     expect(await promise).to.have.property('json', 'true');
   });
 
+  it('have rids that the wire can carry, however many tables the process has had', async () => {
+    const { connection, server } = await setUp(() => {});
+    for (let i = 0; i < 2 ** 21; i++) new RequestTable();
+    const error: unknown = await new RequestTable()
+      .request(connection, status, 50)
+      .catch((reason: unknown) => reason);
+    expect(error).to.have.property('code', 'TIMEOUT');
+    await until(() => server.rids.length === 1);
+    expect(server.rids[0]).to.be.within(tableRidMin, Number.MAX_SAFE_INTEGER);
+  }).timeout(20_000);
+
   it('are settled by the answer to an administrator, too', async () => {
     const { table, connection } = await setUp(() => {});
     let rid = 0;
