@@ -65,8 +65,8 @@ describe('codec: what is not a message', () => {
     ['a rid beyond 2^53', Buffer.of(0x92, T.ack, 0xcf, 0x7f, 0, 0, 0, 0, 0, 0, 0), /outside 0 to 2\^53/],
     [
       'a version beyond 2^53',
-      Buffer.of(0x96, T.validate, 0xcf, 0xff, ...[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0xa0]),
-      /outside/,
+      Buffer.of(0x98, T.value, 1, 0xc3, 0xcf, 0x7f, ...[0, 0, 0, 0, 0, 0, 0], ...[1, 0, 0, 0xc0]),
+      /outside 0 to 2\^53/,
     ],
     ['an unknown kind of write', [T.write, 1, 1, 3, 1, 1, 0, 0, 'k', null, 0, null], /kind of write 3/],
     ['a value that is text', [T.write, 1, 1, 0, 1, 1, 0, 0, 'k', 'text', 0, null], /expected binary/],
@@ -92,11 +92,11 @@ describe('codec: what is not a message', () => {
     ['a map where an array belongs', pack({ type: 2, rid: 1 }), /expected an array/],
     [
       'an object with the key __proto__',
-      Buffer.concat([Buffer.of(0x92, T.ack, 0x81, 0xa9), Buffer.from('__proto__'), Buffer.of(0x80)]),
-      /unsigned integer/,
+      Buffer.concat([Buffer.of(0x93, T.map, 1, 0x81, 0xa9), Buffer.from('__proto__'), Buffer.of(0x80)]),
+      /the key __proto__/,
     ],
-    ['an extension type', Buffer.of(0x92, T.ack, 0xd4, 1, 1), /unsigned integer/],
-    ['a timestamp', Buffer.of(0x92, T.ack, 0xd6, 0xff, 1, 2, 3, 4), /unsigned integer/],
+    ['an extension type', Buffer.of(0x93, T.error, 0xa1, 0x61, 0xd4, 1, 1), /an extension type/],
+    ['a timestamp', Buffer.of(0x93, T.error, 0xa1, 0x61, 0xd6, 0xff, 1, 2, 3, 4), /an extension type/],
     ['deep nesting', deep(100_000), /expected an unsigned integer/],
     [
       'deep nesting in a list',

@@ -77,22 +77,23 @@ describe('handshake', () => {
 
   it('another protocol version is told both versions and what to do, whichever side is the older', async () => {
     const { port } = await peers.listen(new Recorder());
-    const text = new RegExp(
-      `protocol version 9 from your side, ${protocolVersion} here: install the same version of gtstore on both`,
-    );
-    const foreign = { ...hello, protocolVersion: 9 };
-    const error = await errorOf(peers.dial(port, new Recorder(), { hello: foreign }));
-    expect(error.code).to.equal('PROTOCOL');
-    expect(error.message).to.match(text);
+    for (const foreign of [protocolVersion - 1, protocolVersion + 1]) {
+      const text = new RegExp(
+        `protocol version ${foreign} from your side, ${protocolVersion} here: install the same version of gtstore on both`,
+      );
+      const theirs = { ...hello, protocolVersion: foreign };
+      const error = await errorOf(peers.dial(port, new Recorder(), { hello: theirs }));
+      expect(error.code).to.equal('PROTOCOL');
+      expect(error.message).to.match(text);
 
-    const server = await peers.rawServer((peer) => {
-      peer.send({ ...welcome, protocolVersion: 9 });
-    });
-    const other = await errorOf(peers.dial(server.port, new Recorder()));
-    expect(other.code).to.equal('PROTOCOL');
-    expect(other.message).to.match(text);
-    await until(() => server.peers[0]!.messages.some((message) => message.type === T.error));
-    expect(protocolVersion).to.equal(protocolVersion);
+      const server = await peers.rawServer((peer) => {
+        peer.send({ ...welcome, protocolVersion: foreign });
+      });
+      const other = await errorOf(peers.dial(server.port, new Recorder()));
+      expect(other.code).to.equal('PROTOCOL');
+      expect(other.message).to.match(text);
+      await until(() => server.peers[0]!.messages.some((message) => message.type === T.error));
+    }
   });
 
   it('the ERROR of a listener that does not want the peer is what the dialler is told', async () => {
