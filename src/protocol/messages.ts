@@ -224,6 +224,8 @@ export interface Link {
   readonly id: number;
   /** So much waits for the peer that whatever can wait, too, should: a peer for which much more waits is given up. */
   readonly isFull: boolean;
+  /** The peer says of itself that it is a node. */
+  readonly isOfNode: boolean;
   /**
    * Sends with the next flush of this connection, at the end of the current loop turn. No effect once closed.
    *

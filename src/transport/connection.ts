@@ -22,7 +22,7 @@ import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { ProtocolError } from '../protocol/errors.js';
 import { isRun } from '../protocol/hot-codec.js';
-import { MessageType } from '../protocol/messages.js';
+import { MessageType, PeerRole } from '../protocol/messages.js';
 import type {
   ErrorMessage,
   HelloMessage,
@@ -121,6 +121,10 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
 
   get isOpen(): boolean {
     return this.state === 'open';
+  }
+
+  get isOfNode(): boolean {
+    return this.greeting?.role === PeerRole.node;
   }
 
   /** The peer's greeting. @throws Error if it has not come */

@@ -35,6 +35,10 @@ export class End implements RequestLink {
     this.id = id;
   }
 
+  get isOfNode(): boolean {
+    return this.far.owner.isNode;
+  }
+
   get far(): End {
     return this.conn.dialler === this ? this.conn.acceptor : this.conn.dialler;
   }

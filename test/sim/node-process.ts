@@ -25,6 +25,7 @@ interface Peer {
 }
 
 export class NodeProcess extends SimProcess {
+  override readonly isNode = true;
   readonly core: NodeCore;
   readonly store: ArenaStore;
   readonly journal: SimJournal | null;

@@ -11,6 +11,7 @@ export abstract class SimProcess {
   /** Unique among all lives of all processes. */
   readonly pid: number;
   abstract readonly name: string;
+  readonly isNode: boolean = false;
   alive = true;
   paused = false;
   /** Messages it sends are slow until that time. */

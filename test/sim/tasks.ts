@@ -22,6 +22,7 @@ const replicasDrawnMax = 4;
 class AdminLink implements Link {
   readonly id = -1;
   readonly isFull = false;
+  readonly isOfNode = false;
   readonly #answered: (result: AdminResult) => void;
 
   constructor(answered: (result: AdminResult) => void) {

@@ -64,6 +64,7 @@ export function heartbeatOf({ nodeId, incarnation }: Identity, epoch: number): H
 class FakeNode implements Link {
   readonly id = ++linkId;
   readonly isFull = false;
+  readonly isOfNode = true;
   readonly #harness: ManagerHarness;
   readonly pid: number;
   nodeId: number;
@@ -310,7 +311,7 @@ export class ManagerHarness {
     };
     const json = JSON.stringify(request);
     this.core.onMessage(
-      { id: 0, isFull: false, send, sendLazily: send },
+      { id: 0, isFull: false, isOfNode: false, send, sendLazily: send },
       { type: MessageType.admin, rid: 7, json },
     );
     this.run();

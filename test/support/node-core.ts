@@ -13,6 +13,7 @@ let linkIds = 0;
 export class KeepingLink implements Link {
   readonly id = ++linkIds;
   isFull = false;
+  isOfNode = true;
   onSent: () => void = () => undefined;
   sent: Message[] = [];
   /** Of each message that was sent lazily. */

@@ -9,6 +9,7 @@ import { ArenaStore } from '../../src/node/storage/arena-store.js';
 const link = (id: number): Link => ({
   id,
   isFull: false,
+  isOfNode: false,
   send: () => undefined,
   sendLazily: () => undefined,
 });

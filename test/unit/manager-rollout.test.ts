@@ -15,6 +15,7 @@ const timings = { stepEveryMs: 100, clientsWaitMs: 30 };
 class EpochsLink implements Link {
   readonly id = 1;
   readonly isFull = false;
+  readonly isOfNode = false;
   /** Of whole maps. */
   readonly epochs: number[] = [];
   readonly changes: [base: number, epoch: number][] = [];

@@ -102,6 +102,22 @@ describe('D2: digests of a slot', () => {
       expect(countBits(digestsOf(new Map([['k', other]]), 1).differing(bytes))).to.equal(1);
   });
 
+  it('tells digests apart by all of their 64 bits', () => {
+    const words = [0, 1, 2 ** 31, 2 ** 32 - 1];
+    const digests = words.flatMap((high) => words.map((low) => ({ high, low })));
+    const property = fc.property(fc.shuffledSubarray(digests), (some) => {
+      const known = new EntryDigests();
+      for (const digest of some) known.add(digest);
+      const table = new KnownEntries(known.toBytes());
+      for (const digest of digests) {
+        const entry = Object.assign(new EntryDigest(), digest);
+        expect(table.meet(entry)).to.equal(some.includes(digest));
+      }
+      expect(countBits(table.missing)).to.equal(0);
+    });
+    fc.assert(property, { numRuns: 200 });
+  });
+
   it('knows the entries of a list, and which of them were never met', () => {
     const property = fc.property(contents, fc.array(key), (content, gone) => {
       const known = new EntryDigests();

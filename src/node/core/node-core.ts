@@ -7,7 +7,7 @@
  * This class joins them, adopts maps (M7, M8) and reports peers that do not answer (M2).
  *
  * Trust: only the manager's own connection may give leases, maps, fences and identities; a peer's connection may
- * answer what was asked of it; anybody else may only ask.
+ * answer what was asked of it; anybody else may only ask, and for a copy of a slot only if he says that he is a node.
  */
 import { ClusterMap } from '../../protocol/cluster-map.js';
 import type { ClusterMapData } from '../../protocol/cluster-map.js';

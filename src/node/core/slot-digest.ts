@@ -6,6 +6,7 @@
  * version. 64 bits as two words: two different buckets look the same once in 10^19.
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
+import { wireLimits } from '../../protocol/cold-codec.js';
 import { versionZero } from '../../protocol/version.js';
 import type { MutableVersion } from '../../protocol/version.js';
 import type { KeyStore, RecordId } from './store.js';
@@ -21,6 +22,10 @@ export function bucketsFor(keys: number): number {
   let buckets = 1;
   while (buckets * keysPerBucket < keys && buckets < bucketsMax) buckets *= 2;
   return buckets;
+}
+
+export function bucketOf({ keyHash }: EntryDigest, buckets: number): number {
+  return keyHash & (buckets - 1);
 }
 
 /** Of one entry at a time; what is read of it is good until the next. */
@@ -90,8 +95,12 @@ export class BucketDigests {
     this.#words = new Uint32Array(2 * buckets);
   }
 
-  bucketOf({ keyHash }: EntryDigest): number {
-    return keyHash & (this.buckets - 1);
+  bucketOf(entry: EntryDigest): number {
+    return bucketOf(entry, this.buckets);
+  }
+
+  get bytes(): number {
+    return this.#words.byteLength;
   }
 
   add(entry: EntryDigest): void {
@@ -139,32 +148,63 @@ export class EntryDigests {
   }
 }
 
-/** Looks entries up in a list of digests, and keeps which of them were never met. */
+/** Digests that one question can bring: a low word and a place among so many fit into one double, exactly. */
+const placesMax = wireLimits.knownBytesMax / digestBytes;
+
+/**
+ * Looks entries up in a list of digests, and keeps which of them were never met. Who sends the list says how long it is: it
+ * is kept in 12 bytes a digest, and looked up in as many steps whatever it holds, except for equal low words.
+ */
 export class KnownEntries {
-  readonly #places = new Map<number, number[]>();
-  readonly #view: DataView;
+  /** Sorted: each is a low word with its place in the list behind it. */
+  readonly #lows: Float64Array;
+  /** In the order of the list. */
+  readonly #highs: Uint32Array;
   /** A bit for each digest: it was not met. */
   readonly missing: Uint8Array;
 
+  /** @param digests - up to `wireLimits.knownBytesMax` bytes, of which nothing is kept */
   constructor(digests: Uint8Array) {
-    this.#view = new DataView(digests.buffer, digests.byteOffset, digests.length);
+    const view = new DataView(digests.buffer, digests.byteOffset, digests.length);
     const count = Math.floor(digests.length / digestBytes);
     this.missing = new Uint8Array(Math.ceil(count / 8));
-    for (let i = 0; i < count; i++) {
-      setBit(this.missing, i);
-      const low = this.#view.getUint32(i * digestBytes + 4);
-      const places = this.#places.get(low);
-      if (places === undefined) this.#places.set(low, [i]);
-      else places.push(i);
+    this.#lows = new Float64Array(count);
+    this.#highs = new Uint32Array(count);
+    for (let place = 0; place < count; place++) {
+      setBit(this.missing, place);
+      this.#highs[place] = view.getUint32(place * digestBytes);
+      this.#lows[place] = view.getUint32(place * digestBytes + 4) * placesMax + place;
     }
+    this.#lows.sort();
+  }
+
+  get bytes(): number {
+    return this.#lows.byteLength + this.#highs.byteLength + this.missing.byteLength;
   }
 
   /** Whether the entry is one of the list; it is met then. */
   meet({ high, low }: EntryDigest): boolean {
-    const place = this.#places.get(low)?.find((i) => this.#view.getUint32(i * digestBytes) === high);
-    if (place === undefined) return false;
-    this.missing[place >> 3] = (this.missing[place >> 3] ?? 0) & ~(1 << (place & 7));
-    return true;
+    const sought = low * placesMax;
+    for (let i = this.#firstFrom(sought); i < this.#lows.length; i++) {
+      const place = (this.#lows[i] ?? 0) - sought;
+      if (place >= placesMax) return false;
+      if (this.#highs[place] !== high) continue;
+      this.missing[place >> 3] = (this.missing[place >> 3] ?? 0) & ~(1 << (place & 7));
+      return true;
+    }
+    return false;
+  }
+
+  /** Where in `#lows` the first one is that is not below `sought`. */
+  #firstFrom(sought: number): number {
+    let from = 0;
+    let to = this.#lows.length;
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if ((this.#lows[middle] ?? 0) < sought) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 }
 

@@ -1,9 +1,10 @@
 /**
  * Walks through the keys of a slot in bounded batches: for a learner that copies the slot (M5), and for a client
- * that lists keys. A walk is kept per connection; it ends with its last batch or its connection, and a
- * connection may keep only a few. Between two batches reads and writes go on as ever; keys that come or change
+ * that lists keys. A walk is kept per connection; it ends with its last batch or its connection, and what a
+ * connection may keep is bounded. Between two batches reads and writes go on as ever; keys that come or change
  * meanwhile reach a learner as WRITEs of their own.
  */
+import { ProtocolError } from '../../protocol/errors.js';
 import { FencedReason, MessageType } from '../../protocol/messages.js';
 import type {
   CopyMessage,
@@ -16,7 +17,7 @@ import type {
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 import type { Replica } from './replica.js';
-import { BucketDigests, bucketsFor, EntryDigest, hasBit, KnownEntries } from './slot-digest.js';
+import { BucketDigests, bucketOf, bucketsFor, EntryDigest, hasBit, KnownEntries } from './slot-digest.js';
 import { noRecord } from './store.js';
 import type { RecordId, RecordWalk } from './store.js';
 
@@ -32,7 +33,13 @@ const copyLimits: BatchLimits = { entries: 128, bytes: 32 * 1024 };
 const batchStepsMax = 4096;
 /** The same where each is summed up: about a millisecond. */
 const digestStepsMax = 1024;
-const walksPerLinkMax = 64;
+/** Without digests a walk is a few hundred bytes, and a client may list keys many times at once. */
+const walksPerLinkMax = 1024;
+/**
+ * Of digests. A learner has up to 32 questions under way: there is room for as many slots, of whatever size, and eighty thousand
+ * known keys in each. Where there are more, the first ones are begun anew.
+ */
+const digestBytesPerLinkMax = 32 * 1024 * 1024;
 const noBytes = new Uint8Array(0);
 
 interface Walk {
@@ -43,12 +50,26 @@ interface Walk {
   readonly digests: BucketDigests | null;
   /** Of a DIFFERENCE: what the learner has, and the buckets it asks for. */
   readonly filter: Filter | null;
+  /** What digests and filter hold. */
+  readonly bytes: number;
 }
 
 interface Filter {
-  readonly buckets: BucketDigests;
+  readonly buckets: number;
   readonly wanted: Uint8Array;
   readonly known: KnownEntries;
+}
+
+/** Whoever has begun so many has left the first ones alone: a caller may stop listing half-way. */
+function makeRoom(walks: Map<string, Walk>, bytes: number): void {
+  for (const walk of walks.values()) bytes += walk.bytes;
+  for (const [name, walk] of walks) {
+    const isCrowded = walks.size >= walksPerLinkMax;
+    if (!isCrowded && bytes <= digestBytesPerLinkMax) return;
+    if (!isCrowded && walk.bytes === 0) continue;
+    walks.delete(name);
+    bytes -= walk.bytes;
+  }
 }
 
 export class Walks {
@@ -99,7 +120,7 @@ export class Walks {
     if (!this.#isCopied(link, message)) return;
     const { rid, slot, buckets, wanted } = message;
     const filter = message.first
-      ? { buckets: new BucketDigests(Math.max(1, buckets)), wanted, known: new KnownEntries(message.known) }
+      ? { buckets: Math.max(1, buckets), wanted, known: new KnownEntries(message.known) }
       : null;
     const walk = this.#walkOf(link, message, `difference ${slot} ${message.joinedAt}`, null, filter);
     const known = walk?.filter?.known;
@@ -115,8 +136,12 @@ export class Walks {
     link.send({ type: MessageType.differenceEnd, rid, missing: known.missing });
   }
 
-  /** M5: served by a full replica that has itself adopted the epoch in which the learner joined. */
+  /**
+   * M5: served by a full replica that has itself adopted the epoch in which the learner joined.
+   * @throws ProtocolError if whoever asks is no node
+   */
   #isCopied(link: Link, message: Pick<CopyMessage, 'rid' | 'slot' | 'joinedAt'>): boolean {
+    if (!link.isOfNode) throw new ProtocolError('only a node may copy a slot');
     if (message.joinedAt > this.#membership.epoch) {
       this.#mapWanted();
       this.#replica.fence(link, message.rid, FencedReason.behind);
@@ -151,10 +176,11 @@ export class Walks {
     let walks = this.#byLink.get(link.id);
     if (walks === undefined) this.#byLink.set(link.id, (walks = new Map<string, Walk>()));
     if (first) {
-      // Whoever has begun so many has left the first ones alone: a caller may stop listing half-way.
-      const [oldest] = walks.keys();
-      if (walks.size >= walksPerLinkMax && oldest !== undefined && !walks.has(name)) walks.delete(oldest);
-      walks.set(name, { name, slot, records: this.#replica.store.walk(slot), digests, filter });
+      const bytes = (digests?.bytes ?? 0) + (filter === null ? 0 : filter.known.bytes + filter.wanted.length);
+      // At the end, if it is begun anew: the first ones have been kept for longest.
+      walks.delete(name);
+      makeRoom(walks, bytes);
+      walks.set(name, { name, slot, records: this.#replica.store.walk(slot), digests, filter, bytes });
     }
     const walk = walks.get(name);
     if (walk?.slot === slot) return walk;
@@ -203,7 +229,7 @@ export class Walks {
   #isUnknown({ buckets, wanted, known }: Filter, record: RecordId): boolean {
     const { store } = this.#replica;
     this.#entry.readKey(store, record);
-    if (!hasBit(wanted, buckets.bucketOf(this.#entry))) return false;
+    if (!hasBit(wanted, bucketOf(this.#entry, buckets))) return false;
     this.#entry.readRest(store, record);
     return !known.meet(this.#entry);
   }
