@@ -81,12 +81,19 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     this.#timeoutMs = checkedTimeoutMs(options.timeoutMs);
     this.#window = Math.min(windowMax, inFlightMax ?? windowMax);
     const sessionOptions = { managers: addresses.map(parseAddress), readFrom, localAddress, inFlightMax };
+    // Not in the middle of the session's work: what a listener throws is for the process to see, and interrupts nothing.
     const listener: SessionListener = {
-      mapAdopted: (map) => this.emit('map', map),
-      nodeDown: (nodeId) => this.emit('node-down', nodeId),
-      nodeUp: (nodeId) => this.emit('node-up', nodeId),
+      mapAdopted: (map) => {
+        queueMicrotask(() => this.emit('map', map));
+      },
+      nodeDown: (nodeId) => {
+        queueMicrotask(() => this.emit('node-down', nodeId));
+      },
+      nodeUp: (nodeId) => {
+        queueMicrotask(() => this.emit('node-up', nodeId));
+      },
       trouble: (error) => {
-        if (this.listenerCount('error') > 0) this.emit('error', error);
+        queueMicrotask(() => this.listenerCount('error') > 0 && this.emit('error', error));
       },
     };
     this.#newSession = () => new Session(sessionOptions, listener);

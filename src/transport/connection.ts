@@ -413,9 +413,10 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     queueMicrotask(() => {
       if (wasOpen) this.handlers.onClose(this, reason);
       else this.greeter.failed(this, reason);
-      for (const listener of this.closeListeners) listener(reason);
-      this.closeListeners = [];
     });
+    // Each by itself: what one of them throws is for the process to see, and keeps nobody else from being told.
+    for (const listener of this.closeListeners) queueMicrotask(listener.bind(undefined, reason));
+    this.closeListeners = [];
     return true;
   }
 

@@ -85,8 +85,9 @@ export class Redialler {
         this.dialling = undefined;
         if (this.stopped) return;
         this.attempts++;
-        this.options.onDialFailed?.(error as GTStoreError, this.attempts);
+        // First, so that it is done whatever they throw who are told.
         this.dialLater();
+        this.options.onDialFailed?.(error as GTStoreError, this.attempts);
       },
     );
   }
@@ -103,8 +104,8 @@ export class Redialler {
     connection.onceClosed((reason) => {
       this.current = undefined;
       if (performance.now() - this.upAtMs > this.backoffMsMax) this.waitMs = this.backoffMsMin;
-      this.options.onDown?.(reason);
       this.dialLater();
+      this.options.onDown?.(reason);
     });
     this.options.onUp?.(connection);
   }

@@ -3,6 +3,7 @@ import { ProtocolError } from '../../src/protocol/errors.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import { Connection } from '../../src/transport/connection.js';
 import { encode, endOfTurn, getOf, Peers, Recorder, valueOf, welcome } from '../support/transport-peers.js';
+import { keepingUncaught } from '../support/uncaught.js';
 import { until } from '../support/until.js';
 
 const T = MessageType;
@@ -256,11 +257,7 @@ describe('connection', () => {
     });
 
     it('any other error of a handler ends the connection and is not swallowed', async () => {
-      const uncaught: unknown[] = [];
-      const listeners = process.listeners('uncaughtException');
-      process.removeAllListeners('uncaughtException');
-      process.on('uncaughtException', (error) => uncaught.push(error));
-      try {
+      await keepingUncaught(async (uncaught) => {
         const bug = new RangeError('versions fell');
         const server = new Recorder(() => {
           throw bug;
@@ -273,10 +270,28 @@ describe('connection', () => {
         expect(uncaught).to.deep.equal([bug]);
         expect(server.rids).to.deep.equal([1]);
         expect(server.closed[0]).to.include({ code: 'bug', cause: bug });
-      } finally {
-        process.removeAllListeners('uncaughtException');
-        for (const listener of listeners) process.on('uncaughtException', listener);
-      }
+      });
+    });
+
+    it('whoever waits for the end of a connection is told, whatever its owner or another throws', async () => {
+      await keepingUncaught(async (uncaught) => {
+        const mistakes = [new Error('of the owner'), new Error('of the first')];
+        const client = new Recorder();
+        client.onClose = (): never => {
+          throw mistakes[0]!;
+        };
+        const { port } = await peers.listen(new Recorder());
+        const connection = await peers.dial(port, client);
+        const told: string[] = [];
+        connection.onceClosed(() => {
+          throw mistakes[1]!;
+        });
+        connection.onceClosed(({ code }) => told.push(code));
+        connection.destroy();
+        await until(() => uncaught.length === 2);
+        expect(uncaught).to.deep.equal(mistakes);
+        expect(told).to.deep.equal(['closed']);
+      });
     });
 
     it('bytes that come one by one are messages all the same', async () => {
