@@ -119,9 +119,11 @@ export class MsgpackWriter {
     this.pos = pos;
   }
 
-  /** @throws MsgpackError for more than 4 GiB - 1 */
-  bin(bytes: Uint8Array): void {
-    const { length } = bytes;
+  /**
+   * @param length - of bytes that may say something else of themselves, what they are
+   * @throws MsgpackError for more than 4 GiB - 1
+   */
+  bin(bytes: Uint8Array, length = bytes.length): void {
     this.ensure(5 + length);
     this.head(length, 0, 0, 0xc4);
     this.buf.set(bytes, this.pos);

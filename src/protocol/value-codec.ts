@@ -46,6 +46,7 @@ let scratch: MsgpackWriter | undefined;
  */
 export function encodeValue(value: StoreValue, bytesMax = Infinity): Buffer {
   if (typeof value === 'string') {
+    if (value.length > bytesMax) throw new ValueTooLargeError(bytesMax);
     const bytes = utf8Length(value);
     if (bytes < 0) throw new ValueError(valuePath([]), loneSurrogate);
     const out = allocate(bytes, 0xa0, 32, 0xd9, bytesMax);
@@ -54,8 +55,9 @@ export function encodeValue(value: StoreValue, bytesMax = Infinity): Buffer {
     return out;
   }
   if (isBytes(value)) {
-    const out = allocate(value.length, 0, 0, 0xc4, bytesMax);
-    out.set(value, out.length - value.length);
+    const bytes = byteLength.call(value);
+    const out = allocate(bytes, 0, 0, 0xc4, bytesMax);
+    out.set(value, out.length - bytes);
     return out;
   }
   const writer = scratch ?? new MsgpackWriter(4096);
@@ -98,9 +100,18 @@ function allocate(
   return out;
 }
 
-/** By brand as well: an object that merely inherits from Uint8Array has no bytes. */
+type Getter<T> = (this: unknown) => T;
+/** What an array of bytes is and how long, whatever its own properties, its class and its prototype say. */
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const brand = getterOf(Symbol.toStringTag) as Getter<string | undefined>;
+const byteLength = getterOf('byteLength') as Getter<number>;
+
+function getterOf(name: string | symbol): Getter<unknown> {
+  return (Object.getOwnPropertyDescriptor(typedArray, name) as { get: Getter<unknown> }).get;
+}
+
 function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && value instanceof Uint8Array;
+  return brand.call(value) === 'Uint8Array';
 }
 
 /** Writes one value depth first. A cycle ends at the depth limit, at the first descent. */
@@ -120,15 +131,27 @@ class ValueWalk {
   write(value: unknown, depth: number): void {
     const { writer } = this;
     if (typeof value === 'string') {
+      this.checkRoom(value.length);
       if (!writer.tryStr(value)) this.fail(depth, loneSurrogate);
     } else if (typeof value === 'number') writer.number(value);
     else if (typeof value === 'boolean') writer.bool(value);
     else if (value === null) writer.nil();
     else if (Array.isArray(value)) this.writeArray(value, depth);
-    else if (isBytes(value)) writer.bin(value);
+    else if (isBytes(value)) this.writeBytes(value);
     else if (isPlainObject(value)) this.writeObject(value, depth);
     else this.fail(depth, refusal(value));
-    if (writer.pos > this.bytesMax) throw new ValueTooLargeError(this.bytesMax);
+    this.checkRoom(0);
+  }
+
+  /** Before `bytes` or more are written. A string has at least as many as it has char codes. */
+  private checkRoom(bytes: number): void {
+    if (bytes > this.bytesMax - this.writer.pos) throw new ValueTooLargeError(this.bytesMax);
+  }
+
+  private writeBytes(value: Uint8Array): void {
+    const bytes = byteLength.call(value);
+    this.checkRoom(bytes);
+    this.writer.bin(value, bytes);
   }
 
   private writeArray(array: readonly unknown[], depth: number): void {
@@ -159,6 +182,7 @@ class ValueWalk {
     for (const key of keys) {
       this.path[depth] = key;
       if (key === '__proto__') this.fail(depth + 1, 'the key __proto__ cannot be stored; use another name');
+      this.checkRoom(key.length);
       if (!this.writer.tryStr(key)) this.fail(depth + 1, `as a key, ${loneSurrogate}`);
       this.write(object[key], depth + 1);
     }
@@ -196,7 +220,7 @@ class ValueWalk {
 }
 
 /** No prototype, or the Object.prototype of this realm or another. */
-function isPlainObject(value: unknown): value is Record<string, unknown> {
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const proto = Object.getPrototypeOf(value) as object | null;
   if (proto === Object.prototype || proto === null) return true;

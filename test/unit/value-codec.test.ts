@@ -365,6 +365,40 @@ describe('value codec', () => {
     }
   });
 
+  it('gives up before what is too long is copied, wherever it lies', () => {
+    const bytes = Buffer.alloc(2 ** 27, 'x');
+    const huge = bytes.toString('latin1');
+    const before = process.memoryUsage();
+    for (const value of [huge, bytes, { a: huge }, { a: bytes }, [['a', huge]], [[bytes]]]) {
+      expect(() => encodeValue(value, 2 ** 20)).to.throw(ValueTooLargeError);
+    }
+    const { external, heapUsed } = process.memoryUsage();
+    expect(external - before.external).to.be.below(2 ** 25);
+    expect(heapUsed - before.heapUsed).to.be.below(2 ** 25);
+    expect(() => encodeValue({ [huge]: 1 }, 2 ** 20)).to.throw(ValueTooLargeError);
+    for (const value of [['x'.repeat(996)], [new Uint8Array(996)], { ['x'.repeat(994)]: 1 }]) {
+      expect(encodeValue(value, 1000)).to.have.lengthOf.within(999, 1000);
+    }
+  });
+
+  it('takes bytes as they are, whatever they say of themselves', () => {
+    class Long extends Uint8Array {
+      override get length(): number {
+        return 200;
+      }
+    }
+    const short = Object.defineProperty(Uint8Array.of(1, 2, 3), 'length', { value: 1 });
+    for (const value of [new Long([1, 2, 3]), short]) {
+      deepStrictEqual(roundTrip(value), Uint8Array.of(1, 2, 3));
+      deepStrictEqual(roundTrip({ a: [value] }), { a: [Uint8Array.of(1, 2, 3)] });
+    }
+    for (const other of [new Float64Array(3), new DataView(new ArrayBuffer(3))]) {
+      const posing = Object.setPrototypeOf(other, Uint8Array.prototype) as Uint8Array;
+      expect(() => encodeValue(posing)).to.throw(ValueError);
+      expect(() => encodeValue([posing])).to.throw(ValueError);
+    }
+  });
+
   describe('refuses bytes', () => {
     const refused: [what: string, hex: string][] = [
       ['that are none', ''],
