@@ -15,7 +15,7 @@ export interface StoredEntry {
   readonly key: string;
   /** Decoded anew at each access. */
   readonly value: StoreValue;
-  /** The value as the cluster holds it: msgpack. */
+  /** The value as the cluster holds it: msgpack, in memory of its own. */
   readonly valueBytes: Uint8Array;
   /** When the key will be absent again, in milliseconds as `Date.now()` counts them; undefined: never. */
   readonly expiresAtMs: number | undefined;
@@ -123,11 +123,17 @@ class Stored implements StoredEntry {
   /** @param clockUs - the manager's clock now, from which the entry's expiry is brought to this machine's */
   constructor({ key, valueBytes, expiresAtMs }: KnownEntry, clockUs: number) {
     this.key = fromKeyBytes(key);
-    this.valueBytes = valueBytes;
+    this.valueBytes = alone(valueBytes);
     this.expiresAtMs = expiresAtMs === 0 ? undefined : Math.round(Date.now() + expiresAtMs - clockUs / 1000);
   }
 
   get value(): StoreValue {
     return decodeValue(this.valueBytes);
   }
+}
+
+/** The bytes as an array that has its memory for itself: small ones came in a pool of others. */
+function alone(bytes: Uint8Array): Uint8Array {
+  const { buffer, byteLength } = bytes;
+  return byteLength === buffer.byteLength ? new Uint8Array(buffer) : new Uint8Array(bytes);
 }

@@ -91,6 +91,19 @@ describe('the contract: keys, values, and the calls on them', function () {
     expect(keys).to.deep.equal([]);
   });
 
+  it('storedEntries gives bytes in memory of their own', async () => {
+    const store = await fixture.open();
+    const values = { 'bytes-small': 1, 'bytes-large': new Uint8Array(10_000) };
+    await store.putMany(values);
+    let count = 0;
+    for await (const { valueBytes } of store.storedEntries({ prefix: 'bytes-' })) {
+      expect(Object.getPrototypeOf(valueBytes)).to.equal(Uint8Array.prototype);
+      expect(valueBytes.buffer.byteLength).to.equal(valueBytes.length);
+      count++;
+    }
+    expect(count).to.equal(2);
+  });
+
   it('10,000 keys are stored and read by one call each, in order', async () => {
     const store = await fixture.open();
     const keys = Array.from({ length: 10_000 }, (_, n) => `many-${n}`);
