@@ -33,7 +33,10 @@ export class GTStoreError extends Error {
   readonly code: ErrorCode;
   /** The same call may succeed later, unchanged, and doing it again is safe. */
   readonly retryable: boolean;
-  /** Set for writes only; for requests of an administrator only if it is `unknown`. */
+  /**
+   * Set for every write, and for a request of an administrator that may have been carried out. Where a call failed before
+   * anything was sent it is `not-applied`, whatever the call; of reads it means no more than that.
+   */
   readonly outcome: WriteOutcome | undefined;
 
   /** @param options - `isAborted`: by the caller's own signal, with which the same call would fail again */
