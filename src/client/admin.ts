@@ -4,6 +4,7 @@ import { GTStoreError } from '../protocol/errors.js';
 import { MessageType } from '../protocol/messages.js';
 import type { Message } from '../protocol/messages.js';
 import type { ClusterStatus } from '../protocol/status.js';
+import { checkedRequest } from './arguments.js';
 import type { Session } from './session.js';
 
 /** @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT, PROTOCOL */
@@ -15,7 +16,7 @@ export async function askStatus(session: Session, timeoutMs: number): Promise<Cl
 
 /**
  * What the manager refuses is a result, not an error.
- * @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT, PROTOCOL, CLOSED; with `outcome` 'unknown',
+ * @throws GTStoreError (rejects) INVALID_ARGUMENT; UNAVAILABLE if the manager is away, TIMEOUT, PROTOCOL, CLOSED; with `outcome` 'unknown',
  *   and not `retryable`, if the manager may have begun with a change
  */
 export async function askAdmin(
@@ -23,7 +24,7 @@ export async function askAdmin(
   request: AdminRequest,
   timeoutMs: number,
 ): Promise<AdminResult> {
-  const json = JSON.stringify(request);
+  const json = checkedRequest(request);
   const build = (rid: number): Message => ({ type: MessageType.admin, rid, json });
   const answer = await session.askManager(build, timeoutMs, !onlyAsks(request));
   if (answer.type !== MessageType.adminResult) throw new GTStoreError('PROTOCOL', 'no result came back');

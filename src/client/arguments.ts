@@ -1,13 +1,16 @@
 /** Checks what callers hand in, before anything is sent: one clear error each, naming the argument. */
+import type { AdminRequest } from '../protocol/admin.js';
+import { wireKeyBytesMax } from '../protocol/hot-codec.js';
 import { GTStoreError } from '../protocol/errors.js';
 import type { WriteOutcome } from '../protocol/errors.js';
 import { utf8Length } from '../protocol/msgpack-writer.js';
 import { toKeyBytes } from '../protocol/partition.js';
 import { timeoutMsDefault, timeoutMsMax } from '../protocol/settings.js';
 import type { ClusterSettings } from '../protocol/settings.js';
-import { encodeValue } from '../protocol/value-codec.js';
+import { encodeValue, isPlainObject } from '../protocol/value-codec.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import { ValueError, ValueTooLargeError } from '../protocol/value-error.js';
+import { isIpAddress } from '../transport/dialer.js';
 
 export interface OperationOptions {
   /** Deadline of the whole call in milliseconds, at most 120,000; default 10,000. */
@@ -39,16 +42,20 @@ export function invalidArgument(message: string, cause?: unknown): GTStoreError 
 export function checkedKey(key: string, { keyBytesMax }: ClusterSettings): string {
   if (typeof key !== 'string') throw invalidArgument(`the key must be a string, not ${describe(key)}`);
   if (key.length === 0) throw invalidArgument('the key must not be empty');
+  // As many bytes at least. They are not counted: there may be more than a string of key bytes can have.
+  if (key.length > wireKeyBytesMax) throw keyTooLarge(`${key.length} characters`, keyBytesMax);
   const keyBytes = toKeyBytes(key);
   // The same string: ASCII, with nothing to look for.
   if (keyBytes !== key && utf8Length(key) < 0) {
     throw invalidArgument('the key has half of a surrogate pair: it is no valid Unicode');
   }
-  if (keyBytes.length > keyBytesMax) {
-    const text = `the key has ${keyBytes.length} bytes; this cluster takes at most ${keyBytesMax} (--max-key-bytes)`;
-    throw new GTStoreError('KEY_TOO_LARGE', text, notApplied);
-  }
+  if (keyBytes.length > keyBytesMax) throw keyTooLarge(`${keyBytes.length} bytes`, keyBytesMax);
   return keyBytes;
+}
+
+function keyTooLarge(length: string, bytesMax: number): GTStoreError {
+  const text = `the key has ${length}; this cluster takes at most ${bytesMax} bytes (--max-key-bytes)`;
+  return new GTStoreError('KEY_TOO_LARGE', text, notApplied);
 }
 
 /** Key bytes of the beginning of keys, possibly empty. @throws GTStoreError INVALID_ARGUMENT, KEY_TOO_LARGE */
@@ -82,7 +89,44 @@ export function checkedValue(value: StoreValue, { valueBytesMax }: ClusterSettin
       throw new GTStoreError('VALUE_TOO_LARGE', text, { ...notApplied, cause });
     }
     if (cause instanceof ValueError) throw invalidArgument(cause.message, cause);
-    throw cause;
+    // A getter of its own threw, its buffer was transferred, its proxy revoked.
+    const reason = cause instanceof Error ? cause.message : describe(cause);
+    throw invalidArgument(`the value cannot be read: ${reason}`, cause);
+  }
+}
+
+/** undefined is no value, though inside it stands for a delete. @throws GTStoreError INVALID_ARGUMENT */
+export function checkGiven(value: StoreValue): void {
+  if ((value as unknown) !== undefined) return;
+  throw invalidArgument('the value is undefined, which cannot be stored; to delete the key use delete()');
+}
+
+/** @throws GTStoreError INVALID_ARGUMENT */
+export function checkMutate(mutate: unknown): void {
+  if (typeof mutate === 'function') return;
+  throw invalidArgument(`update needs a function from a value to the next, not ${describe(mutate)}`);
+}
+
+/** Entries of an object, or what is iterated over. @throws GTStoreError INVALID_ARGUMENT */
+export function checkedPairs<T>(
+  entries: Iterable<readonly [string, T]> | Readonly<Record<string, T>>,
+): Iterable<readonly [string, T]> {
+  if (isIterable(entries)) return entries;
+  if (isPlainObject(entries)) return Object.entries<T>(entries);
+  throw invalidArgument(
+    'putMany needs a plain object, or an array or another iterable of [key, value] pairs; of a promise, what it is fulfilled with',
+  );
+}
+
+/** The request as it is sent. @throws GTStoreError INVALID_ARGUMENT */
+export function checkedRequest(request: AdminRequest): string {
+  if (!isPlainObject(request) || typeof request.command !== 'string') {
+    throw invalidArgument("admin needs a request such as { command: 'progress' }");
+  }
+  try {
+    return JSON.stringify(request);
+  } catch (cause) {
+    throw invalidArgument(`the request has no JSON: ${String(cause)}`, cause);
   }
 }
 
@@ -99,7 +143,14 @@ export function checkedTimeoutMs(timeoutMs: number | undefined, defaultMs = time
 export function checkInFlightMax(inFlightMax: number | undefined): void {
   if (inFlightMax === undefined) return;
   if (Number.isInteger(inFlightMax) && inFlightMax >= 1 && inFlightMax <= 16_384) return;
-  throw invalidArgument(`inFlightMax is ${inFlightMax}; it must be an integer from 1 to 16384`);
+  throw invalidArgument(`inFlightMax is ${describe(inFlightMax)}; it must be an integer from 1 to 16384`);
+}
+
+/** @throws GTStoreError INVALID_ARGUMENT */
+export function checkLocalAddress(address: string | undefined): void {
+  if (address === undefined || (typeof address === 'string' && isIpAddress(address))) return;
+  const shown = typeof address === 'string' ? `'${address}'` : describe(address);
+  throw invalidArgument(`localAddress is ${shown}; it must be an IP address of this host`);
 }
 
 const ttlMsMax = 100 * 365 * 24 * 3600 * 1000;
@@ -113,6 +164,8 @@ export function checkedExpiry(ttlMs: number | undefined, clockUs: number): numbe
 
 /** `host:port` or `gtstore://host:port`. @throws GTStoreError INVALID_ARGUMENT */
 export function parseAddress(text: string): Address {
+  if (typeof text !== 'string')
+    throw invalidArgument(`a manager's address must be a string, not ${describe(text)}`);
   const match = /^(?:gtstore:\/\/)?(?:\[([^\]]+)\]|([^:/[\]]+)):(\d{1,5})\/?$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
@@ -123,5 +176,7 @@ export function parseAddress(text: string): Address {
 }
 
 function describe(value: unknown): string {
-  return typeof value === 'number' || value === null ? String(value) : `a ${typeof value}`;
+  return typeof value === 'number' || value === null || value === undefined
+    ? String(value)
+    : `a ${typeof value}`;
 }

@@ -9,7 +9,7 @@ export interface ClientOptions {
   readonly readFrom?: 'primary' | 'any';
   /** Default deadline of every call in milliseconds, at most 120,000; default 10,000. */
   readonly timeoutMs?: number;
-  /** Address to dial from; default the system's choice. */
+  /** IP address to dial from; default the system's choice. */
   readonly localAddress?: string;
   /** Most operations under way at once, 1 to 16,384 (default); more are refused with QUEUE_FULL. */
   readonly inFlightMax?: number;

@@ -12,9 +12,13 @@ import type { Version } from '../protocol/version.js';
 import { abortedError, onAbort } from './abort-watch.js';
 import { askAdmin, askStatus } from './admin.js';
 import {
+  checkGiven,
   checkInFlightMax,
+  checkLocalAddress,
+  checkMutate,
   checkedExpiry,
   checkedKey,
+  checkedPairs,
   checkedPrefix,
   checkedSignal,
   checkedTimeoutMs,
@@ -71,6 +75,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   /** @throws GTStoreError INVALID_ARGUMENT */
   constructor(options: ClientOptions) {
     super();
+    checkOptions(options);
     const { manager, readFrom = 'primary', localAddress, inFlightMax } = options;
     const addresses = typeof manager === 'string' ? [manager] : manager;
     if (!Array.isArray(addresses) || addresses.length === 0) {
@@ -78,26 +83,24 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     }
     if (!['primary', 'any'].includes(readFrom)) throw invalidArgument("readFrom must be 'primary' or 'any'");
     checkInFlightMax(inFlightMax);
+    checkLocalAddress(localAddress);
     this.#timeoutMs = checkedTimeoutMs(options.timeoutMs);
     this.#window = Math.min(windowMax, inFlightMax ?? windowMax);
     const sessionOptions = { managers: addresses.map(parseAddress), readFrom, localAddress, inFlightMax };
-    // Not in the middle of the session's work: what a listener throws is for the process to see, and interrupts nothing.
     const listener: SessionListener = {
-      mapAdopted: (map) => {
-        queueMicrotask(() => this.emit('map', map));
-      },
-      nodeDown: (nodeId) => {
-        queueMicrotask(() => this.emit('node-down', nodeId));
-      },
-      nodeUp: (nodeId) => {
-        queueMicrotask(() => this.emit('node-up', nodeId));
-      },
-      trouble: (error) => {
-        queueMicrotask(() => this.listenerCount('error') > 0 && this.emit('error', error));
-      },
+      mapAdopted: (map) => this.#tell('map', map),
+      nodeDown: (nodeId) => this.#tell('node-down', nodeId),
+      nodeUp: (nodeId) => this.#tell('node-up', nodeId),
+      trouble: (error) => this.#tell('error', error),
     };
     this.#newSession = () => new Session(sessionOptions, listener);
     this.#session = this.#newSession();
+  }
+
+  /** Not in the middle of the session's work, which what a listener throws, for the process to see, would interrupt. */
+  #tell<E extends keyof ClientEvents>(event: E, ...args: ClientEvents[E]): void {
+    // Without a listener an 'error' would be thrown.
+    queueMicrotask(() => this.listenerCount(event) > 0 && (this as EventEmitter).emit(event, ...args));
   }
 
   /**
@@ -200,6 +203,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     value: StoreValue,
     options: WriteOptions = {},
   ): Promise<{ applied: boolean; version: Version | null }> {
+    checkGiven(value);
     const { applied, version } = await this.#putIf(key, expectedVersion, value, false, options);
     return { applied, version };
   }
@@ -254,6 +258,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     mutate: (value: StoreValue | undefined) => StoreValue | undefined | Promise<StoreValue | undefined>,
     options: WriteOptions = {},
   ): Promise<Entry | undefined> {
+    checkMutate(mutate);
     const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
     let current = await this.#entry(CurrentEntryCall, key, remaining());
     for (let conflicts = 0; ; conflicts++) {
@@ -306,19 +311,17 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   }
 
   /**
-   * Stores the entries, each by itself and in any order, and gives their versions in the order of the entries.
+   * Stores the entries of a plain object, or of an iterable such as an array or a Map, each by itself and in any order, and
+   * gives their versions in the order of the entries.
    * @throws GTStoreError as `put`: the first error, when no entry is under way any more; others may have been stored
    */
   async putMany(
     entries: Iterable<readonly [key: string, value: StoreValue]> | Readonly<Record<string, StoreValue>>,
     options: WriteOptions = {},
   ): Promise<{ version: Version }[]> {
-    if (typeof entries !== 'object' || (entries as unknown) === null) {
-      throw invalidArgument('putMany needs an object, or an iterable of [key, value] pairs');
-    }
+    const pairs = checkedPairs(entries);
     const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
-    const pairs = isIterable(entries) ? entries : Object.entries(entries);
-    return mapInWindow(pairs as Iterable<readonly [string, StoreValue]>, this.#window, (pair) => {
+    return mapInWindow(pairs, this.#window, (pair) => {
       if (!Array.isArray(pair)) throw invalidArgument('putMany needs [key, value] pairs');
       return this.put(pair[0], pair[1], { ...options, ...remaining() });
     });
@@ -382,7 +385,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
 
   /**
    * Asks the manager to change the cluster. What it refuses is a result, not an error.
-   * @throws GTStoreError UNAVAILABLE, TIMEOUT, PROTOCOL, CLOSED; with `outcome` 'unknown', and not `retryable`, if it was
+   * @throws GTStoreError INVALID_ARGUMENT, UNAVAILABLE, TIMEOUT, PROTOCOL, CLOSED; with `outcome` 'unknown', and not `retryable`, if it was
    *   sent and may have been begun: look at `status` before doing it again
    */
   async admin(request: AdminRequest): Promise<AdminResult> {

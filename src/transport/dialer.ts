@@ -6,7 +6,7 @@
  * dialling a node that is away, again and again, costs no memory; accepted sockets do so by a detour (accepted-socket.ts).
  */
 import { Buffer } from 'node:buffer';
-import { connect } from 'node:net';
+import { connect, isIP } from 'node:net';
 import { GTStoreError } from '../protocol/errors.js';
 import type { HelloMessage, Message } from '../protocol/messages.js';
 import { errorOf } from './close-reason.js';
@@ -81,6 +81,11 @@ export function dial(options: DialOptions): Promise<Connection> {
     };
     signal?.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+/** Whether it is an address to dial from, other than a name. */
+export function isIpAddress(text: string): boolean {
+  return isIP(text) !== 0;
 }
 
 function abortError(remote: string, signal: AbortSignal | undefined): GTStoreError {

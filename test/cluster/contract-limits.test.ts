@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import { connect, createServer, Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { GTStoreClient, GTStoreError } from '../../src/client/index.js';
 import type { ErrorCode } from '../../src/client/index.js';
 import { keysWhere, nodeOf, slotOf, useCluster } from '../support/cluster-fixture.js';
@@ -142,11 +143,26 @@ describe('the contract: limits, arguments, deadlines', function () {
     expect(await store.get('other')).to.equal(undefined);
   });
 
+  it('KEY_TOO_LARGE: however long the key is', async () => {
+    const store = await fixture.open();
+    for (const key of ['k'.repeat(2 ** 28), '漢'.repeat(2 ** 28)])
+      expect(await errorOf(() => store.get(key))).to.include({ code: 'KEY_TOO_LARGE' });
+  });
+
   it('INVALID_ARGUMENT: whatever cannot be meant is refused with a word on how to do it', async () => {
     const store = await fixture.open();
     const { version } = await store.put('text', 'no number');
     const cycle: unknown[] = [];
     cycle.push(cycle);
+    const detached = new Uint8Array(10);
+    structuredClone(detached, { transfer: [detached.buffer] });
+    const { proxy: revoked, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const failing = {
+      get a(): never {
+        throw new Error('mine');
+      },
+    };
     const calls: readonly (() => Promise<unknown>)[] = [
       ...['', wrong(7), wrong(undefined), wrong(null), '\ud800', 'x\udc00'].flatMap((key) => [
         () => store.put(key, 1),
@@ -160,6 +176,13 @@ describe('the contract: limits, arguments, deadlines', function () {
       ...['\ud800', { a: undefined }, [undefined], new Array<number>(2), { '\ud800': 1 }].map(
         (value) => () => store.put('text', wrong(value)),
       ),
+      ...[detached, [detached], revoked, { a: revoked }, failing].map(
+        (value) => () => store.put('text', wrong(value)),
+      ),
+      // Left out by mistake: it is not what deletes a key.
+      () => store.compareAndSet('text', version, wrong(undefined)),
+      () => store.compareAndSet('new', null, wrong(undefined)),
+      ...[undefined, null, 5, { value: 1 }].map((mutate) => () => store.update('text', wrong(mutate))),
       ...[0, -1, NaN, Infinity, 120_001, wrong('5')].flatMap((timeoutMs) => [
         () => store.get('text', { timeoutMs }),
         () => store.put('text', 1, { timeoutMs }),
@@ -187,6 +210,19 @@ describe('the contract: limits, arguments, deadlines', function () {
       ]),
       () => store.getMany(wrong({})),
       () => store.putMany([wrong('ab')]),
+      // Not awaited, and others in which nothing would be found to store.
+      ...[
+        Promise.resolve([['new', 1]]),
+        new Date(),
+        new WeakMap(),
+        new (class Many {
+          entry = 1;
+        })(),
+        (async function* () {})(),
+      ].map((many) => () => store.putMany(wrong(many))),
+      ...[undefined, null, 'progress', [], {}, { command: 5 }, { command: 'drain', nodeId: 1n }].map(
+        (request) => () => store.admin(wrong(request)),
+      ),
       () => store.reportNodeFailure(99),
       () => store.reportNodeFailure(-1),
     ];
@@ -213,12 +249,21 @@ describe('the contract: limits, arguments, deadlines', function () {
       { manager: 'localhost:7400', timeoutMs: 120_001 },
       { manager: 'localhost:7400', inFlightMax: 0 },
       { manager: 'localhost:7400', inFlightMax: 16_385 },
+      { manager: 'localhost:7400', inFlightMax: Symbol('many') },
+      { manager: [Symbol('localhost:7400')] },
+      ...['nonsense', 'localhost', '', 5, null].map((localAddress) => ({
+        manager: 'localhost:7400',
+        localAddress,
+      })),
+      ...[undefined, null, 'localhost:7400'],
     ];
     for (const each of options) {
-      expect(() => new GTStoreClient(wrong(each)), JSON.stringify(each))
+      expect(() => new GTStoreClient(wrong(each)), inspect(each))
         .to.throw(GTStoreError)
         .with.property('code', 'INVALID_ARGUMENT');
     }
+    for (const localAddress of ['127.0.0.1', '::1', undefined])
+      expect(new GTStoreClient(wrong({ manager: 'localhost:7400', localAddress }))).to.be.an('object');
   });
 
   it('a function given to update may throw: its error comes out, and nothing is stored', async () => {
