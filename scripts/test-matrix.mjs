@@ -11,7 +11,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const lines = { 20: '~20.19.0', 22: '^22.13.0', 24: '^24.0.0' };
+const lines = { 20: '~20.19.0', 22: '^22.13.0', 24: '^24.0.0', 26: '^26.0.0' };
 const allSuites = ['unit', 'sim', 'cluster', 'e2e'];
 
 function fail(message) {
