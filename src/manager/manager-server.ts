@@ -11,6 +11,7 @@ import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
 import type { ClusterSettings, Durability } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import { AfterPollTimer } from '../transport/after-poll.js';
+import { otherCluster } from '../transport/close-reason.js';
 import type { Connection } from '../transport/connection.js';
 import { newError } from '../transport/handshake.js';
 import { listen } from '../transport/listener.js';
@@ -373,7 +374,7 @@ export class ManagerServer {
   greet(hello: HelloMessage): WelcomeMessage | ErrorMessage {
     const { clusterId } = this.core;
     if (hello.clusterId !== '' && hello.clusterId !== clusterId) {
-      return newError('PROTOCOL', `this is the manager of cluster ${clusterId}, not of ${hello.clusterId}`);
+      return newError(otherCluster, `this is the manager of cluster ${clusterId}, not of ${hello.clusterId}`);
     }
     this.clock.sample();
     return {

@@ -3,6 +3,7 @@
  * fellow nodes, dials the manager and every other member, and hands each message to the core.
  */
 import type { ClusterMap } from '../protocol/cluster-map.js';
+import type { GTStoreError } from '../protocol/errors.js';
 import type { Logger } from '../protocol/logger.js';
 import { MessageType, PeerRole, protocolVersion } from '../protocol/messages.js';
 import type { ErrorMessage, HelloMessage, Link, Message, WelcomeMessage } from '../protocol/messages.js';
@@ -10,6 +11,7 @@ import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
 import type { Durability } from '../protocol/settings.js';
 import type { Connection } from '../transport/connection.js';
 import { AfterPollTimer } from '../transport/after-poll.js';
+import { OtherClusterError } from '../transport/close-reason.js';
 import { newError, newHello } from '../transport/handshake.js';
 import { listen } from '../transport/listener.js';
 import type { Listener } from '../transport/listener.js';
@@ -301,26 +303,28 @@ export class NodeServer {
         // Worth a word to whoever gave the address; later, the loss of the manager has been told.
         if (attempts === 1)
           log[core.membership.incarnation === 0 ? 'warn' : 'debug'](`${error.message}; trying on`);
-        if (error.code === 'PROTOCOL' && core.membership.map !== null) this.#onStranger(core, error.message);
+        if (error.code === 'PROTOCOL' && core.membership.map !== null) this.#onStranger(core, error);
       },
     });
   }
 
   /**
-   * Another cluster's manager answers at that address: ours is gone for good, or was started without its state. All that is left of
-   * the data may be in nodes like this one then, so one that was started by hand leaves it to its user to end it.
+   * Somebody else answers at that address. If it says that it is another cluster's manager, ours is gone for good, or was started
+   * without its state. All that is left of the data may be in nodes like this one then, so one that was started by hand leaves it
+   * to its user to end it. Anything else may listen there while ours is away: that tells nothing (M8).
    */
-  #onStranger(core: NodeCore, reason: string): void {
+  #onStranger(core: NodeCore, error: GTStoreError): void {
     const { keys } = core.replica.store;
     const isForked = this.#options.nodeId !== undefined;
-    if (isForked || keys === 0 || core.membership.slotsOf(Role.full).length === 0) {
-      void this.stop(reason);
+    const holdsNothing = keys === 0 || core.membership.slotsOf(Role.full).length === 0;
+    if (error instanceof OtherClusterError && (isForked || holdsNothing)) {
+      void this.stop(error.message);
       return;
     }
     if (this.#hasMetStranger) return;
     this.#hasMetStranger = true;
     this.#options.log.error(
-      `${reason}; this node keeps the data of ${keys} keys, and goes on looking for its own manager: ` +
+      `${error.message}; this node keeps the data of ${keys} keys, and goes on looking for its own manager: ` +
         'start that with its state, or end this node to give it up',
     );
   }

@@ -52,9 +52,16 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorCodes, code);
 }
 
+/** Code of the ERROR of a manager whose cluster is another than the HELLO names. Callers are told PROTOCOL. */
+export const otherCluster = 'OTHER_CLUSTER';
+
+/** The peer said that it is the manager of another cluster: no bytes of a stranger can mean that. */
+export class OtherClusterError extends GTStoreError {}
+
 /** What a caller that needed the connection is told. */
 export function errorOf(reason: CloseReason): GTStoreError {
-  return new GTStoreError(codeOf(reason), reason.text, { cause: reason.cause });
+  const kind = reason.peerCode === otherCluster ? OtherClusterError : GTStoreError;
+  return new kind(codeOf(reason), reason.text, { cause: reason.cause });
 }
 
 function codeOf({ code, peerCode }: CloseReason): ErrorCode {

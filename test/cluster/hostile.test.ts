@@ -3,7 +3,11 @@
 import { expect } from 'chai';
 import type { Socket } from 'node:net';
 import type { GTStoreClient, Version } from '../../src/client/index.js';
-import { MessageType, RefusedReason } from '../../src/protocol/messages.js';
+import { GTStoreError } from '../../src/protocol/errors.js';
+import { MessageType, PeerRole, RefusedReason } from '../../src/protocol/messages.js';
+import { OtherClusterError } from '../../src/transport/close-reason.js';
+import { dial } from '../../src/transport/dialer.js';
+import { newHello } from '../../src/transport/handshake.js';
 import { Prng } from '../sim/prng.js';
 import { ChildClient } from '../support/cluster-children.js';
 import { incarnations, keysWhere, mapOf, nodeOf, slotOf, useCluster } from '../support/cluster-fixture.js';
@@ -171,6 +175,20 @@ describe('hostile peers', function () {
         }
       }
     });
+  });
+
+  it('who names another cluster is told so by the manager, in words that only a manager says', async () => {
+    const { manager, nodes } = await fixture.cluster.status();
+    const hello = newHello(PeerRole.node, { clusterId: 'other' });
+    const handlers = { onMessage: (): void => undefined, onClose: (): void => undefined };
+    const refusal = async (address: Address): Promise<unknown> =>
+      dial({ ...address, hello, handlers }).catch((error: unknown) => error);
+    expect(await refusal(manager))
+      .to.be.instanceOf(OtherClusterError)
+      .and.have.property('code', 'PROTOCOL');
+    expect(await refusal(nodeOf({ nodes }, 0)))
+      .to.be.instanceOf(GTStoreError)
+      .and.not.to.be.instanceOf(OtherClusterError);
   });
 
   it('W10: limits hold for clients of their own making, too: long keys, large values, writes of other times', async () => {

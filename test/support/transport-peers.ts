@@ -180,6 +180,11 @@ export class Peers {
     return { port: (server.address() as AddressInfo).port, peers };
   }
 
+  /** Something of the test's own that is to be closed with the rest. */
+  atClose(closer: () => void | Promise<void>): void {
+    this.#closers.push(closer);
+  }
+
   /** Call it after each test. */
   async close(): Promise<void> {
     await Promise.all(this.#closers.splice(0).map(async (close) => close()));

@@ -1,5 +1,8 @@
-// A node at whose manager's address the manager of another cluster answers.
+// A node at whose manager's address somebody else answers.
 import { expect } from 'chai';
+import { createServer as createWebServer } from 'node:http';
+import { createServer } from 'node:net';
+import type { Server } from 'node:net';
 import { startNode } from '../../src/node/index.js';
 import type { NodeServer } from '../../src/node/index.js';
 import { newSlot } from '../../src/protocol/cluster-map.js';
@@ -9,6 +12,7 @@ import { MessageType, PeerRole, WriteKind } from '../../src/protocol/messages.js
 import type { Message, RegisterMessage } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
 import type { Connection } from '../../src/transport/connection.js';
+import { otherCluster } from '../../src/transport/close-reason.js';
 import { newError } from '../../src/transport/handshake.js';
 import type { Listener } from '../../src/transport/listener.js';
 import { Peers, Recorder, welcome } from '../support/transport-peers.js';
@@ -17,7 +21,7 @@ import { until } from '../support/until.js';
 const host = '127.0.0.1';
 const clockUs = 1.7e15;
 
-describe('a node that meets the manager of another cluster', () => {
+describe("a node at whose manager's address somebody else answers", () => {
   const peers = new Peers();
   let errors: string[];
   let node: NodeServer | undefined;
@@ -44,7 +48,7 @@ describe('a node that meets the manager of another cluster', () => {
 
   async function listenAsOther(port: number): Promise<void> {
     await manager.close();
-    const onHello = (): ReturnType<typeof newError> => newError('PROTOCOL', 'this is another cluster');
+    const onHello = (): ReturnType<typeof newError> => newError(otherCluster, 'this is another cluster');
     manager = await peers.listen(new Recorder(), { port, onHello });
   }
 
@@ -124,4 +128,49 @@ describe('a node that meets the manager of another cluster', () => {
     await listenAsOther(manager.port);
     expect(await until(() => ended)).to.include('this is another cluster');
   });
+
+  async function servesOnBeside(dialled: (port: number) => Promise<() => number>): Promise<void> {
+    await put(await start({ nodeId: 0 }));
+    const { port } = manager;
+    await manager.close();
+    const dials = await dialled(port);
+    await until(() => dials() >= 3 || ended !== undefined);
+    await peers.close();
+    await listenAsOwn(port);
+    await until(() => wasAdmitted);
+    expect(ended).to.equal(undefined);
+  }
+
+  const servers: Record<string, () => Server> = {
+    'an echo server': () => createServer((socket) => socket.on('error', () => undefined).pipe(socket)),
+    'a web server': () => createWebServer((_request, response) => response.end()),
+  };
+  for (const [what, newServer] of Object.entries(servers)) {
+    it(`M8: serves on beside ${what} until its own is back, though it was forked`, async () => {
+      await servesOnBeside(async (port) => {
+        const server = newServer();
+        let dials = 0;
+        server.on('connection', () => dials++);
+        await new Promise<void>((resolve) => server.listen(port, host, resolve));
+        peers.atClose(() => new Promise<void>((resolve) => server.close(() => resolve())));
+        return () => dials;
+      });
+      expect(errors.join()).to.match(/^[^,]*; this node keeps the data of 1 keys/);
+    });
+  }
+
+  for (const text of ['install the same version of gtstore on both', 'this node belongs to cluster other']) {
+    it(`M8: serves on beside one that says "${text}", though it was forked`, async () => {
+      await servesOnBeside(async (port) => {
+        let dials = 0;
+        const onHello = (): ReturnType<typeof newError> => {
+          dials++;
+          return newError('PROTOCOL', text);
+        };
+        manager = await peers.listen(new Recorder(), { port, onHello });
+        return () => dials;
+      });
+      expect(errors.join()).to.include(text);
+    });
+  }
 });
