@@ -7,6 +7,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { connect, isIP } from 'node:net';
+import type { Socket } from 'node:net';
 import { GTStoreError } from '../protocol/errors.js';
 import type { HelloMessage, Message } from '../protocol/messages.js';
 import { errorOf } from './close-reason.js';
@@ -22,6 +23,8 @@ export interface DialOptions extends Omit<ConnectionOptions, 'handshakeMsMax'> {
   readonly port: number;
   /** Address to dial from; default the system's choice. One machine can so play several hosts, 127.0.0.2 and on. */
   readonly localAddress?: string;
+  /** Port to dial from; default any free one. */
+  readonly localPort?: number;
   readonly hello: HelloMessage;
   readonly handlers: Handlers;
   /**
@@ -43,7 +46,7 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
  *   signal was aborted
  */
 export function dial(options: DialOptions): Promise<Connection> {
-  const { host, port, localAddress, hello, handlers, signal } = options;
+  const { host, port, localAddress, localPort, hello, handlers, signal } = options;
   const remote = `${host}:${port}`;
   if (signal?.aborted === true) return Promise.reject(abortError(remote, signal));
   return new Promise((resolve, reject) => {
@@ -69,7 +72,11 @@ export function dial(options: DialOptions): Promise<Connection> {
         return true;
       },
     };
-    const socket = connect({ host, port, onread, ...(localAddress === undefined ? {} : { localAddress }) });
+    const from = {
+      ...(localAddress === undefined ? {} : { localAddress }),
+      ...(localPort === undefined ? {} : { localPort }),
+    };
+    const socket = connect({ host, port, onread, ...from });
     const resolved = resolveOptions({
       ...options,
       handshakeMsMax: options.timeoutMs ?? dialTimeoutMsDefault,
@@ -80,12 +87,26 @@ export function dial(options: DialOptions): Promise<Connection> {
       connection.destroy();
     };
     signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('connect', () => {
+      if (!isItsOwnPeer(socket)) return;
+      // A reset, or the system would keep the port from whoever shall listen there.
+      socket.resetAndDestroy();
+      connection.destroy(`${remote}: nobody listens there`, 'lost');
+    });
   });
 }
 
 /** Whether it is an address to dial from, other than a name. */
 export function isIpAddress(text: string): boolean {
   return isIP(text) !== 0;
+}
+
+/**
+ * A dial within a host to a port that nobody listens on, out of the range from which the system takes the ports to dial from,
+ * is now and then given that very port, and the socket is connected to itself.
+ */
+function isItsOwnPeer({ localPort, remotePort, localAddress, remoteAddress }: Socket): boolean {
+  return localPort === remotePort && localAddress === remoteAddress;
 }
 
 function abortError(remote: string, signal: AbortSignal | undefined): GTStoreError {

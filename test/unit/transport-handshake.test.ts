@@ -96,6 +96,18 @@ describe('handshake', () => {
     }
   });
 
+  it('a socket that has been connected to itself is a failed dial, and leaves the port free', async () => {
+    const { port } = await peers.silentServer();
+    await peers.close();
+    const error = await errorOf(
+      peers.dial(port, new Recorder(), { localAddress: '127.0.0.1', localPort: port }),
+    );
+    expect(error.code).to.equal('UNAVAILABLE');
+    expect(error.message).to.equal(`cannot connect to 127.0.0.1:${port}: nobody listens there`);
+    await peers.listen(new Recorder(), { port });
+    await peers.dial(port, new Recorder());
+  });
+
   it('the ERROR of a listener that does not want the peer is what the dialler is told', async () => {
     const refused: string[] = [];
     const { port } = await peers.listen(new Recorder(), {
