@@ -2,6 +2,7 @@
 import type { Logger } from '../protocol/logger.js';
 import type { ClusterMap } from '../protocol/cluster-map.js';
 import type { Durability } from '../protocol/settings.js';
+import type { Membership } from './core/membership.js';
 import type { NodeCore } from './core/node-core.js';
 import type { KeyStore } from './core/store.js';
 import { DiskJournal } from './storage/disk-journal.js';
@@ -60,10 +61,15 @@ export class NodeDisk {
     attic.loaded(content);
   }
 
-  mapAdopted(map: ClusterMap, nodeId: number): void {
+  /**
+   * The disk is that of the node from the first map on that names this life of it. What it was told when it registered may be forgotten
+   * by a manager that is killed, and the id given to another: it must not come back as the next life of that one (M3).
+   */
+  mapAdopted(map: ClusterMap, { nodeId, incarnation }: Pick<Membership, 'nodeId' | 'incarnation'>): void {
     this.journal.setDurability(awaitedBy(map.settings.durability));
     const { identity } = this.journal;
-    if (nodeId < 0 || (identity?.clusterId === map.clusterId && identity.nodeId === nodeId)) return;
+    if (identity?.clusterId === map.clusterId && identity.nodeId === nodeId) return;
+    if (incarnation === 0 || map.node(nodeId)?.incarnation !== incarnation) return;
     this.journal.setIdentity(map.clusterId, nodeId);
   }
 

@@ -227,9 +227,9 @@ export class NodeServer {
   }
 
   #followMap(map: ClusterMap): void {
-    const me = this.#core?.membership.nodeId;
-    this.#disk?.mapAdopted(map, me ?? -1);
-    this.#members.follow(map.nodes.filter((node) => node.id !== me));
+    const { membership } = this.#core ?? {};
+    if (membership !== undefined) this.#disk?.mapAdopted(map, membership);
+    this.#members.follow(map.nodes.filter((node) => node.id !== membership?.nodeId));
   }
 
   #hello(): HelloMessage {
