@@ -1,4 +1,5 @@
 /** One node core on a table: fake links that keep what was sent, a clock that moves when told, maps by hand. */
+import type { Journal } from '../../src/node/core/journal.js';
 import { NodeCore } from '../../src/node/core/node-core.js';
 import type { NodePorts } from '../../src/node/core/ports.js';
 import { ArenaStore } from '../../src/node/storage/arena-store.js';
@@ -49,14 +50,16 @@ export const self = 1;
 
 /** A cluster of which this node is the member `self`; the map's epochs count up. */
 export class NodeOnTable {
-  readonly store = new ArenaStore({ hashSeed: 1 });
+  readonly store: ArenaStore;
   readonly core: NodeCore;
   readonly peers = new Map<number, KeepingLink>();
   manager: KeepingLink | undefined = new KeepingLink();
   nowMs = 1_000_000;
   #epoch = 0;
 
-  constructor() {
+  /** @param disk where it keeps its records; default: nowhere */
+  constructor(disk?: { readonly store: ArenaStore; readonly journal: Journal }) {
+    this.store = disk?.store ?? new ArenaStore({ hashSeed: 1 });
     const ports: NodePorts = {
       nowMs: () => this.nowMs,
       random: () => 0.5,
@@ -68,7 +71,8 @@ export class NodeOnTable {
       log: () => undefined,
     };
     const address = { host: '127.0.0.1', port: 1, pid: 1, hostLabel: '' };
-    this.core = new NodeCore({ ports, store: this.store, address, nodeId: self });
+    const journal = disk === undefined ? {} : { journal: disk.journal };
+    this.core = new NodeCore({ ports, store: this.store, ...journal, address, nodeId: self });
     this.core.onManagerUp();
   }
 

@@ -5,7 +5,10 @@
  * tick that is late says that the processor is scarce: then it asks for fewer.
  */
 
-/** Batches on their way at once. */
+/**
+ * Batches on their way at once, beside requests as well: over a long way more would be asked for in the time of one answer than a
+ * source keeps walks for (walks.ts), and each that it drops begins anew.
+ */
 const underWayMax = 32;
 /** Batches asked for in one tick beside requests: less with a late one by half, a little more with one in time. */
 const perTickFirst = 1;
@@ -72,7 +75,7 @@ export class CopyPace {
 
   /** Whether one more batch may be asked for. */
   allows(underWay: number): boolean {
-    return this.#isCalm ? underWay < underWayMax : this.#left >= 1;
+    return underWay < underWayMax && (this.#isCalm || this.#left >= 1);
   }
 
   asked(): void {
