@@ -72,6 +72,9 @@ export class SimDisk {
   }
 }
 
+/** So many changes that wait hold up a learner. */
+const behindChanges = 8;
+
 /** One process's way to its disk. */
 export class SimJournal implements Journal {
   readonly isAwaited = true;
@@ -94,6 +97,10 @@ export class SimJournal implements Journal {
     this.#disk = disk;
     this.#store = store;
     this.#post = post;
+  }
+
+  get isBehind(): boolean {
+    return this.#gathering.length >= behindChanges;
   }
 
   save(slot: number, record: RecordId): void {

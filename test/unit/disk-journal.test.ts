@@ -226,7 +226,8 @@ describe('the journal of a node on its disk', () => {
     noJournal.label(1, 1);
     noJournal.unlabel(1);
     noJournal.clear(1);
-    const { isAwaited, isFull, isSpent, noted, saved } = noJournal;
-    expect([isAwaited, isFull, isSpent, noted, saved]).to.deep.equal([false, false, false, 0, 0]);
+    const { isAwaited, isBehind, isFull, isSpent, noted, saved } = noJournal;
+    expect([isAwaited, isBehind, isFull, isSpent]).to.deep.equal([false, false, false, false]);
+    expect([noted, saved]).to.deep.equal([0, 0]);
   });
 });

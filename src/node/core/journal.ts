@@ -7,6 +7,8 @@ import type { RecordId } from './store.js';
 export interface Journal {
   /** ACK and STALE wait for the disk (`--durability always`). */
   readonly isAwaited: boolean;
+  /** So much waits for the disk that what can wait shall not be added. */
+  readonly isBehind: boolean;
   /** The disk has no room: what needs it is refused. */
   readonly isFull: boolean;
   /** Not even the room that is kept for deletes is left. */
@@ -29,6 +31,7 @@ export interface Journal {
 /** For a node that keeps nothing beyond its process. */
 export const noJournal: Journal = {
   isAwaited: false,
+  isBehind: false,
   isFull: false,
   isSpent: false,
   noted: 0,

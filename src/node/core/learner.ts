@@ -168,7 +168,9 @@ export class Learner {
     }
   }
 
+  /** Not more than the disk can take, or it would be full for the writes of those who wait (D4). */
   #mayAsk(nowMs: number): boolean {
+    if (this.#journal.isBehind) return false;
     const underWay = this.#byRid.size;
     const limit = this.#membership.map?.settings.copyBytesPerSecondMax ?? 0;
     return this.#pace.allows(underWay) && this.#budget.allows(underWay, limit, nowMs);

@@ -121,6 +121,10 @@ export class DiskJournal implements Journal {
     this.#options.onSaved();
   }
 
+  get isBehind(): boolean {
+    return this.#writer.isBehind;
+  }
+
   /**
    * Hardly any room on the disk, none, or too much that waits for it. What is noted nevertheless is kept in memory and saved later.
    */

@@ -13,6 +13,8 @@ import { Corruption } from './format.js';
 
 /** More than this that waits for the disk is too much: new writes are refused. */
 const behindBytesMax = 64 * 1024 * 1024;
+/** More than this, and slots are filled no faster than the disk takes it. */
+const copiedBytesMax = 8 * 1024 * 1024;
 const retryMsFirst = 20;
 const retryMsMax = 1000;
 /** With a disk that fails for so long writes are refused, as with one that is full. */
@@ -70,6 +72,10 @@ export class BatchWriter {
 
   get isFull(): boolean {
     return this.#hasNoRoom || this.#isBroken || this.#bytesBehind > behindBytesMax;
+  }
+
+  get isBehind(): boolean {
+    return this.#bytesBehind > copiedBytesMax;
   }
 
   /** It has taken nothing for a while: to refuse a write at once is better than to leave it without an answer. */

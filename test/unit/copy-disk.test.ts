@@ -1,0 +1,57 @@
+import { expect } from 'chai';
+import { setImmediate as turn } from 'node:timers/promises';
+import { MessageType } from '../../src/protocol/messages.js';
+import { Batch } from '../../src/node/storage/disk/batch.js';
+import { Copying } from '../support/copying.js';
+import { useDisks } from '../support/disk-journal.js';
+import { NodeOnTable } from '../support/node-core.js';
+import { until } from '../support/until.js';
+
+const megabyte = 1_000_000;
+
+describe('D4: a learner beside a slow disk', function () {
+  this.timeout(30_000);
+  const disks = useDisks();
+  const { write } = Batch.prototype;
+  let letGo: () => void;
+
+  beforeEach(() => {
+    const gate = new Promise<void>((resolve) => (letGo = resolve));
+    Batch.prototype.write = async function (db): Promise<void> {
+      await gate;
+      return write.call(this, db);
+    };
+  });
+  // Before the disks are closed.
+  afterEach(() => {
+    letGo();
+    Batch.prototype.write = write;
+  });
+
+  it('asks for no more than the disk takes: writes of the slots that it fills are not refused', async () => {
+    const disk = await disks.open(disks.directory(), {
+      durability: 'interval',
+      onSaved: () => node.core.onSaved(),
+    });
+    const node = new NodeOnTable(disk);
+    const copying = new Copying({ slots: 40, batchesPerSlot: 25, batchBytes: 100_000, node });
+    let rid = 0;
+    for (let round = 0; round < 200; round++) {
+      copying.pass(10);
+      if (round % 10 === 0) expect(copying.put(++rid)).to.equal(MessageType.ack);
+      await turn();
+    }
+    expect(disk.journal.isFull).to.equal(false);
+    expect(copying.bytes).to.be.within(8 * megabyte, 16 * megabyte);
+
+    letGo();
+    await until(
+      () => {
+        copying.pass(10);
+        return disk.journal.saved === disk.journal.noted && copying.filled === 40;
+      },
+      { timeoutMs: 20_000 },
+    );
+    expect(copying.bytes).to.equal(40 * 25 * 100_000);
+  });
+});
