@@ -219,6 +219,16 @@ export const mutants: readonly Mutant[] = [
     bias: 'siblings',
   },
   {
+    name: 'learner forgets what is INVALID',
+    rule: 'R3',
+    edits: one(
+      `${node}/replica.js`,
+      'else\n            this.#settleQueue.push(record, this.#ports.nowMs());\n    };',
+      '};',
+    ),
+    quick: true,
+  },
+  {
     name: 'old epoch accepted in a WRITE',
     rule: 'W3',
     edits: one(

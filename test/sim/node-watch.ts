@@ -23,7 +23,7 @@ import { compareApplied } from '../../src/protocol/applied-list.js';
 import type { AppliedList } from '../../src/protocol/applied-list.js';
 import { copyVersion, formatVersion, versionZero } from '../../src/protocol/version.js';
 import type { MutableVersion } from '../../src/protocol/version.js';
-import { noRecord } from '../../src/node/core/store.js';
+import { Hold, noRecord } from '../../src/node/core/store.js';
 import type { RecordId } from '../../src/node/core/store.js';
 import { Role } from '../../src/node/core/membership.js';
 import { AnswerWatch, joinedAt } from './answer-watch.js';
@@ -372,6 +372,8 @@ export class NodeWatch {
     }
     if (this.#listsChanged) this.#checkList(shadow, record);
     const valid = store.isValid(record);
+    if (!valid && !store.holds(record, Hold.settle) && !store.holds(record, Hold.work))
+      world.fail(`R3: ${name} has ${key} INVALID, and will not settle it`);
     const order = shadow.held ? -store.compareVersion(shadow, record) : 1;
     const full = role === Role.full;
     if (order === 0 && valid === shadow.valid && full === shadow.full) return;

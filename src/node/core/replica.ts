@@ -411,7 +411,6 @@ export class Replica implements PeerWriteOwner {
         if (this.store.slotOf(record) === change.slot) this.#works.drop(record);
       this.store.clearSlot(change.slot);
     }
-    if (change.after === Role.full) this.#settleQueue.pushInvalid(change.slot, this.#ports.nowMs());
   }
 
   /** M5: one key of a copy. Keeps the higher version, and its state. @param isSaved it came from the own disk */
@@ -446,5 +445,6 @@ export class Replica implements PeerWriteOwner {
 
   readonly #settle = (record: RecordId): void => {
     if (this.#membership.role(this.store.slotOf(record)) === Role.full) this.#replay(record);
+    else this.#settleQueue.push(record, this.#ports.nowMs());
   };
 }

@@ -1,13 +1,14 @@
 /**
  * Keys that have become INVALID, oldest first, so that a write its coordinator abandoned is decided soon although
- * nobody asks for the key (R3). Nearly all are VALID again long before their time; then they just fall out. A circular
+ * nobody asks for the key (R3). Nearly all are VALID again long before their time; then they just fall out. Those of a learner stay
+ * until others have decided, or it is full itself: so whoever becomes full has no need to look through the slot for them. A circular
  * array of numbers, because one entry comes and goes with every write; when they came is kept once for all that came within
  * some milliseconds.
  *
  * The queue holds its records: one that was removed meanwhile is known as such when its turn comes, and its number
  * means nothing else until then.
  */
-import { Hold, noRecord } from './store.js';
+import { Hold } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
 
 const capacityStart = 1024;
@@ -57,18 +58,6 @@ export class SettleQueue {
     } else {
       group.count++;
       group.lastMs = nowMs;
-    }
-  }
-
-  /** All INVALID records of the slot. */
-  pushInvalid(slot: number, nowMs: number): void {
-    const walk = this.#store.walk(slot);
-    for (let left = this.#store.invalidIn(slot); left > 0;) {
-      const record = walk.next();
-      if (record === noRecord) return;
-      if (this.#store.isValid(record)) continue;
-      this.push(record, nowMs);
-      left--;
     }
   }
 
