@@ -65,8 +65,6 @@ describe('arena store', () => {
           expect(store.get(slotOf(at), keyOf(at)) !== noRecord).to.equal(model.has(at));
         expect(store.keys).to.equal(model.size);
         for (let slot = 0; slot < slotCount; slot++) {
-          const invalid = [...model.values()].filter((m) => slotOf(m.n) === slot && !m.valid);
-          expect(store.invalidIn(slot)).to.equal(invalid.length);
           const inSlot = [...model.values()].filter((m) => slotOf(m.n) === slot);
           expect(store.keysIn(slot)).to.equal(inSlot.length);
           expect(store.bytesIn(slot)).to.equal(bytesOf(inSlot));
@@ -227,19 +225,12 @@ describe('two slots that become one', () => {
       const moved = fill(9, 'moved', many);
       const there = fill(2, 'there', few);
       const { keys, bytes } = store;
-      const [bytesThere, invalid] = [
-        store.bytesIn(9) + store.bytesIn(2),
-        store.invalidIn(9) + store.invalidIn(2),
-      ];
+      const bytesThere = store.bytesIn(9) + store.bytesIn(2);
       for (const record of there) store.hold(record, Hold.settle);
       store.moveSlot(9, 2);
       expect([store.keys, store.bytes]).to.deep.equal([keys, bytes]);
-      expect([store.keysIn(9), store.bytesIn(9), store.invalidIn(9)]).to.deep.equal([0, 0, 0]);
-      expect([store.keysIn(2), store.bytesIn(2), store.invalidIn(2)]).to.deep.equal([
-        keys,
-        bytesThere,
-        invalid,
-      ]);
+      expect([store.keysIn(9), store.bytesIn(9)]).to.deep.equal([0, 0]);
+      expect([store.keysIn(2), store.bytesIn(2)]).to.deep.equal([keys, bytesThere]);
       for (const [name, records] of [['moved', moved] as const, ['there', there] as const]) {
         records.forEach((record, i) => {
           expect(store.get(2, `${name}-${i}`)).to.equal(record);
@@ -253,7 +244,7 @@ describe('two slots that become one', () => {
       for (let record = walk.next(); record !== noRecord; record = walk.next()) met.add(record);
       expect(met.size).to.equal(keys);
       for (const record of [...moved, ...there]) store.remove(record);
-      expect([store.keys, store.bytes, store.keysIn(2), store.invalidIn(2)]).to.deep.equal([0, 0, 0, 0]);
+      expect([store.keys, store.bytes, store.keysIn(2)]).to.deep.equal([0, 0, 0]);
       // Numbers of indexes are used again.
       fill(9, 'again', 10);
       expect([store.keysIn(9), store.keysIn(2)]).to.deep.equal([10, 0]);

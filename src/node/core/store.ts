@@ -47,8 +47,6 @@ export interface KeyStore {
   keysIn(slot: number): number;
   /** Of keys and values, without overhead. */
   bytesIn(slot: number): number;
-  /** How many records of the slot are INVALID, so that nobody walks a whole slot to look for none. */
-  invalidIn(slot: number): number;
 
   /** @returns the record of the key, or `noRecord` */
   get(slot: number, key: string | KeyView): RecordId;

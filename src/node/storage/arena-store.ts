@@ -99,11 +99,6 @@ export class ArenaStore extends PlainRecords implements KeyStore {
     return index === undefined ? 0 : this.totals.bytesOf(index.number);
   }
 
-  invalidIn(slot: number): number {
-    const index = this.#bySlot[slot];
-    return index === undefined ? 0 : this.totals.invalidOf(index.number);
-  }
-
   get(slot: number, key: string | KeyView): RecordId {
     return this.#find(slot, this.#key.read(key));
   }
@@ -146,7 +141,6 @@ export class ArenaStore extends PlainRecords implements KeyStore {
     index.add(hash, record);
     this.#noteRanges(index, slot);
     this.totals.addBytes(index.number, key.length);
-    this.totals.addInvalid(index.number, 1);
     this.#keys++;
     this.#bytes += key.length;
     return record;
@@ -178,7 +172,6 @@ export class ArenaStore extends PlainRecords implements KeyStore {
     this.#noteRanges(index, slot);
     const bytes = this.bytesOf(record);
     this.totals.addBytes(index.number, -bytes);
-    if (!this.isValid(record)) this.totals.addInvalid(index.number, -1);
     this.#keys--;
     this.#bytes -= bytes;
     this.destroy(record);
@@ -216,7 +209,6 @@ export class ArenaStore extends PlainRecords implements KeyStore {
       this.#ranges.release(range);
     }
     this.totals.addBytes(to.number, this.totals.bytesOf(from.number));
-    this.totals.addInvalid(to.number, this.totals.invalidOf(from.number));
     this.totals.drop(from.number);
     this.#freeIndexNumbers.push(from.number);
     return to;
@@ -282,12 +274,6 @@ export class ArenaStore extends PlainRecords implements KeyStore {
     return this.totals.slotOf(this.indexNumberOf(record));
   }
 
-  override setValid(record: RecordId): void {
-    if (this.isValid(record)) return;
-    super.setValid(record);
-    this.totals.addInvalid(this.indexNumberOf(record), -1);
-  }
-
   override write(
     record: RecordId,
     version: Version,
@@ -296,12 +282,10 @@ export class ArenaStore extends PlainRecords implements KeyStore {
     storedAtMs: number,
   ): void {
     const before = this.valueLengthOf(record);
-    const index = this.indexNumberOf(record);
-    if (this.isValid(record)) this.totals.addInvalid(index, 1);
     super.write(record, version, value, expiresAtMs, storedAtMs);
     const more = this.valueLengthOf(record) - before;
     if (more === 0) return;
     this.#bytes += more;
-    this.totals.addBytes(index, more);
+    this.totals.addBytes(this.indexNumberOf(record), more);
   }
 }

@@ -42,7 +42,6 @@ export class PlainRecords extends Records {
     const at = this.table.wordOf(record);
     const info = words[at + Word.keyAndFlags] ?? 0;
     if ((info & unusual) !== 0 || words[at + Word.valueLength] !== length) return false;
-    if ((info & Flag.valid) !== 0) this.totals.addInvalid((words[at + Word.clientHigh] ?? 0) >>> 16, 1);
     this.table.setWritten(record, hlc, clientId, storedAtMs, true);
     const ref = words[at + Word.block] ?? 0;
     const value = new Uint8Array(memory, memoryAt, length);
@@ -62,7 +61,6 @@ export class PlainRecords extends Records {
     if (clientIdAt(words, at) !== clientId) return false;
     if ((info & Flag.valid) !== 0) return true;
     words[at + Word.keyAndFlags] = info | Flag.valid;
-    this.totals.addInvalid(index, -1);
     return true;
   }
 

@@ -1,5 +1,5 @@
 /**
- * What is known of every index by its number, in columns: with every write and VALIDATE something changes here, and the columns
+ * What is known of every index by its number, in columns: every write and VALIDATE looks here, and the columns
  * of a thousand slots fit into the processor's nearest cache, where as many objects would not.
  */
 
@@ -9,28 +9,22 @@ const noSlot = -1;
 export class SlotTotals {
   /** The slot; -1: the slot was cleared, and the records are gone though their memory is not free yet. */
   #slots = new Int32Array(numbersStart).fill(noSlot);
-  /** Records that are INVALID. */
-  #invalid = new Int32Array(numbersStart);
   /** Bytes of keys and values. */
   #bytes = new Float64Array(numbersStart);
 
   /** The index of that number is new. */
   begin(number: number): void {
     if (number >= this.#slots.length) this.#grow();
-    this.#invalid[number] = 0;
     this.#bytes[number] = 0;
   }
 
   #grow(): void {
     const length = 2 * this.#slots.length;
     const slots = new Int32Array(length).fill(noSlot);
-    const invalid = new Int32Array(length);
     const bytes = new Float64Array(length);
     slots.set(this.#slots);
-    invalid.set(this.#invalid);
     bytes.set(this.#bytes);
     this.#slots = slots;
-    this.#invalid = invalid;
     this.#bytes = bytes;
   }
 
@@ -46,14 +40,6 @@ export class SlotTotals {
 
   drop(number: number): void {
     this.#slots[number] = noSlot;
-  }
-
-  invalidOf(number: number): number {
-    return this.#invalid[number] ?? 0;
-  }
-
-  addInvalid(number: number, count: number): void {
-    this.#invalid[number] = (this.#invalid[number] ?? 0) + count;
   }
 
   bytesOf(number: number): number {
