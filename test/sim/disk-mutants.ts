@@ -178,7 +178,7 @@ export const diskMutants: readonly Mutant[] = [
   {
     name: 'awaited slots forgotten by a restarted manager',
     rule: 'D3',
-    edits: one(`${manager}/manager-core.js`, 'this.#recovery.restore(state.awaited ?? []);', ''),
+    edits: one(`${manager}/manager-core.js`, 'this.#recovery.restore(state);', ''),
     disks: true,
     bias: 'disasters',
     quick: true,

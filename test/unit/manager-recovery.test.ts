@@ -27,6 +27,12 @@ class Scene extends ManagerHarness {
         : { clusterId: '', slots: [], clockUs: 0 };
   }
 
+  /** Of the states that are kept back, the first is saved, and no other ever will be. */
+  saveFirst(): void {
+    this.unsaved.length = 1;
+    this.save();
+  }
+
   get slot(): { replicas: readonly number[]; learners: readonly number[]; joinedAt: readonly number[] } {
     const { replicas = [], learners = [], joinedAt = [] } = this.core.map?.slots[0] ?? {};
     return { replicas, learners, joinedAt };
@@ -69,6 +75,52 @@ describe('D3: a slot whose full replicas all lost power', () => {
     expect(scene.slot.replicas).to.deep.equal([]);
     expect(scene.ask({ command: 'accept-loss' })).to.deep.equal({ ok: true, slots: 1 });
     scene.pass(100);
+    expect(scene.slot.replicas).to.deep.equal([1]);
+  });
+
+  for (const [where, nodes, replicas, downForMs] of [
+    ['and nobody is there to begin without it', 2, 2, 3000],
+    ['and it is the only node', 1, 1, 3000],
+    ['and a place is still kept for the node that had it', 3, 1, 1200],
+  ] as const) {
+    it(`goes on with the first disk that is back, though it was given up, if nothing has begun without it: ${where}`, () => {
+      const scene = new Scene({ nodes }, { replicas, durability: 'always' });
+      scene.haveDisk(...Array(replicas).keys());
+      scene.kill(...Array(replicas).keys());
+      scene.pass(downForMs);
+      expect(scene.ask({ command: 'accept-loss' })).to.deep.equal({ ok: true, slots: 1 });
+      scene.pass(200);
+      expect(scene.slot.replicas).to.deep.equal([]);
+      scene.find(0);
+      scene.pass(100);
+      expect(scene.slot).to.deep.equal({ replicas: [0], learners: [], joinedAt: [1] });
+    });
+  }
+
+  it('is given up once: what is lost afterwards is waited for', () => {
+    const scene = new Scene({ nodes: 2 }, { replicas: 1, durability: 'always' });
+    scene.kill(0);
+    scene.pass(20_000);
+    scene.ask({ command: 'accept-loss' });
+    scene.pass(100);
+    expect(scene.slot.replicas).to.deep.equal([1]);
+    scene.kill(1);
+    scene.pass(2000);
+    scene.find(0);
+    scene.pass(20_000);
+    expect(scene.slot.replicas).to.deep.equal([]);
+  });
+
+  it('stays given up if the manager is killed once it has said so, which it does when that is saved', () => {
+    const scene = new Scene({ nodes: 2 }, { replicas: 1, durability: 'always' });
+    scene.kill(0);
+    scene.pass(20_000);
+    scene.isDiskSlow = true;
+    expect(scene.ask({ command: 'accept-loss' })).to.equal(null);
+    scene.saveFirst();
+    scene.isDiskSlow = false;
+    scene.restartManager();
+    scene.pass(20_000);
     expect(scene.slot.replicas).to.deep.equal([1]);
   });
 
@@ -160,6 +212,24 @@ describe('M3: a slot whose last replica is silent, and not known to be dead', ()
     expect(scene.ask({ command: 'accept-loss' })).to.deep.equal({ ok: true, slots: 1 });
     scene.pass(100);
     expect(scene.slot.replicas).to.deep.equal([1]);
+  });
+
+  it('is known to be dead to the next manager, too, once the administrator has his answer', () => {
+    const scene = new Scene({ nodes: 2, respawn: false }, { replicas: 1 });
+    scene.node(1).isSlow = true;
+    scene.cut(scene.node(0));
+    scene.pass(40_000);
+    scene.isDiskSlow = true;
+    expect(scene.ask({ command: 'accept-loss' })).to.equal(null);
+    scene.saveFirst();
+    expect(scene.slot.replicas).to.deep.equal([0]);
+    scene.isDiskSlow = false;
+    scene.lost.add(0);
+    scene.restartManager();
+    scene.pass(2000);
+    expect(scene.slot.replicas).to.deep.equal([1]);
+    scene.ask({ command: 'rebalance', by: 'slots' });
+    expect(scene.state?.takenForDead).to.deep.equal([]);
   });
 
   it('is not given up while it answers', () => {

@@ -19,7 +19,7 @@ export interface LossOptions {
 
 /**
  * Gives up the data of slots that wait for their disks (D3), and of those whose replicas have all been silent for long
- * (M3): he says that these are dead.
+ * (M3): he says that these are dead. Both are part of the state until the map says so.
  *
  * @returns how many slots
  */
@@ -29,6 +29,7 @@ export function acceptLoss({ slots, roster, recovery, registry, ports }: LossOpt
   recovery.giveUp(givenUp);
   for (const member of new Set([...silent.values()].flat())) {
     ports.log('warn', `node ${member.id}: taken for dead, as an administrator says`);
+    roster.takenForDead.add(member.incarnation);
     registry.forget(member);
   }
   return givenUp.size;

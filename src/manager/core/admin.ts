@@ -74,14 +74,11 @@ export class Admin {
         answer(this.#options.hot(request));
         return;
       case 'accept-loss':
-        answer(this.#options.acceptLoss());
+        this.#answerSaved(this.#options.acceptLoss(), answer);
         return;
-      case 'cancel': {
-        const result = this.#cancel();
-        if (result.ok) this.#whenSaved(() => answer(result));
-        else answer(result);
+      case 'cancel':
+        this.#answerSaved(this.#cancel(), answer);
         return;
-      }
       case 'add-nodes':
         this.#addNodes(request.count, answer);
         return;
@@ -97,7 +94,10 @@ export class Admin {
       default:
         break;
     }
-    const result = this.#busy(request) ?? this.#begin(request);
+    this.#answerSaved(this.#busy(request) ?? this.#begin(request), answer);
+  }
+
+  #answerSaved(result: AdminResult, answer: (result: AdminResult) => void): void {
     if (result.ok) this.#whenSaved(() => answer(result));
     else answer(result);
   }

@@ -9,6 +9,7 @@
  * derives the next map from the published one and these notes. A map is durable before anybody sees it; meanwhile
  * notes gather, and the next map takes them all.
  */
+import type { AdminResult } from '../../protocol/admin.js';
 import { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { CopyDoneMessage, HeartbeatMessage, Link, Message } from '../../protocol/messages.js';
@@ -19,7 +20,6 @@ import { Administration } from './administration.js';
 import type { Departure, FencePlan } from './fencing.js';
 import { Leases } from './leases.js';
 import { ManagerClock } from './manager-clock.js';
-import { newMember } from './members.js';
 import { describeChange, describeLoss, Planner } from './planner.js';
 import { managerTimings } from './ports.js';
 import type { ManagerPorts, ManagerTimings } from './ports.js';
@@ -39,8 +39,6 @@ import { Suspicion } from './suspicion.js';
  * it gives out any: otherwise two restarts from one state would give one incarnation to two processes.
  */
 const incarnationsSkipped = 1000;
-/** Of a member that has not registered with this manager yet. */
-const unknownOrigin = { disk: { clusterId: '', slots: [], clockUs: 0 } } as const;
 /**
  * With disks, deaths are gathered for this long: when all nodes of a slot die at once, all of them may bring it back,
  * not only those that were seen to die last (D3).
@@ -161,7 +159,7 @@ export class ManagerCore {
       dismissed: (id) => {
         this.#respawner.cancel(id);
       },
-      acceptLoss: () => ({ ok: true, slots: this.#acceptLoss() }),
+      acceptLoss: () => this.#acceptLoss(),
       save: () => this.#publisher.save(),
       reconcile: () => {
         this.#reconcile();
@@ -210,7 +208,7 @@ export class ManagerCore {
       member.link?.send({ type: MessageType.stop, epoch: 0 });
   }
 
-  #acceptLoss(): number {
+  #acceptLoss(): AdminResult {
     const slots = acceptLoss({
       slots: this.map?.slots ?? [],
       roster: this.#roster,
@@ -218,29 +216,22 @@ export class ManagerCore {
       registry: this.#registry,
       ports: this.#ports,
     });
-    this.#reconcile();
-    return slots;
+    return { ok: true, slots };
   }
 
   /** M1: every node may still hold a full lease. */
   #restore(state: ManagerState): void {
-    const nowMs = this.#ports.nowMs();
     const map = state.map === null ? null : new ClusterMap(state.map);
     this.clock.restore(state.clockUs ?? 0);
     this.#publisher.restore(state, map);
     this.#registry.nextIncarnation = state.nextIncarnation + incarnationsSkipped;
     for (const known of state.knownNodes) this.#knownNodes.set(known.id, known);
-    this.#recovery.restore(state.awaited ?? []);
+    this.#recovery.restore(state);
     this.#administration.restore(state);
     if (map === null) return;
-    for (const node of map.nodes) {
-      const pid = this.#knownNodes.get(node.id)?.pid ?? 0;
-      const member = newMember({ ...node, pid }, unknownOrigin, null, nowMs);
-      member.admitted = true;
-      this.#leases.assume(member);
-      this.#roster.members.set(node.id, member);
-    }
-    this.#ports.log('info', `restored at epoch ${map.epoch}; waiting for ${map.nodes.length} nodes`);
+    this.#roster.restore(state, this.#ports.nowMs());
+    for (const member of this.#roster.members.values()) this.#leases.assume(member);
+    this.#ports.log('info', `restored at epoch ${map.epoch}; waiting for ${this.#roster.members.size} nodes`);
   }
 
   // --- messages ------------------------------------------------------------------------------------------------
@@ -405,7 +396,8 @@ export class ManagerCore {
       ...this.#administration.toState(),
       clusterId: this.clusterId,
       nodeCount: this.#nodeCount,
-      awaited: this.#recovery.state(),
+      ...this.#recovery.state(),
+      takenForDead: [...this.#roster.takenForDead],
       nextIncarnation: this.#registry.nextIncarnation,
       clockUs: this.clock.toSave(),
       knownNodes: [...this.#knownNodes.values()],
@@ -424,7 +416,7 @@ export class ManagerCore {
       const member = this.#roster.members.get(node.id);
       if (member?.incarnation === node.incarnation) this.#leases.admit(member);
     }
-    this.#roster.keepCopied((slot, id) => map.slot(slot).learners.includes(id));
+    this.#roster.onPublished(map);
     this.#administration.onPublished(map);
     this.#registry.onPublished(map);
     this.#rollout.announce(map, previous, this.#links);

@@ -174,6 +174,7 @@ export class Planner {
       if (revived === null) return next;
       next = revived ?? this.#recovered(next, index, desired, candidates, epoch);
     }
+    if (next.replicas.length > 0) this.#options.recovery.hasReplica(index);
     return stepFreely(next, desired, candidates.usable, epoch);
   }
 

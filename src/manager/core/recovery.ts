@@ -17,7 +17,7 @@ import type { SlotAssignment } from '../../protocol/cluster-map.js';
 import { clockDriftRatio } from '../../protocol/settings.js';
 import type { Durability } from '../../protocol/settings.js';
 import type { Member } from './members.js';
-import type { AwaitedSlot } from './state.js';
+import type { AwaitedSlot, ManagerState } from './state.js';
 
 interface Awaited {
   readonly replicas: AwaitedSlot[1];
@@ -42,7 +42,7 @@ export class Recovery {
   readonly #options: RecoveryOptions;
   /** By slot: its last full replicas, each with its epoch of joining. */
   readonly #awaited = new Map<number, Awaited>();
-  /** Slots whose data an administrator has given up. */
+  /** Slots whose data an administrator has given up, and that have not begun anew yet. */
   readonly #givenUp = new Set<number>();
 
   constructor(options: RecoveryOptions) {
@@ -53,19 +53,21 @@ export class Recovery {
     return this.#options.durability !== 'none';
   }
 
-  restore(awaited: readonly AwaitedSlot[]): void {
+  restore({ awaited = [], givenUp = [] }: Pick<ManagerState, 'awaited' | 'givenUp'>): void {
     const sinceMs = this.#options.nowMs();
+    this.giveUp(givenUp);
     for (const [slot, replicas] of awaited)
       this.#awaited.set(slot, { replicas, sinceMs, firstBackAtMs: null });
   }
 
   /** What a restarted manager must know. */
-  state(): AwaitedSlot[] {
-    return [...this.#awaited].map(([slot, { replicas }]) => [slot, replicas]);
+  state(): Pick<ManagerState, 'awaited' | 'givenUp'> {
+    const awaited = [...this.#awaited].map(([slot, { replicas }]) => [slot, replicas] as const);
+    return { awaited, givenUp: [...this.#givenUp] };
   }
 
   /**
-   * The slot, none of whose full replicas is left.
+   * The slot, none of whose full replicas is left. It is awaited until the next map gives it one (`hasReplica`).
    * @param before as the published map has it
    * @returns brought back by one of them; null: it has to wait; undefined: there is nothing to wait for
    */
@@ -85,11 +87,7 @@ export class Recovery {
         ([id, joinedAt]) => this.#here(id) === undefined || this.#holds(index, id, joinedAt),
       ) ?? [];
     const back = replicas.filter(([id, joinedAt]) => this.#holds(index, id, joinedAt));
-    if (replicas.length === 0 || (back.length === 0 && this.#givenUp.has(index))) {
-      this.#awaited.delete(index);
-      this.#givenUp.delete(index);
-      return undefined;
-    }
+    if (replicas.length === 0 || (back.length === 0 && this.#givenUp.has(index))) return undefined;
     // Its own: a slot that waits still says nothing of when this one's disaster was.
     const firstBackAtMs = back.length === 0 ? null : (awaited?.firstBackAtMs ?? nowMs());
     if (awaited !== undefined) this.#awaited.set(index, { ...awaited, replicas, firstBackAtMs });
@@ -97,8 +95,6 @@ export class Recovery {
       firstBackAtMs === null || (back.length < replicas.length && this.#othersMayCome(firstBackAtMs));
     const chosen = mustWait ? undefined : this.#latest(back);
     if (chosen === undefined) return null;
-    this.#awaited.delete(index);
-    this.#givenUp.delete(index);
     const [id, joinedAt] = chosen;
     const others = learners.filter((learner) => learner !== id);
     // With `interval` a learner may have what that disk lacks: it joins anew. *[found]*
@@ -142,6 +138,15 @@ export class Recovery {
   /** Slots that wait for somebody who has their data. */
   get waiting(): readonly number[] {
     return [...this.#awaited.keys()];
+  }
+
+  /**
+   * The next map gives the slot a full replica. Until then whoever comes back with its data is the one it waits for, although
+   * that may have been given up: nobody may be there to begin without it. *[found: intact disks were cleared]*
+   */
+  hasReplica(slot: number): void {
+    this.#awaited.delete(slot);
+    this.#givenUp.delete(slot);
   }
 
   /** They begin with what is there, unless somebody who has their data is back before that. */

@@ -5,7 +5,12 @@
  */
 import type { ClusterMap, MemberNode, SlotAssignment } from '../../protocol/cluster-map.js';
 import type { CopyDoneMessage, Link } from '../../protocol/messages.js';
+import { newMember } from './members.js';
 import type { Member } from './members.js';
+import type { ManagerState } from './state.js';
+
+/** Of a member that has not registered with this manager yet. */
+const unknownOrigin = { disk: { clusterId: '', slots: [], clockUs: 0 } } as const;
 
 export class Roster {
   readonly members = new Map<number, Member>();
@@ -17,6 +22,20 @@ export class Roster {
   readonly isolatedUntilMs = new Map<number, number>();
   /** Copies that learners have finished: slot to node ids. */
   readonly copied = new Map<number, Set<number>>();
+  /** Incarnations, still in the map, that an administrator takes for dead (M3). */
+  readonly takenForDead = new Set<number>();
+
+  /** All that the map names, as long as nothing is heard of them; whoever was taken for dead stays so. */
+  restore({ map, knownNodes, takenForDead = [] }: ManagerState, nowMs: number): void {
+    for (const incarnation of takenForDead) this.takenForDead.add(incarnation);
+    for (const node of map?.nodes ?? []) {
+      if (this.takenForDead.has(node.incarnation)) continue;
+      const pid = knownNodes.find(({ id }) => id === node.id)?.pid ?? 0;
+      const member = newMember({ ...node, pid }, unknownOrigin, null, nowMs);
+      member.admitted = true;
+      this.members.set(node.id, member);
+    }
+  }
 
   /** This incarnation is over. */
   forget(member: Member, nowMs: number): void {
@@ -66,11 +85,14 @@ export class Roster {
     return true;
   }
 
-  /** Notes on copies that no longer concern a learner are dropped. */
-  keepCopied(isLearner: (slot: number, nodeId: number) => boolean): void {
+  /** Notes on copies that no longer concern a learner, and on members that are none, are dropped. */
+  onPublished(map: ClusterMap): void {
     for (const [slot, copied] of this.copied) {
-      for (const id of copied) if (!isLearner(slot, id)) copied.delete(id);
+      for (const id of copied) if (!map.slot(slot).learners.includes(id)) copied.delete(id);
       if (copied.size === 0) this.copied.delete(slot);
     }
+    const present = new Set(map.nodes.map(({ incarnation }) => incarnation));
+    for (const incarnation of this.takenForDead)
+      if (!present.has(incarnation)) this.takenForDead.delete(incarnation);
   }
 }

@@ -73,6 +73,10 @@ export interface ManagerState {
   readonly fencing: boolean;
   /** Slots that wait for a disk to come back; absent: none. */
   readonly awaited?: readonly AwaitedSlot[];
+  /** Slots whose data an administrator has given up, and that have no replica yet; absent: none. */
+  readonly givenUp?: readonly number[];
+  /** Incarnations in the map that an administrator takes for dead; absent: none. */
+  readonly takenForDead?: readonly number[];
   /** `settings.replicas` at creation; absent: nobody has changed it since. */
   readonly replicasAtCreation?: number;
   /** By slot: who shall hold it, primary first. Absent or empty: every slot is where the home rule says. */
