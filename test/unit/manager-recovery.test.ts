@@ -1,5 +1,6 @@
 // What the manager does when a slot has lost all its full replicas, or may have (PROTOCOL M6, D3).
 import { expect } from 'chai';
+import { MessageType } from '../../src/protocol/messages.js';
 import type { ClusterSettings } from '../../src/protocol/settings.js';
 import { ManagerHarness } from '../support/manager-harness.js';
 import type { HarnessOptions } from '../support/manager-harness.js';
@@ -52,6 +53,49 @@ describe('M6: a slot that has lost all its full replicas', () => {
     expect(scene.slot.learners).to.deep.equal([4]);
     expect(scene.slot.joinedAt[0]).to.equal(oldJoinedAt);
     expect(scene.slot.joinedAt[1]).to.be.greaterThan(Math.max(...later));
+  });
+});
+
+describe('M6: a learner that joins anew in the map that is being saved', () => {
+  /** It says now that its copy is done, for the joining that is over when that map is out. */
+  function sayDone(scene: Scene, id: number): void {
+    const { nodeId, incarnation } = scene.node(id);
+    const { replicas, learners, joinedAt } = scene.slot;
+    const slots = [[0, joinedAt[replicas.length + learners.indexOf(id)] ?? 0] as const];
+    scene.deliver(scene.node(id), { type: MessageType.copyDone, nodeId, incarnation, slots });
+    scene.run();
+    scene.isDiskSlow = false;
+    scene.save();
+    scene.run();
+  }
+
+  it('is not full by what it copied before: the last of the others has died, and an older learner goes on', () => {
+    const scene = new Scene({ nodes: 5, respawn: false }, { replicas: 3 });
+    for (const id of [3, 4]) scene.node(id).isSlow = true;
+    scene.kill(0);
+    scene.kill(1);
+    scene.isDiskSlow = true;
+    scene.end(scene.node(2));
+    scene.run();
+    sayDone(scene, 4);
+    scene.pass(1000);
+    expect([scene.slot.replicas, scene.slot.learners]).to.deep.equal([[3], [4]]);
+  });
+
+  it('is not full by what it copied before: with interval, a disk brings the slot back', () => {
+    const scene = new Scene({ nodes: 3 }, { replicas: 2, durability: 'interval' });
+    scene.node(2).isSlow = true;
+    scene.kill(1);
+    scene.pass(5000);
+    scene.kill(0);
+    scene.pass(1500);
+    scene.haveDisk(0);
+    scene.isDiskSlow = true;
+    scene.find(0);
+    scene.pass(100);
+    sayDone(scene, 2);
+    scene.pass(1000);
+    expect([scene.slot.replicas, scene.slot.learners]).to.deep.equal([[0], [2]]);
   });
 });
 

@@ -24,6 +24,7 @@ import {
 import type { Candidates } from './placement.js';
 import type { LogLevel } from './ports.js';
 import type { Recovery } from './recovery.js';
+import { isLearnerSince } from './roster.js';
 import type { Roster } from './roster.js';
 
 export interface PlannerOptions {
@@ -166,8 +167,8 @@ export class Planner {
   ): SlotAssignment {
     const desired = this.#desired(index, slot, candidates);
     let next = this.#withoutTheGone(map, slot, epoch);
-    for (const id of this.#options.roster.copied.get(index) ?? []) {
-      if (next.learners.includes(id)) next = withPromoted(next, id, epoch);
+    for (const [id, joinedAt] of this.#options.roster.copied.get(index) ?? []) {
+      if (isLearnerSince(next, id, joinedAt)) next = withPromoted(next, id, epoch);
     }
     if (next.replicas.length === 0) {
       const revived = this.#options.recovery.revive(index, slot, next.learners, epoch);

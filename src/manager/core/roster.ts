@@ -20,8 +20,8 @@ export class Roster {
   readonly lostAtMs = new Map<number, number>();
   /** Nodes that most of their fellows cannot reach: until when they get no slots. */
   readonly isolatedUntilMs = new Map<number, number>();
-  /** Copies that learners have finished: slot to node ids. */
-  readonly copied = new Map<number, Set<number>>();
+  /** Copies that learners have finished: slot to node id to the epoch of joining that it was for. */
+  readonly copied = new Map<number, Map<number, number>>();
   /** Incarnations, still in the map, that an administrator takes for dead (M3). */
   readonly takenForDead = new Set<number>();
 
@@ -77,22 +77,32 @@ export class Roster {
     const member = this.members.get(nodeId);
     if (member?.incarnation !== incarnation || member.link !== link) return false;
     for (const [slot, joinedAt] of slots) {
-      if (slot >= map.slots.length || !map.slot(slot).learners.includes(nodeId)) continue;
-      if (map.joinedAt(slot, nodeId) !== joinedAt) continue;
-      const copied = this.copied.get(slot) ?? new Set<number>();
-      this.copied.set(slot, copied.add(nodeId));
+      if (slot >= map.slots.length || !isLearnerSince(map.slot(slot), nodeId, joinedAt)) continue;
+      const copied = this.copied.get(slot) ?? new Map<number, number>();
+      this.copied.set(slot, copied.set(nodeId, joinedAt));
     }
     return true;
   }
 
-  /** Notes on copies that no longer concern a learner, and on members that are none, are dropped. */
+  /** Notes on copies that no longer concern a learner, or one that has joined anew, and on members that are none, are dropped. */
   onPublished(map: ClusterMap): void {
     for (const [slot, copied] of this.copied) {
-      for (const id of copied) if (!map.slot(slot).learners.includes(id)) copied.delete(id);
+      for (const [id, joinedAt] of copied)
+        if (!isLearnerSince(map.slot(slot), id, joinedAt)) copied.delete(id);
       if (copied.size === 0) this.copied.delete(slot);
     }
     const present = new Set(map.nodes.map(({ incarnation }) => incarnation));
     for (const incarnation of this.takenForDead)
       if (!present.has(incarnation)) this.takenForDead.delete(incarnation);
   }
+}
+
+/** M6: by that very joining. The map that is being saved may let it join anew. *[found]* */
+export function isLearnerSince(
+  { replicas, learners, joinedAt }: SlotAssignment,
+  id: number,
+  epoch: number,
+): boolean {
+  const place = learners.indexOf(id);
+  return place >= 0 && joinedAt[replicas.length + place] === epoch;
 }
