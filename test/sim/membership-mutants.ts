@@ -131,7 +131,7 @@ export const membershipMutants: readonly Mutant[] = [
     rule: 'M3 noInc',
     edits: one(
       `${manager}/registry.js`,
-      'if (member !== undefined && !isSameProcess(member, message) && !hasDiskOf(message)) {',
+      'if (member !== undefined && !isSameProcess(member, message) && !this.#heirs.succeeds(member, message)) {',
       'if (member === null) {',
     ),
     bias: 'managerAway',

@@ -161,6 +161,8 @@ export class ManagerHarness {
   readonly nodes: FakeNode[] = [];
   /** Ids of the processes forked, in order. */
   readonly spawned: number[] = [];
+  /** What the manager has logged. */
+  readonly logged: string[] = [];
   /** The last state that was saved. */
   state: ManagerState | null = null;
   /** What every published map must hold; called for each. */
@@ -211,7 +213,9 @@ export class ManagerHarness {
           this.unsaved.push(state);
           if (!this.isDiskSlow) this.later(() => this.save());
         },
-        log: () => undefined,
+        log: (_level, text) => {
+          this.logged.push(text);
+        },
       },
       settings: { ...defaultSettings, replicas: 2, slotCount: nodes * 3, ...settings },
       clusterId: 'c',

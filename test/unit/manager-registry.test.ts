@@ -30,6 +30,11 @@ class Scene {
     this.say(link, registerOf({ nodeId, incarnation, pid }));
   }
 
+  /** Its process is gone, or cut off. */
+  cutNode(): void {
+    this.harness.cut(this.node);
+  }
+
   /** Another process, which has the node's disk. */
   registerWithDisk(link: LaterLink, pid: number): void {
     const { nodeId } = this.node;
@@ -76,6 +81,7 @@ describe('M3: what a node sent on a connection that it has given up', () => {
   it('does not end the life of a later process with the same disk', () => {
     const scene = new Scene();
     const [former, present] = [new LaterLink(1), new LaterLink(2)];
+    scene.cutNode();
     scene.registerWithDisk(present, 1001);
     const { incarnation } = scene;
     expect(incarnation).to.be.greaterThan(scene.node.incarnation);
@@ -105,6 +111,7 @@ describe('M3: a process that comes with the disk of a forked node', () => {
     const scene = new Scene();
     const { harness } = scene;
     harness.elsewhere.add(pid);
+    scene.cutNode();
     scene.registerWithDisk(new LaterLink(1), pid);
     const { spawned } = harness;
     harness.restartManager();
@@ -117,9 +124,59 @@ describe('M3: a process that comes with the disk of a forked node', () => {
 
   it('is watched and started again as any other if it does', () => {
     const scene = new Scene();
+    scene.cutNode();
     scene.registerWithDisk(new LaterLink(1), pid);
     const known = scene.harness.state?.knownNodes.find(({ id }) => id === 1);
     expect(known).to.deep.include({ pid, spawned: true });
+  });
+});
+
+describe('M3: a process that comes with the disk of a node which is connected', () => {
+  const pid = 4711;
+
+  it('waits as long as that answers: the disk may have been copied', () => {
+    const scene = new Scene();
+    const { harness } = scene;
+    const copy = new LaterLink(1);
+    const { incarnation } = scene;
+    scene.registerWithDisk(copy, pid);
+    harness.pass(20_000);
+    expect(scene.incarnation).to.equal(incarnation);
+    expect(copy.sent).to.deep.equal([]);
+    const told = harness.logged.filter((text) => text.includes(`process ${pid} `));
+    expect(told.length).to.equal(1);
+    expect(told[0]).to.include('the disk was copied');
+  });
+
+  it('is let in when that is known dead', () => {
+    const scene = new Scene();
+    scene.registerWithDisk(new LaterLink(1), pid);
+    scene.harness.end(scene.node);
+    scene.harness.pass(40);
+    expect(scene.harness.state?.knownNodes.find(({ id }) => id === 1)?.pid).to.equal(pid);
+  });
+
+  it('is let in when the lease of that is over, and no sooner, though its connection is lost', () => {
+    const scene = new Scene();
+    const { harness, incarnation } = scene;
+    scene.registerWithDisk(new LaterLink(1), pid);
+    harness.pass(1000);
+    scene.cutNode();
+    harness.pass(900);
+    expect(scene.incarnation).to.equal(incarnation);
+    harness.pass(300);
+    expect(scene.incarnation).to.be.greaterThan(incarnation ?? Infinity);
+  });
+
+  it('is let in when that is silent for longer than its lease, whether its connection stands or not', () => {
+    const scene = new Scene();
+    const { harness, incarnation } = scene;
+    // It stands still.
+    harness.nodes.splice(harness.nodes.indexOf(scene.node), 1);
+    scene.registerWithDisk(new LaterLink(1), pid);
+    expect(scene.incarnation).to.equal(incarnation);
+    harness.pass(1500);
+    expect(scene.incarnation).to.be.greaterThan(incarnation ?? Infinity);
   });
 });
 

@@ -5,6 +5,9 @@
  * While the holder is connected there is no need of both, and the newcomer is told to end. While the holder is not, it
  * may be dead or only silent (M3): the newcomer waits, until the holder is forgotten or is back.
  *
+ * A newcomer that has the node's disk is its next life, but not while the holder is connected: a disk that was copied, as with a
+ * virtual machine, is there twice, and the holder serves on under its lease. It waits until that has run out. *[found: two primaries]*
+ *
  * What a process sent before it died may arrive after the news of its death; it is not let in.
  */
 import { MessageType } from '../../protocol/messages.js';
@@ -16,7 +19,7 @@ export function isSameProcess(member: Member, { host, port, pid }: RegisterMessa
   return member.host === host && member.port === port && (member.pid === pid || member.pid === 0);
 }
 
-/** A disk is open to one process at a time: whoever comes with this node's is its next life, and the former is over. */
+/** A disk is open to one process at a time: whoever comes with this node's is its next life, unless it is a copy. */
 export function hasDiskOf({ disk }: RegisterMessage): boolean {
   return disk.clusterId !== '';
 }
@@ -37,6 +40,8 @@ export class Heirs {
   readonly #roster: Roster;
   readonly #register: (link: Link, message: RegisterMessage) => void;
   readonly #waiting = new Map<Link, RegisterMessage>();
+  /** Those that have the disk of a node which was connected when they came. */
+  readonly #contending = new Set<Link>();
   /** When processes ended, by node id and process id. */
   readonly #endedAtMs = new Map<string, number>();
 
@@ -59,34 +64,54 @@ export class Heirs {
     this.#waiting.set(link, message);
   }
 
-  /** Another process holds its id. @returns whether the newcomer must end. */
-  onRival(holder: Member, link: Link, message: RegisterMessage): boolean {
+  /** M3: it has the holder's disk, and the holder is not there, or serves no more. */
+  succeeds(holder: Member, message: RegisterMessage): boolean {
+    return hasDiskOf(message) && (holder.link === null || this.#roster.lapsed.has(holder.id));
+  }
+
+  /** Another process holds its id. @returns what becomes of it, for the log */
+  onRival(holder: Member, link: Link, message: RegisterMessage): string {
+    const holds = `node ${holder.id}: is process ${holder.pid} at ${holder.host}:${holder.port} already`;
+    const newcomer = `process ${message.pid} at ${message.host}:${message.port}`;
+    if (hasDiskOf(message)) {
+      this.wait(link, message);
+      this.#contending.add(link);
+      return `${holds}; ${newcomer} comes with its disk and waits until the former has ended. If both run, the disk was copied: end one, and give it an empty --data-dir`;
+    }
     if (holder.link === null) {
       this.wait(link, message);
-      return false;
+      return `${holds}; ${newcomer} waits for its id`;
     }
-    this.#waiting.delete(link);
     link.send({ type: MessageType.stop, epoch: 0 });
-    return true;
+    return `${holds}; ${newcomer} shall end`;
   }
 
   /** The cluster ends. */
   dismiss(): void {
     for (const link of this.#waiting.keys()) link.send({ type: MessageType.stop, epoch: 0 });
     this.#waiting.clear();
+    this.#contending.clear();
   }
 
   onLinkClosed(link: Link): void {
     this.#waiting.delete(link);
+    this.#contending.delete(link);
   }
 
   tick(): void {
     // A copy: who must go on waiting is added again.
     for (const [link, message] of [...this.#waiting]) {
       const holder = this.#roster.members.get(message.nodeId);
-      if (holder?.link === null && !isSameProcess(holder, message) && !hasDiskOf(message)) continue;
-      this.#waiting.delete(link);
+      if (holder !== undefined && !isSameProcess(holder, message) && this.#mustWait(holder, link, message))
+        continue;
+      this.onLinkClosed(link);
       this.#register(link, message);
     }
+  }
+
+  #mustWait(holder: Member, link: Link, message: RegisterMessage): boolean {
+    // That the holder's connection is lost since does not end its lease.
+    if (this.#contending.has(link)) return !this.#roster.lapsed.has(holder.id);
+    return holder.link === null && !hasDiskOf(message);
   }
 }

@@ -6,7 +6,7 @@ import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/messages.js';
 import type { Administration } from './administration.js';
-import { hasDiskOf, Heirs, isOutdated, isSameProcess } from './heirs.js';
+import { Heirs, isOutdated, isSameProcess } from './heirs.js';
 import { newMember } from './members.js';
 import type { Member } from './members.js';
 import type { ManagerPorts } from './ports.js';
@@ -64,14 +64,9 @@ export class Registry {
       this.#heirs.wait(link, message);
       return;
     }
-    if (member !== undefined && !isSameProcess(member, message) && !hasDiskOf(message)) {
+    if (member !== undefined && !isSameProcess(member, message) && !this.#heirs.succeeds(member, message)) {
       // M3: nothing says that the process which has this id is dead.
-      const mustEnd = this.#heirs.onRival(member, link, message);
-      const what = mustEnd ? 'shall end' : 'waits for its id';
-      this.#options.ports.log(
-        'warn',
-        `node ${id}: is process ${member.pid} already; process ${message.pid} ${what}`,
-      );
+      this.#options.ports.log('warn', this.#heirs.onRival(member, link, message));
       return;
     }
     if (member !== undefined) {
