@@ -323,7 +323,7 @@ export class ManagerServer {
     // Neither one of an earlier manager, found dead now, nor one whose place another process has taken, is a failed start.
     const isFormer = pid > 0 && this.#formerNodes.some((node) => node.pid === pid);
     if (isFormer || this.#stopping !== undefined || this.core.hasMember(nodeId)) return;
-    if (this.#startFailures.onEnded(nodeId, pid)) this.#onFailing(nodeId);
+    if (this.#startFailures.onEnded(nodeId, pid, this.#isReady)) this.#onFailing(nodeId);
   }
 
   /** It ends again and again as soon as it is started. */
@@ -336,8 +336,8 @@ export class ManagerServer {
     const where = dataDir === undefined ? 'it' : join(dataDir, `node-${nodeId}`);
     const later = respawn ? 'it is started again now and then' : `then: gtstore start-node ${nodeId}`;
     log.error(
-      `node ${nodeId} ends as soon as it is started: its last words above say why. The cluster goes on without it; ` +
-        `mend ${where}, or move it away to have the node filled by the others; ${later}`,
+      `node ${nodeId} ends as soon as it is started: its last words above say why, or the system's log does. The cluster goes on ` +
+        `without it; mend ${where}, or move it away to have the node filled by the others; ${later}`,
     );
   }
 
