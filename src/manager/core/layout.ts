@@ -1,4 +1,7 @@
-/** Targets being changed, with what every node carries by them. See balance.ts for what is made of it. */
+/**
+ * Targets being changed, with what every node carries by them. See balance.ts for what is made of it. The manager does nothing
+ * else meanwhile, failing over included: what is looked at for every pair of nodes is the slots of the one, never all there are.
+ */
 import type { BalanceInput } from './balance.js';
 
 /** Whether the replica of the slot may go from one node to the other. */
@@ -15,6 +18,9 @@ interface Link {
   readonly to: number;
 }
 
+/** Moves for each replica there is, on the average: what has been reached by then is the plan. Usual are less than one. */
+const movesPerReplicaMax = 2;
+
 export class Layout {
   /** By slot, primary first. */
   readonly targets: number[][];
@@ -23,6 +29,8 @@ export class Layout {
   readonly #weights: readonly number[];
   readonly #primaryWeights: readonly number[];
   readonly #loads = new Map<number, number>();
+  /** By node, the slots it has, in order. */
+  readonly #held = new Map<number, number[]>();
 
   constructor({ targets, nodes, labelOf, replicaWeights, primaryWeights }: BalanceInput) {
     this.targets = targets.map((target) => [...target]);
@@ -33,8 +41,14 @@ export class Layout {
     for (const [slot, target] of this.targets.entries()) for (const id of target) this.#add(id, slot, 1);
   }
 
-  #add(id: number, slot: number, times: number): void {
+  #add(id: number, slot: number, times: 1 | -1): void {
     this.#loads.set(id, this.#load(id) + times * this.#weight(slot));
+    const others = this.#heldBy(id).filter((other) => other !== slot);
+    this.#held.set(id, times > 0 ? [...others, slot].sort((a, b) => a - b) : others);
+  }
+
+  #heldBy(id: number): readonly number[] {
+    return this.#held.get(id) ?? [];
   }
 
   #load(id: number): number {
@@ -130,15 +144,21 @@ export class Layout {
     }
     const total = this.#nodes.reduce((sum, id) => sum + this.#load(id), 0);
     const slack = (slackShare * total) / Math.max(1, this.#nodes.length);
-    while (this.#evenOutOnce(mayMove, slack));
+    let movesLeft = movesPerReplicaMax * this.targets.flat().length;
+    while (movesLeft-- > 0 && this.#evenOutOnce(mayMove, slack));
   }
 
   #evenOutOnce(mayMove: PlaceTest, slack: number): boolean {
     const nodes = this.#byLoad();
     for (const from of [...nodes].reverse()) {
+      const lightest = this.#heldBy(from).reduce(
+        (least, slot) => Math.min(least, this.#weight(slot)),
+        Infinity,
+      );
       for (const to of nodes) {
         const gap = this.#load(from) - this.#load(to);
-        if (gap <= slack) break;
+        // Nor is the gap to any later one greater.
+        if (gap <= Math.max(slack, lightest)) break;
         const slot = this.#slotToMove(from, to, gap, mayMove);
         if (slot === undefined) continue;
         this.#replace(slot, from, to);
@@ -184,9 +204,8 @@ export class Layout {
 
   /** The one that brings both closest together. */
   #slotToMove(from: number, to: number, gap: number, mayMove: PlaceTest): number | undefined {
-    const able = [...this.targets.keys()].filter((slot) => {
-      const target = this.targets[slot] ?? [];
-      if (!target.includes(from) || target.includes(to) || !mayMove(slot, from, to)) return false;
+    const able = this.#heldBy(from).filter((slot) => {
+      if (this.targets[slot]?.includes(to) === true || !mayMove(slot, from, to)) return false;
       return this.#standsAlone(slot, to, from);
     });
     return closest(able, gap, this.#weights);
@@ -251,16 +270,18 @@ export class Layout {
     const loads = new Map<number, number>(this.#nodes.map((id) => [id, 0]));
     const load = (id: number): number => loads.get(id) ?? 0;
     const weight = (slot: number): number => this.#primaryWeights[slot] ?? 1;
+    const leads = (id: number, slot: number): boolean => this.targets[slot]?.[0] === id;
     for (const [slot, [first]] of this.targets.entries())
       if (first !== undefined) loads.set(first, load(first) + weight(slot));
     const slack = (slackShare * this.#primaryWeights.reduce((a, b) => a + b, 0)) / this.#nodes.length;
     const once = (): boolean => {
       const nodes = [...this.#nodes].sort((a, b) => load(a) - load(b) || a - b);
       for (const from of [...nodes].reverse()) {
+        const led = this.#heldBy(from).filter((slot) => leads(from, slot));
+        const lightest = led.reduce((least, slot) => Math.min(least, weight(slot)), Infinity);
         for (const to of nodes) {
           const gap = load(from) - load(to);
-          if (gap <= slack) break;
-          const led = [...this.targets.keys()].filter((slot) => this.targets[slot]?.[0] === from);
+          if (gap <= Math.max(slack, lightest)) break;
           const able = led.filter((slot) => this.targets[slot]?.includes(to) === true);
           const slot = closest(able, gap, this.#primaryWeights);
           if (slot === undefined) continue;
@@ -271,7 +292,8 @@ export class Layout {
       }
       return false;
     };
-    while (once());
+    let movesLeft = movesPerReplicaMax * this.targets.flat().length;
+    while (movesLeft-- > 0 && once());
   }
 }
 
