@@ -1,5 +1,6 @@
 // Who is let in, and which word of a node the manager takes as the latest (PROTOCOL M3).
 import { expect } from 'chai';
+import type { TaskProgress } from '../../src/protocol/admin.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
 import { heartbeatOf, ManagerHarness, registerOf } from '../support/manager-harness.js';
@@ -177,6 +178,71 @@ describe('M3: a process that comes with the disk of a node which is connected', 
     expect(scene.incarnation).to.equal(incarnation);
     harness.pass(1500);
     expect(scene.incarnation).to.be.greaterThan(incarnation ?? Infinity);
+  });
+});
+
+describe('a node that nobody here forked, and that has gone', () => {
+  const minuteMs = 60_000;
+
+  /** It joins, and is not heard of any more. */
+  function comeAndGo(harness: ManagerHarness): void {
+    harness.join();
+    const node = harness.nodes.at(-1);
+    if (node !== undefined) harness.cut(node);
+    harness.pass(3000);
+  }
+
+  function shown(harness: ManagerHarness): number[] {
+    return harness.core.status().nodes.map(({ id }) => id);
+  }
+
+  it('is forgotten after a while, and its id is given to nobody else, by a later manager neither', () => {
+    const harness = new ManagerHarness();
+    comeAndGo(harness);
+    comeAndGo(harness);
+    expect(shown(harness)).to.deep.equal([0, 1, 2, 3, 4, 5]);
+    harness.stall(11 * minuteMs);
+    expect(shown(harness)).to.deep.equal([0, 1, 2, 3]);
+    harness.pass(3000);
+    harness.restartManager();
+    expect(harness.state?.knownNodes.map(({ id }) => id)).to.deep.equal([0, 1, 2, 3]);
+    harness.pass(1000);
+    comeAndGo(harness);
+    expect(shown(harness)).to.deep.equal([0, 1, 2, 3, 6]);
+  });
+
+  it('is remembered if it has a disk, and while it is there', () => {
+    const harness = new ManagerHarness();
+    harness.join();
+    harness.diskOf = () => ({ clusterId: 'c', slots: [], clockUs: 0 });
+    comeAndGo(harness);
+    harness.stall(11 * minuteMs);
+    harness.pass(3000);
+    expect(shown(harness)).to.deep.equal([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('is known to have a disk when it dials anew, though it had nothing on it when it came', () => {
+    const harness = new ManagerHarness();
+    harness.join();
+    const node = harness.node(4);
+    harness.diskOf = () => ({ clusterId: 'c', slots: [], clockUs: 0 });
+    harness.redial(node);
+    harness.run();
+    harness.cut(node);
+    harness.pass(3000);
+    harness.stall(11 * minuteMs);
+    expect(shown(harness)).to.deep.equal([0, 1, 2, 3, 4]);
+  });
+
+  it('can be drained, and is not shown any more then', () => {
+    const harness = new ManagerHarness();
+    comeAndGo(harness);
+    expect(harness.ask({ command: 'drain', nodeId: 4 })).to.deep.include({ ok: true, moves: [] });
+    harness.pass(1000);
+    const { task } = harness.ask({ command: 'progress' }) as { task: TaskProgress };
+    expect(task.state).to.equal('done');
+    expect(shown(harness)).to.deep.equal([0, 1, 2, 3]);
+    expect(harness.ask({ command: 'drain', nodeId: 4 })).to.deep.include({ ok: false });
   });
 });
 

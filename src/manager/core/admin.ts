@@ -204,13 +204,17 @@ export class Admin {
   }
 
   #drain(nodeId: number, mbPerSecond: number | undefined): AdminResult {
-    const { places, intent, plans } = this.#options;
+    const { places, intent, plans, knownNodes } = this.#options;
     const ids = places();
     const { replicas } = intent.settings;
-    if (!ids.includes(nodeId)) return refused(`there is no node ${nodeId}; there are ${ids.join(' ')}`);
-    if (ids.length - 1 < replicas) {
+    // One that is away for good, too: it holds nothing, and shall not be shown any more.
+    const known = knownNodes.get(nodeId);
+    const isKnown = known !== undefined && known.drained !== true;
+    if (!isKnown) return refused(`there is no node ${nodeId}; there are ${ids.join(' ')}`);
+    const left = ids.filter((id) => id !== nodeId).length;
+    if (left < replicas) {
       return refused(
-        `without node ${nodeId} there are ${ids.length - 1} nodes, too few for ${replicas} replicas: ` +
+        `without node ${nodeId} there are ${left} nodes, too few for ${replicas} replicas: ` +
           'add nodes or lower the number of replicas first',
       );
     }

@@ -5,6 +5,7 @@ import type { AdminMessage, Link } from '../../protocol/messages.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import { Admin } from './admin.js';
 import { Intent } from './intent.js';
+import { NodeIds } from './node-ids.js';
 import type { ManagerPorts, ManagerTimings } from './ports.js';
 import type { Roster } from './roster.js';
 import { SlotDesk } from './slot-desk.js';
@@ -29,6 +30,8 @@ export interface AdministrationOptions {
   /** The node has been drained: it is not started again. */
   readonly dismissed: (nodeId: number) => void;
   readonly acceptLoss: () => AdminResult;
+  /** A slot waits for what the node has (D3). */
+  readonly isAwaited: (nodeId: number) => boolean;
   /** Saves the notes as they are now. @returns the serial of the state */
   readonly save: () => number;
   readonly reconcile: () => void;
@@ -38,6 +41,7 @@ export class Administration {
   readonly intent: Intent;
   readonly desk: SlotDesk;
   readonly tasks: Tasks;
+  readonly #ids: NodeIds;
   readonly #admin: Admin;
   readonly #options: AdministrationOptions;
   readonly #replicasAtCreation: number;
@@ -48,6 +52,7 @@ export class Administration {
     const settings = restored?.settings ?? options.settings;
     this.#replicasAtCreation = restored?.replicasAtCreation ?? settings.replicas;
     this.intent = new Intent(settings, options.nodeCount, knownNodes);
+    this.#ids = new NodeIds(options, restored);
     this.desk = new SlotDesk(ports, roster, settings.slotCount);
     const places = (): number[] => this.places();
     this.tasks = new Tasks({
@@ -86,9 +91,16 @@ export class Administration {
   }
 
   /** What the state has of it. */
-  toState(): Pick<ManagerState, 'settings' | 'replicasAtCreation' | 'targets' | 'task'> {
+  toState(): Pick<ManagerState, 'settings' | 'replicasAtCreation' | 'targets' | 'task' | 'nextNodeId'> {
     const { settings, targets } = this.intent;
-    return { settings, targets, replicasAtCreation: this.#replicasAtCreation, task: this.tasks.state };
+    const { state: task } = this.tasks;
+    return {
+      settings,
+      targets,
+      replicasAtCreation: this.#replicasAtCreation,
+      task,
+      nextNodeId: this.#ids.next,
+    };
   }
 
   /** Nodes that may hold slots, in order of their ids: members, and those that will be started again. */
@@ -103,10 +115,7 @@ export class Administration {
 
   /** One that no node has ever had. */
   freeId(): number {
-    const { knownNodes, roster, nodeCount } = this.#options;
-    let id = nodeCount;
-    while (knownNodes.has(id) || roster.members.has(id)) id++;
-    return id;
+    return this.#ids.free();
   }
 
   /** Taken out of the cluster for good. */
@@ -120,6 +129,11 @@ export class Administration {
 
   onPersisted(serial: number): void {
     this.#admin.onPersisted(serial);
+  }
+
+  tick(map: ClusterMap): void {
+    this.desk.tick(map);
+    this.#ids.tick(this.#options.ports.nowMs());
   }
 
   onPublished(map: ClusterMap): void {

@@ -160,6 +160,7 @@ export class ManagerCore {
         this.#respawner.cancel(id);
       },
       acceptLoss: () => this.#acceptLoss(),
+      isAwaited: (id) => this.#recovery.awaits(id),
       save: () => this.#publisher.save(),
       reconcile: () => {
         this.#reconcile();
@@ -432,7 +433,7 @@ export class ManagerCore {
     if (this.map === null) return;
     const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();
-    this.#administration.desk.tick(this.map);
+    this.#administration.tick(this.map);
     if (this.clock.isSaveDue) this.#publisher.save();
     const nowMs = this.#ports.nowMs();
     const isDue = nowMs >= this.#reconcileAtMs || nowMs - this.#reconciledAtMs >= reconcileEveryMs;

@@ -140,6 +140,11 @@ export class Recovery {
     return [...this.#awaited.keys()];
   }
 
+  /** Some slot waits for what the node has. */
+  awaits(nodeId: number): boolean {
+    return [...this.#awaited.values()].some(({ replicas }) => replicas.some(([id]) => id === nodeId));
+  }
+
   /**
    * The next map gives the slot a full replica. Until then whoever comes back with its data is the one it waits for, although
    * that may have been given up: nobody may be there to begin without it. *[found: intact disks were cleared]*

@@ -6,7 +6,7 @@ import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/messages.js';
 import type { Administration } from './administration.js';
-import { Heirs, isOutdated, isSameProcess } from './heirs.js';
+import { hasDiskOf, Heirs, isOutdated, isSameProcess } from './heirs.js';
 import { newMember } from './members.js';
 import type { Member } from './members.js';
 import type { ManagerPorts } from './ports.js';
@@ -80,7 +80,7 @@ export class Registry {
     const known = this.#options.knownNodes.get(id);
     const { host, port, pid, hostLabel } = message;
     const spawned = known?.spawned === true && this.#isOfThisHost(id, pid);
-    this.#options.knownNodes.set(id, { id, spawned, pid, hostLabel });
+    this.#options.knownNodes.set(id, { id, spawned, pid, hostLabel, hasDisk: hasDiskOf(message) });
     const incarnation = this.nextIncarnation++;
     const identity = { id, incarnation, host, port, pid };
     this.#options.roster.members.set(id, newMember(identity, message, link, this.#options.ports.nowMs()));
@@ -124,6 +124,9 @@ export class Registry {
     member.diskSlots = new Map(message.disk.slots);
     member.diskClockUs = message.disk.clockUs;
     member.heardAtMs = this.#options.ports.nowMs();
+    const known = this.#options.knownNodes.get(member.id);
+    if (known !== undefined)
+      this.#options.knownNodes.set(member.id, { ...known, hasDisk: hasDiskOf(message) });
     this.#options.ports.log('info', `node ${member.id}: connected again, incarnation ${member.incarnation}`);
     const map = this.#options.map();
     if (map !== null) this.#welcome(member.id, link, message.rid, map);

@@ -14,6 +14,8 @@ export interface KnownNode {
   readonly hostLabel?: string;
   /** Taken out of the cluster for good: neither started nor admitted again. */
   readonly drained?: boolean;
+  /** It had something on a disk when it last registered; absent: not known. */
+  readonly hasDisk?: boolean;
 }
 
 /** One slot of a task: where it shall be. */
@@ -67,6 +69,8 @@ export interface ManagerState {
   readonly knownNodes: readonly KnownNode[];
   /** Most memory that each node forked here holds for what it stores; absent: none was set. The core has no use for it. */
   readonly memoryBytesMax?: number;
+  /** Ids below have been given to nodes, some of which are forgotten; absent: none is. */
+  readonly nextNodeId?: number;
   /** null: not created yet. */
   readonly map: ClusterMapData | null;
   /** Some node may have been fenced for an epoch that was never published: publish one after a restart (M4). */
