@@ -186,8 +186,8 @@ export const membershipMutants: readonly Mutant[] = [
     rule: 'M1',
     edits: one(
       `${manager}/manager-core.js`,
-      'member.admitted = true;\n            this.#leases.assume(member);',
-      'member.admitted = true;',
+      'for (const member of this.#roster.members.values())\n            this.#leases.assume(member);',
+      '',
     ),
     bias: 'managerAway',
   },
