@@ -15,7 +15,19 @@ export interface ScanSession {
   node(nodeId: number): Connection | undefined;
 }
 
+/** How long one replica may take. */
+interface Patience {
+  /** Over a batch. */
+  readonly timeoutMs: number;
+  /** Without a byte of it, or of anything else. */
+  readonly silenceMsMax: number;
+}
+
 const retryMs = 20;
+/** A replica that is silent for so long is not waited for; longer with every attempt, in case that all are slow. */
+const silenceMs = 1000;
+/** Looks at whether something came meanwhile. Time in which this process does not run is at most one of them. */
+const looksPerSilence = 4;
 
 let lastScanId = 0;
 
@@ -39,7 +51,8 @@ export async function* scanSlot(
   const seen = new Set<string>();
   let giveUpAtMs = session.now() + timeoutMs;
   for (let attempt = 0; ; attempt++) {
-    const walk = walkSlot(session, slot, prefix, attempt, timeoutMs);
+    const silenceMsMax = Math.min(timeoutMs / 3, silenceMs) * 2 ** Math.min(attempt, 16);
+    const walk = walkSlot(session, slot, prefix, attempt, { timeoutMs, silenceMsMax });
     let step = await walk.next();
     while (step.done !== true) {
       for (const entry of step.value) {
@@ -67,7 +80,7 @@ async function* walkSlot(
   slot: number,
   prefix: string,
   attempt: number,
-  timeoutMs: number,
+  patience: Patience,
 ): AsyncGenerator<readonly Entry[], boolean> {
   const replicas = session.core.map?.slot(slot).replicas ?? [];
   const connection = session.node(replicas[attempt % Math.max(1, replicas.length)] ?? -1);
@@ -75,7 +88,7 @@ async function* walkSlot(
   const scanId = ++lastScanId;
   for (let first = true; ; first = false) {
     const build = (rid: number): Message => ({ type: MessageType.scan, rid, slot, scanId, first, prefix });
-    const batch = await ask(session, connection, build, timeoutMs);
+    const batch = await ask(session, connection, build, patience);
     if (batch === null) return false;
     yield batch.entries;
     if (batch.done) return true;
@@ -87,15 +100,36 @@ async function ask(
   session: ScanSession,
   connection: Connection,
   build: (rid: number) => Message,
-  timeoutMs: number,
+  { timeoutMs, silenceMsMax }: Patience,
 ): Promise<EntriesMessage | null> {
+  const { signal, end } = silenceOf(connection, silenceMsMax);
   let answer: Message;
   try {
-    answer = await session.requests.request(connection, build, timeoutMs);
+    answer = await session.requests.request(connection, build, timeoutMs, { signal });
   } catch (error) {
-    // The connection broke, or the node is silent: the next replica is asked.
-    if (error instanceof GTStoreError && error.code !== 'CLOSED') return null;
+    // The connection broke or was dropped, or the node is silent: the next replica is asked, unless this client was closed.
+    if (error instanceof GTStoreError) return null;
     throw error;
+  } finally {
+    end();
   }
   return answer.type === MessageType.scanBatch ? answer : null;
+}
+
+/** A signal that is aborted when nothing has come from there for so long. */
+function silenceOf(connection: Connection, ms: number): { signal: AbortSignal; end: () => void } {
+  const silence = new AbortController();
+  let bytes = connection.bytesReceived;
+  let looks = 0;
+  const timer = setInterval(() => {
+    looks = connection.bytesReceived === bytes ? looks + 1 : 0;
+    bytes = connection.bytesReceived;
+    if (looks === looksPerSilence) silence.abort();
+  }, ms / looksPerSilence);
+  return {
+    signal: silence.signal,
+    end: () => {
+      clearInterval(timer);
+    },
+  };
 }

@@ -18,43 +18,57 @@ function entry(key: string): Entry {
   return { key, value: Uint8Array.of(1), version, valid: true, expiresAtMs: 0, applied: null };
 }
 
-type Answer = { readonly keys: readonly string[]; readonly done: boolean } | 'fenced';
+type Answer = { readonly keys: readonly string[]; readonly done: boolean } | 'fenced' | 'silent';
 
 /** A session with one slot at one node, which gives these answers in turn; the clock moves when told. */
 class OnTable implements ScanSession {
   readonly requests = new RequestTable();
   readonly core: ScanSession['core'];
-  readonly isClosed = false;
+  isClosed = false;
   nowMs = 1000;
   mapsWanted = 0;
-  #connection: Connection | undefined;
+  readonly #connections: Connection[] = [];
 
-  constructor() {
-    const nodes = [{ id: 0, incarnation: 1, host: '127.0.0.1', port: 1 }];
+  constructor(replicas = [0]) {
+    const nodes = replicas.map((id) => ({ id, incarnation: 1, host: '127.0.0.1', port: 1 }));
     const settings = { ...defaultSettings, slotCount: 1 };
-    const map = new ClusterMap({ clusterId: 'table', epoch: 1, settings, nodes, slots: [newSlot([0], 1)] });
+    const map = new ClusterMap({
+      clusterId: 'table',
+      epoch: 1,
+      settings,
+      nodes,
+      slots: [newSlot(replicas, 1)],
+    });
     this.core = { map, wantMap: () => (this.mapsWanted += 1) };
   }
 
-  async connect(answers: Answer[]): Promise<void> {
+  /** To the next replica. `onScan` is called with every request. */
+  async connect(answers: Answer[], onScan?: () => void): Promise<void> {
     const node = new Recorder((connection, message) => {
-      if (message.type === MessageType.scan) connection.send(reply(message.rid, answers.shift() ?? 'fenced'));
+      if (message.type !== MessageType.scan) return;
+      onScan?.();
+      const answer = answers.shift() ?? 'fenced';
+      if (answer !== 'silent') connection.send(reply(message.rid, answer));
     });
+    await this.connectTo(node);
+  }
+
+  async connectTo(node: Recorder): Promise<void> {
     const { port } = await peers.listen(node);
     const client = new Recorder((connection, message) => void this.requests.settle(connection, message));
-    this.#connection = await peers.dial(port, client);
+    this.#connections.push(await peers.dial(port, client));
   }
 
   now(): number {
     return this.nowMs;
   }
 
-  node(): Connection | undefined {
-    return this.#connection;
+  node(nodeId: number): Connection | undefined {
+    return this.#connections[nodeId];
   }
 }
 
-function reply(rid: number, answer: Answer): Message {
+function reply(rid: number, answer: Exclude<Answer, 'silent'>): Message {
   if (answer === 'fenced') return { type: MessageType.fenced, rid, epoch: 1, reason: 1 };
   return { type: MessageType.scanBatch, rid, done: answer.done, entries: answer.keys.map(entry) };
 }
@@ -78,6 +92,62 @@ describe('a walk through a slot', () => {
       session.nowMs += 2 * timeoutMs;
     }
     expect(keys).to.deep.equal(['a', 'b']);
+  });
+
+  it('goes on elsewhere when the node that is read is taken off the map, whose connection is then dropped', async () => {
+    const session = new OnTable([0, 1]);
+    await session.connect(['silent'], () => session.node(0)?.close());
+    await session.connect([{ keys: ['a'], done: true }]);
+    const keys: string[] = [];
+    for await (const { key } of scanSlot(session, 0, '', timeoutMs)) keys.push(key);
+    expect(keys).to.deep.equal(['a']);
+  });
+
+  it('ends with CLOSED when the client is closed', async () => {
+    const session = new OnTable([0, 1]);
+    await session.connect(['silent'], () => {
+      session.isClosed = true;
+      session.requests.close();
+    });
+    const error: unknown = await scanSlot(session, 0, '', timeoutMs)
+      .next()
+      .catch((reason: unknown) => reason);
+    expect(error).to.have.property('code', 'CLOSED');
+  });
+
+  it('goes on elsewhere within its deadline when a replica is silent, however short that is', async () => {
+    const session = new OnTable([0, 1]);
+    await session.connect(['silent', 'silent']);
+    await session.connect([{ keys: ['a'], done: true }]);
+    const startedAtMs = performance.now();
+    const walk = scanSlot(session, 0, '', 600);
+    expect((await walk.next()).value).to.have.property('key', 'a');
+    expect(performance.now() - startedAtMs).to.be.below(600);
+  });
+
+  it('waits for a replica from which something comes', async () => {
+    const session = new OnTable([0, 1]);
+    let pings = 0;
+    const chatty = (): void => {
+      const timer = setInterval(() => {
+        session.node(0)?.send({ type: MessageType.ping, rid: 7 });
+        if (++pings < 20) return;
+        clearInterval(timer);
+        answer();
+      }, 20);
+    };
+    let answer = (): void => undefined;
+    const node = new Recorder((connection, message) => {
+      if (message.type !== MessageType.scan) return;
+      answer = () => {
+        connection.send(reply(message.rid, { keys: ['a'], done: true }));
+      };
+      chatty();
+    });
+    await session.connectTo(node);
+    await session.connect([{ keys: ['b'], done: true }]);
+    const walk = scanSlot(session, 0, '', 600);
+    expect((await walk.next()).value).to.have.property('key', 'a');
   });
 
   it('is given up when no replica has served for as long as it may', async () => {
