@@ -188,13 +188,9 @@ function timeout(
 ): GTStoreError {
   if (signal?.aborted === true)
     return new GTStoreError('TIMEOUT', `the call on '${key}' was aborted`, { ...options, isAborted: true });
-  const isUnreached = operation.members.length === 0;
+  const isUnreached = operation.members.length === 0 || operation.unreached !== 0 || operation.waitsForClock;
   return isUnreached
-    ? new GTStoreError(
-        'UNAVAILABLE',
-        `no replica of '${key}' could be reached in time (${attempts})`,
-        options,
-      )
+    ? new GTStoreError('UNAVAILABLE', `${obstacle(operation, key)} (${attempts})`, options)
     : new GTStoreError('TIMEOUT', `the replicas of '${key}' did not serve in time (${attempts})`, options);
 }
 
@@ -204,6 +200,17 @@ function isForWantOfRoom(reason: RefusedReason): boolean {
     reason === RefusedReason.memoryFull ||
     reason === RefusedReason.memoryLow
   );
+}
+
+/** Why nobody was asked. */
+function obstacle({ kind, members, unreached, waitsForClock }: Operation, key: string): string {
+  if (waitsForClock) return 'this host was suspended, and nobody could be reached who tells the time since';
+  const ids = members.filter((_id, i) => (unreached & (1 << i)) !== 0);
+  if (ids.length === members.length) return `no replica of '${key}' could be reached in time`;
+  const nodes = `${ids.length === 1 ? 'node' : 'nodes'} ${ids.join(', ')}`;
+  return kind === OperationKind.put
+    ? `${nodes} could not be reached in time, and a put of '${key}' goes to all its replicas`
+    : `${nodes} could not be reached in time, and the primary of '${key}' must be`;
 }
 
 function refusal(

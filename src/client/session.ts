@@ -7,20 +7,21 @@ import { randomBytes } from 'node:crypto';
 import type { ClusterMap } from '../protocol/cluster-map.js';
 import { GTStoreError } from '../protocol/errors.js';
 import { MessageType, PeerRole } from '../protocol/messages.js';
-import type { Link, Message } from '../protocol/messages.js';
+import type { HelloMessage, Link, Message } from '../protocol/messages.js';
 import { AfterPollTimer } from '../transport/after-poll.js';
 import { Connection } from '../transport/connection.js';
 import { newHello } from '../transport/handshake.js';
 import { MemberLinks } from '../transport/member-links.js';
-import { Redialler } from '../transport/redialler.js';
 import { RequestTable } from '../transport/requests.js';
-import { SampledClock } from '../transport/sampled-clock.js';
 import type { Address } from './arguments.js';
 import type { Call } from './calls.js';
 import { ClientCore } from './core/client-core.js';
-import { ManagerTime } from './core/manager-time.js';
 import { diagnosticsChannelNames } from './diagnostics.js';
 import type { MapEvent } from './diagnostics.js';
+import { pause } from './flow.js';
+import { LearntClock } from './learnt-clock.js';
+import { ManagerLinks } from './manager-links.js';
+import { NodeClocks } from './node-clocks.js';
 
 export interface SessionOptions {
   readonly managers: readonly Address[];
@@ -40,11 +41,8 @@ export interface SessionListener {
 const tickMs = 5;
 /** Operations in a row that may begin by one reading of the clock. */
 const begunPerReading = 15;
-const managerBackoffMsMax = 500;
-/** The manager's clock is known to within half of what its greeting took since it was dialled: longer, and it is dialled anew. */
-const greetingMsMax = 1000;
-/** On a way that is always so slow it is taken after all. */
-const lateGreetingsMax = 2;
+/** A request to the manager waits this long for a connection that this side has ended. */
+const redialMsMax = 1000;
 /** `init` waits for the connections to the nodes this long; operations wait for them by themselves. */
 const nodesUpMsMax = 1000;
 
@@ -55,22 +53,15 @@ export class Session {
   readonly requests = new RequestTable();
   readonly #options: SessionOptions;
   readonly #listener: SessionListener;
-  readonly #clock = new SampledClock();
+  readonly #clock: LearntClock;
   readonly #members: MemberLinks;
-  readonly #managers: Redialler[] = [];
+  readonly #managers: ManagerLinks;
+  readonly #nodeClocks: NodeClocks;
   readonly #down = new Set<number>();
-  readonly #time = new ManagerTime(() => this.#clock.nowMs);
-  /** How often this host was suspended. */
-  #suspensions = 0;
-  /** Greetings in a row that took long. */
-  #lateGreetings = 0;
   /** Operations that have begun since the clock was read for one. */
   #begunSinceNow = 0;
   #timer: AfterPollTimer | undefined;
   #closed = false;
-  /** Why the manager could not be reached last, and at each of its addresses. */
-  #lastTrouble: GTStoreError | undefined;
-  readonly #troubles = new Map<Address, GTStoreError>();
   /** Told of every step towards being connected. */
   #onProgress: (() => void) | undefined;
 
@@ -80,6 +71,14 @@ export class Session {
     const { localAddress } = options;
     // 48 bits, and never 0.
     const clientId = randomBytes(6).readUIntBE(0, 6) || 1;
+    this.#clock = new LearntClock({
+      suspended: (ms) => {
+        this.#suspended(ms);
+      },
+      learnt: () => {
+        this.core.hostSleep.clockLearnt();
+      },
+    });
     this.core = new ClientCore({
       ports: this.#ports(),
       clientId,
@@ -88,10 +87,9 @@ export class Session {
     });
     this.#members = new MemberLinks({
       ...(localAddress === undefined ? {} : { localAddress }),
-      hello: () =>
-        newHello(PeerRole.client, { clusterId: this.core.map?.clusterId ?? '', senderId: clientId }),
+      hello: () => this.#hello(),
       onBatchStart: () => {
-        this.#sample();
+        this.#clock.sample();
       },
       onMessage: (nodeId, connection, message) => {
         if (!this.requests.settle(connection, message)) this.core.onNodeMessage(nodeId, message);
@@ -103,18 +101,44 @@ export class Session {
         this.#nodeDown(nodeId);
       },
       onRoom: () => {
-        this.#sample();
+        this.#clock.sample();
         this.core.onRoom();
       },
     });
+    this.#managers = new ManagerLinks({
+      addresses: options.managers,
+      localAddress,
+      clock: this.#clock,
+      hello: () => this.#hello(),
+      clusterId: () => this.core.map?.clusterId,
+      onUp: (connection) => {
+        connection.send({ type: MessageType.getMap, rid: 0, newerThan: this.core.map?.epoch ?? 0 });
+      },
+      onMessage: (connection, message) => {
+        if (!this.requests.settle(connection, message)) this.core.onManagerMessage(message);
+      },
+      onTrouble: (error) => {
+        listener.trouble(error);
+      },
+      onDialFailed: () => this.#onProgress?.(),
+    });
+    const hello = (): HelloMessage => this.#hello();
+    const map = (): ClusterMap | null => this.core.map;
+    this.#nodeClocks = new NodeClocks({ clock: this.#clock, map, hello, localAddress });
+  }
+
+  #hello(): HelloMessage {
+    const { map, clientId } = this.core;
+    return newHello(PeerRole.client, { clusterId: map?.clusterId ?? '', senderId: clientId });
   }
 
   #ports(): ConstructorParameters<typeof ClientCore>[0]['ports'] {
     return {
       nowMs: () => this.#clock.nowMs,
-      clockUs: () => this.#time.clockUs,
+      clockUs: () => this.#clock.clockUs,
       random: Math.random,
       node: (nodeId): Link | undefined => this.#members.get(nodeId),
+      bytesFrom: (nodeId) => this.#members.get(nodeId)?.bytesReceived ?? 0,
       manager: (): Link | undefined => this.manager,
       broadcast: (links, message, isAlone) => {
         // `node` above gives out connections, and the core passes on what it got there.
@@ -131,19 +155,19 @@ export class Session {
   }
 
   /**
-   * Before anything is handled. While this host was suspended its monotonic clock stood still, and the manager's went on: how far
-   * they are apart is told with the next greeting.
+   * How far the cluster's clock has gone on meanwhile is told with the manager's next greeting; by nodes, should he be away: the
+   * manager is not on the path.
    */
-  #sample(): void {
-    if (!this.#clock.sample()) return;
-    this.#suspensions++;
-    this.#time.slept(this.#clock.aheadMs);
-    for (const { connection } of this.#managers) connection?.close('this host was suspended: dial anew');
+  #suspended(ms: number): void {
+    if (!this.#clock.isDoubtful) return;
+    this.core.hostSleep.suspended(ms);
+    this.#managers.dialAnew();
+    void this.#nodeClocks.ask();
   }
 
   /** Milliseconds of the own clock, now; deadlines are counted on it. */
   now(): number {
-    this.#sample();
+    this.#clock.sample();
     return this.#clock.nowMs;
   }
 
@@ -163,7 +187,7 @@ export class Session {
 
   /** Microseconds of the manager's clock, by which values end. */
   lifeClockUs(): number {
-    return this.#time.lifeClockUs;
+    return this.#clock.lifeClockUs;
   }
 
   get isClosed(): boolean {
@@ -171,8 +195,7 @@ export class Session {
   }
 
   get manager(): Connection | undefined {
-    for (const { connection } of this.#managers) if (connection !== undefined) return connection;
-    return undefined;
+    return this.#managers.connection;
   }
 
   node(nodeId: number): Connection | undefined {
@@ -182,7 +205,7 @@ export class Session {
   /** Operations are under way: their deadlines are watched until there are none. */
   watch(): void {
     this.#timer ??= new AfterPollTimer(tickMs, () => {
-      this.#sample();
+      this.#clock.sample();
       this.core.tick();
       if (this.core.inFlight > 0) return;
       this.#timer?.stop();
@@ -197,12 +220,12 @@ export class Session {
    * @throws GTStoreError (rejects) UNAVAILABLE, PROTOCOL, CLOSED
    */
   open(timeoutMs: number): Promise<void> {
-    for (const address of this.#options.managers) this.#dial(address);
+    this.#managers.dial();
     return new Promise((resolve, reject) => {
       const startedAtMs = performance.now();
       const check = (): void => {
         const elapsedMs = performance.now() - startedAtMs;
-        const isOver = elapsedMs >= timeoutMs || this.#isHopeless || this.#closed;
+        const isOver = elapsedMs >= timeoutMs || this.#managers.isHopeless || this.#closed;
         if (!this.#isConnected(elapsedMs) && !isOver) return;
         clearInterval(timer);
         this.#onProgress = undefined;
@@ -214,28 +237,17 @@ export class Session {
     });
   }
 
-  /** Waiting does not make a manager of what answers at one address; but another address may have one. */
-  get #isHopeless(): boolean {
-    return this.#options.managers.every((address) => this.#troubles.get(address)?.code === 'PROTOCOL');
-  }
-
-  #noteTrouble(address: Address, error: GTStoreError): void {
-    this.#troubles.set(address, error);
-    this.#lastTrouble = error;
-  }
-
   #isConnected(elapsedMs: number): boolean {
     const map = this.core.map;
-    if (map === null || !this.#time.isKnown) return false;
+    if (map === null || !this.#clock.isKnown) return false;
     return elapsedMs > nodesUpMsMax || map.nodes.every((node) => this.#members.get(node.id) !== undefined);
   }
 
   #openError(timeoutMs: number): GTStoreError {
     const where = this.#options.managers.map(({ host, port }) => `${host}:${port}`).join(', ');
-    // Of several, the one that waiting does not mend.
-    const cause = [...this.#troubles.values()].find(({ code }) => code === 'PROTOCOL') ?? this.#lastTrouble;
+    const cause = this.#managers.trouble;
     if (this.#closed) return new GTStoreError('CLOSED', 'the client was closed');
-    if (cause !== undefined && this.#isHopeless)
+    if (cause !== undefined && this.#managers.isHopeless)
       return new GTStoreError('PROTOCOL', cause.message, { cause });
     const reason =
       this.manager === undefined ? (cause?.message ?? 'no answer') : 'the cluster is still starting';
@@ -243,79 +255,8 @@ export class Session {
     return new GTStoreError('UNAVAILABLE', text, { cause });
   }
 
-  #dial(address: Address): void {
-    const { host, port } = address;
-    const { localAddress } = this.#options;
-    let dialledAtMs = 0;
-    let suspensions = 0;
-    const redialler = new Redialler({
-      host,
-      port,
-      ...(localAddress === undefined ? {} : { localAddress }),
-      hello: () => {
-        this.#sample();
-        dialledAtMs = this.#clock.nowMs;
-        suspensions = this.#suspensions;
-        return newHello(PeerRole.client, {
-          clusterId: this.core.map?.clusterId ?? '',
-          senderId: this.core.clientId,
-        });
-      },
-      backoffMsMax: managerBackoffMsMax,
-      handlers: {
-        onOpen: (connection) => {
-          this.#managerUp(address, connection, dialledAtMs, suspensions);
-        },
-        onBatchStart: () => {
-          this.#sample();
-        },
-        onMessage: (connection, message) => {
-          this.#onManagerMessage(connection, message);
-        },
-        onClose: (_connection, reason) => {
-          if (!this.#closed)
-            this.#listener.trouble(new GTStoreError('UNAVAILABLE', `manager lost: ${reason.text}`));
-        },
-      },
-      onDialFailed: (error) => {
-        this.#noteTrouble(address, error);
-        if (error.code === 'PROTOCOL' && this.core.map !== null) this.#listener.trouble(error);
-        this.#onProgress?.();
-      },
-    });
-    this.#managers.push(redialler);
-  }
-
-  #managerUp(address: Address, connection: Connection, dialledAtMs: number, suspensionsBefore: number): void {
-    this.#sample();
-    const wasSuspended = this.#suspensions !== suspensionsBefore;
-    const { peer } = connection;
-    if (peer.type !== MessageType.welcome || peer.role !== PeerRole.manager) {
-      const text = `${connection.remote} is a node; give the manager's address`;
-      this.#noteTrouble(address, new GTStoreError('PROTOCOL', text));
-      connection.close('not a manager');
-      return;
-    }
-    this.#troubles.delete(address);
-    const ageMsMax = this.#clock.nowMs - dialledAtMs;
-    const isLate = wasSuspended || (ageMsMax > greetingMsMax && this.#lateGreetings < lateGreetingsMax);
-    if (isLate) {
-      this.#lateGreetings++;
-      connection.close("its greeting may be too old to tell the manager's clock: dial anew");
-      return;
-    }
-    // Where the way always takes so long, it is not to be dialled three times with every connection.
-    if (ageMsMax <= greetingMsMax) this.#lateGreetings = 0;
-    this.#time.greeted(peer.clockUs, ageMsMax);
-    const newerThan = this.core.map?.epoch ?? 0;
-    connection.send({ type: MessageType.getMap, rid: 0, newerThan });
-  }
-
-  #onManagerMessage(connection: Connection, message: Message): void {
-    if (!this.requests.settle(connection, message)) this.core.onManagerMessage(message);
-  }
-
   #mapAdopted(map: ClusterMap, previous: ClusterMap | null): void {
+    if (previous === null) this.#managers.belongTo(map.clusterId);
     this.#members.follow(map.nodes);
     for (const { id } of previous?.nodes ?? []) if (map.node(id) === undefined) this.#noteDown(id);
     if (mapChannel.hasSubscribers) {
@@ -327,14 +268,14 @@ export class Session {
   }
 
   #nodeUp(nodeId: number): void {
-    this.#sample();
+    this.#clock.sample();
     if (this.#down.delete(nodeId)) this.#listener.nodeUp(nodeId);
     this.core.onNodeUp(nodeId);
     this.#onProgress?.();
   }
 
   #nodeDown(nodeId: number): void {
-    this.#sample();
+    this.#clock.sample();
     this.core.onNodeDown(nodeId);
     this.#noteDown(nodeId);
   }
@@ -347,15 +288,33 @@ export class Session {
 
   // --- requests now and then ---------------------------------------------------------------------------------------
 
-  /** @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT; for a write see `RequestTable` */
-  askManager(build: (rid: number) => Message, timeoutMs: number, isWrite = false): Promise<Message> {
-    const manager = this.manager;
-    if (manager === undefined) {
-      return Promise.reject(
-        new GTStoreError('UNAVAILABLE', 'the manager is away; reads and writes go on without it'),
-      );
+  /**
+   * What only asks is asked again where this side itself has dialled the manager anew.
+   * @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT, CLOSED; for a write see `RequestTable`
+   */
+  async askManager(build: (rid: number) => Message, timeoutMs: number, isWrite = false): Promise<Message> {
+    const untilMs = performance.now() + timeoutMs;
+    for (;;) {
+      if (this.#clock.isDoubtful) await this.#untilManager(untilMs);
+      const { manager } = this;
+      if (this.#closed) throw new GTStoreError('CLOSED', 'the client was closed');
+      if (manager === undefined)
+        throw new GTStoreError('UNAVAILABLE', 'the manager is away; reads and writes go on without it');
+      try {
+        return await this.requests.request(manager, build, untilMs - performance.now(), { isWrite });
+      } catch (cause) {
+        if (!(cause instanceof GTStoreError) || cause.code !== 'CLOSED' || this.isClosed) throw cause;
+        const { message, outcome } = cause;
+        if (outcome === 'unknown') throw new GTStoreError('UNAVAILABLE', message, { cause, outcome });
+        await this.#untilManager(untilMs);
+      }
     }
-    return this.requests.request(manager, build, timeoutMs, { isWrite });
+  }
+
+  /** It is being dialled anew, which takes some milliseconds if it is there. */
+  async #untilManager(untilMs: number): Promise<void> {
+    const giveUpAtMs = Math.min(untilMs, performance.now() + redialMsMax);
+    while (this.manager === undefined && !this.#closed && performance.now() < giveUpAtMs) await pause(tickMs);
   }
 
   close(): void {
@@ -365,7 +324,8 @@ export class Session {
     this.#onProgress?.();
     this.core.close();
     this.requests.close();
-    for (const manager of this.#managers) manager.stop();
+    this.#managers.stop();
+    this.#nodeClocks.stop();
     this.#members.stop();
   }
 }

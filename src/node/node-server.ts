@@ -255,7 +255,8 @@ export class NodeServer {
       clusterId,
       senderId: Math.max(0, core?.membership.nodeId ?? 0),
       incarnation: core?.membership.incarnation ?? 0,
-      clockUs: core?.lease.clock.isKnown === true ? core.lease.clock.nowUs() : 0,
+      // Nothing rather than what is in doubt.
+      clockUs: core?.lease.clock.isSure === true ? core.lease.clock.nowUs() : 0,
       frameBytesMax: this.#frameBytesMax(),
     };
   }

@@ -5,6 +5,7 @@ import type { Operation } from '../../src/client/core/operation.js';
 import type { ClusterMap, MemberNode } from '../../src/protocol/cluster-map.js';
 import { clockDriftRatio } from '../../src/protocol/settings.js';
 import type { Message } from '../../src/protocol/messages.js';
+import { NodeProcess } from './node-process.js';
 import { dial } from './network.js';
 import type { End } from './network.js';
 import { SimProcess } from './process.js';
@@ -14,6 +15,8 @@ import type { World } from './world.js';
 interface Server {
   member: MemberNode;
   end: End | null;
+  /** That came from it: messages, each taken for so much. */
+  bytes: number;
   wanted: boolean;
 }
 
@@ -26,11 +29,15 @@ export class ClientProcess extends SimProcess {
   readonly core: ClientCore;
   readonly #clockErrorMs: number;
   readonly #time = new ManagerTime(() => this.nowMs());
-  #learntAtMs: number;
-  /** It learns the clock anew when it has dialled the manager. */
+  #learntAtMs = 0;
+  /** By which that was off. */
+  #learntOffMs = 0;
+  /** It learns the clock anew from the manager, or from a node. */
   #mustLearnClock = false;
   #managerEnd: End | null = null;
   readonly #servers = new Map<number, Server>();
+  /** What comes from nodes is much to every other client. */
+  readonly #messageBytes = this.pid % 2 === 0 ? 100 : 10_000;
 
   constructor(world: World) {
     super(world);
@@ -38,7 +45,7 @@ export class ClientProcess extends SimProcess {
     const error = plan.clientClockErrorMs;
     const isBehind = plan.bias === 'oldWrites';
     this.#clockErrorMs = prng.chance(0.5) ? 0 : prng.between(-error, isBehind ? -error / 2 : error);
-    this.#learntAtMs = this.#learnClock();
+    this.#learnClock(world.managerClockUs());
     this.core = new ClientCore({
       ports: {
         nowMs: () => this.nowMs(),
@@ -49,6 +56,7 @@ export class ClientProcess extends SimProcess {
           const end = server?.end;
           return end?.open === true && end.farIncarnation === server?.member.incarnation ? end : undefined;
         },
+        bytesFrom: (id) => this.#servers.get(id)?.bytes ?? 0,
         manager: () => (this.#managerEnd?.open === true ? this.#managerEnd : undefined),
         broadcast: (links, message) => {
           for (const link of links) link.send(message);
@@ -69,10 +77,42 @@ export class ClientProcess extends SimProcess {
     this.#dialManager();
   }
 
-  /** @returns virtual time: both clocks drift while the host sleeps, too */
-  #learnClock(): number {
-    this.#time.greeted(this.world.managerClockUs() + this.#clockErrorMs * 1000, 0);
-    return this.world.queue.nowMs;
+  #learnClock(clockUs: number): void {
+    const { world } = this;
+    // Virtual time: both clocks drift while the host sleeps, too.
+    this.#learntAtMs = world.queue.nowMs;
+    this.#learntOffMs = Math.abs(clockUs - world.managerClockUs()) / 1000;
+    this.#time.learnt(this.#time.offsetOf(clockUs + this.#clockErrorMs * 1000, 0));
+  }
+
+  #learnClockAnew(clockUs: number): void {
+    if (!this.#mustLearnClock) return;
+    this.#mustLearnClock = false;
+    this.#learnClock(clockUs);
+    this.core.hostSleep.clockLearnt();
+  }
+
+  /** The manager may be away: some node says in its greeting what it knows, until somebody has told it. */
+  #askNodeForClock(): void {
+    const nodes = this.core.map?.nodes ?? [];
+    if (!this.#mustLearnClock || nodes.length === 0) return;
+    const { port } = this.world.prng.pick(nodes);
+    const again = (): void => {
+      this.#later(() => {
+        this.#askNodeForClock();
+      });
+    };
+    dial(this.world, this, {
+      resolve: () => this.world.nodeAt(port),
+      opened: (end) => {
+        const { owner } = end.far;
+        const clock = owner instanceof NodeProcess ? owner.core.lease.clock : undefined;
+        if (clock?.isSure === true) this.#learnClockAnew(clock.nowUs());
+        end.close();
+        again();
+      },
+      failed: again,
+    });
   }
 
   /** Cluster-clock milliseconds at which a value ends that is written now. @throws Violation if the clock is further off than is known */
@@ -80,7 +120,7 @@ export class ClientProcess extends SimProcess {
     const clockUs = this.#time.lifeClockUs;
     const driftMs = (this.world.queue.nowMs - this.#learntAtMs) * clockDriftRatio;
     const offMs = (clockUs - this.world.managerClockUs()) / 1000;
-    if (Math.abs(offMs) > Math.abs(this.#clockErrorMs) + driftMs + 1)
+    if (Math.abs(offMs) > Math.abs(this.#clockErrorMs) + this.#learntOffMs + driftMs + 1)
       this.world.fail(`W11: ${this.name} counts a time to live from ${offMs.toFixed(3)} ms off`);
     return Math.ceil(clockUs / 1000 + ttlMs);
   }
@@ -88,6 +128,8 @@ export class ClientProcess extends SimProcess {
   protected override onSuspended(forMs: number): void {
     this.#time.slept(forMs);
     this.#mustLearnClock = true;
+    this.core.hostSleep.suspended(forMs);
+    this.#askNodeForClock();
     const end = this.#managerEnd;
     if (end === null) return;
     end.close();
@@ -113,6 +155,7 @@ export class ClientProcess extends SimProcess {
     } else {
       for (const [id, server] of this.#servers) {
         if (server.end !== end) continue;
+        server.bytes += this.#messageBytes;
         this.core.onNodeMessage(id, message);
         break;
       }
@@ -154,8 +197,7 @@ export class ClientProcess extends SimProcess {
       resolve: () => world.manager,
       opened: (end) => {
         this.#managerEnd = end;
-        if (this.#mustLearnClock) this.#learntAtMs = this.#learnClock();
-        this.#mustLearnClock = false;
+        this.#learnClockAnew(world.managerClockUs());
         this.core.wantMap();
       },
       failed: () => {
@@ -177,7 +219,7 @@ export class ClientProcess extends SimProcess {
     }
     for (const member of map.nodes) {
       if (this.#servers.has(member.id)) continue;
-      const server: Server = { member, end: null, wanted: true };
+      const server: Server = { member, end: null, bytes: 0, wanted: true };
       this.#servers.set(member.id, server);
       this.#dialServer(member.id, server);
     }

@@ -9,6 +9,8 @@ export class ClientOnTable {
   readonly links: ReadonlyMap<number, KeepingLink>;
   manager: KeepingLink | undefined;
   nowMs = 1000;
+  /** What has come from each node. */
+  readonly bytes = new Map<number, number>();
   /** After each put that is sent. */
   onSend: () => void = () => undefined;
 
@@ -24,6 +26,7 @@ export class ClientOnTable {
         clockUs: () => 1000 * this.nowMs,
         random: () => 0.5,
         node: (id) => links.get(id),
+        bytesFrom: (id) => this.bytes.get(id) ?? 0,
         manager: () => this.manager,
         broadcast: (to, message, isAlone) => {
           for (const link of to) link.send(message, isAlone);

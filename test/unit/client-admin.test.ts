@@ -3,21 +3,27 @@ import { expect } from 'chai';
 import { GTStoreClient } from '../../src/client/index.js';
 import type { AdminRequest } from '../../src/protocol/admin.js';
 import { newSlot } from '../../src/protocol/cluster-map.js';
+import type { Message } from '../../src/protocol/messages.js';
 import { MessageType, PeerRole } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
+import type { Connection } from '../../src/transport/connection.js';
 import { Peers, Recorder, welcome } from '../support/transport-peers.js';
 
 const peers = new Peers();
 afterEach(() => peers.close());
 
-/** A client of a manager that hangs up when it is asked for something. */
-async function connected(): Promise<GTStoreClient> {
+/** A client of a manager that hangs up when it is asked for something, or does this. */
+async function connected(
+  onAsked: (connection: Connection, message: Message) => void = (connection) => {
+    connection.destroy();
+  },
+): Promise<GTStoreClient> {
   const settings = { ...defaultSettings, slotCount: 1 };
   const map = { clusterId: 'test', epoch: 1, settings, nodes: [], slots: [newSlot([], 1)] };
   const manager = new Recorder((connection, message) => {
     if (message.type === MessageType.getMap)
       connection.send({ type: MessageType.map, rid: message.rid, map });
-    else connection.destroy();
+    else onAsked(connection, message);
   });
   const { port } = await peers.listen(manager, { onHello: () => ({ ...welcome, role: PeerRole.manager }) });
   const client = new GTStoreClient({ manager: `127.0.0.1:${port}` });
@@ -57,6 +63,42 @@ describe('an administrator whose manager is lost before it answers', () => {
       expect(error).to.include({ code: 'UNAVAILABLE', outcome: undefined, retryable: true });
     });
   }
+
+  describe('since it is dialled anew after a step of the wall clock', () => {
+    const { now: wallNow } = Date;
+    let asks: number;
+    beforeEach(() => (asks = 0));
+    afterEach(() => {
+      Date.now = wallNow;
+    });
+
+    /** A client whose wall clock is set ahead when the manager is asked first; it answers what comes later. */
+    async function stepped(): Promise<GTStoreClient> {
+      const client: GTStoreClient = await connected((connection, message) => {
+        if (asks++ === 0) {
+          Date.now = () => wallNow() + 5000;
+          void client.get('k', { timeoutMs: 50 }).catch(() => undefined);
+        } else if (message.type === MessageType.status) {
+          connection.send({ type: MessageType.statusResult, rid: message.rid, json: '"well"' });
+        }
+      });
+      return client;
+    }
+
+    it('is asked again where nothing is changed', async () => {
+      await using client = await stepped();
+      expect(await client.status()).to.equal('well');
+    });
+
+    it('has not closed the client: what may have been begun is not known', async () => {
+      await using client = await stepped();
+      const error: unknown = await client
+        .admin({ command: 'drain', nodeId: 1 })
+        .catch((reason: unknown) => reason);
+      expect(error).to.include({ code: 'UNAVAILABLE', outcome: 'unknown', retryable: false });
+      expect(asks).to.equal(1);
+    });
+  });
 
   it('may ask again after something that was never sent', async () => {
     await using client = await connected();

@@ -1,6 +1,10 @@
 // How a client learns the cluster's clock (PROTOCOL W1).
 import { expect } from 'chai';
 import { Session } from '../../src/client/session.js';
+import { GTStoreClient } from '../../src/client/index.js';
+import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
+import { newSlot } from '../../src/protocol/cluster-map.js';
+import type { WriteMessage } from '../../src/protocol/messages.js';
 import { MessageType, PeerRole } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
 import { Peers, Recorder, welcome } from '../support/transport-peers.js';
@@ -16,10 +20,30 @@ const map = {
   slots: [{ replicas: [], learners: [], joinedAt: [], changedAt: 1 }],
 };
 
+/** A node that acknowledges every write, and keeps them. */
+async function nodeThatSays(
+  peers: Peers,
+  clockUs: () => number,
+): Promise<{ port: number; writes: WriteMessage[] }> {
+  const writes: WriteMessage[] = [];
+  const node = new Recorder((connection, message) => {
+    if (message.type !== MessageType.write) return;
+    writes.push(message);
+    connection.send({ type: MessageType.ack, rid: message.rid });
+  });
+  const onHello = (): typeof welcome => ({ ...welcome, clusterId: 'c', clockUs: Math.floor(clockUs()) });
+  const { port } = await peers.listen(node, { onHello });
+  return { port, writes };
+}
+
+function mapWith(port: number): ClusterMapData {
+  return { ...map, nodes: [{ id: 1, incarnation: 1, host: '127.0.0.1', port }], slots: [newSlot([1], 1)] };
+}
+
 describe("W1: the cluster's clock as a client knows it", () => {
   const { now: wallNow } = Date;
   const peers = new Peers();
-  let session: Session;
+  let session: Session | undefined;
   let dials: number;
   let greetingMs: number[];
   /** The manager's clock is ahead of the client's by so much. */
@@ -32,7 +56,7 @@ describe("W1: the cluster's clock as a client knows it", () => {
   });
   afterEach(async () => {
     Date.now = wallNow;
-    session.close();
+    session?.close();
     await peers.close();
   });
 
@@ -58,8 +82,8 @@ describe("W1: the cluster's clock as a client knows it", () => {
 
   /** Milliseconds by which its estimate is off. */
   function errorMs(): number {
-    session.now();
-    return (session.lifeClockUs() - aheadUs) / 1000 - performance.now();
+    session?.now();
+    return ((session?.lifeClockUs() ?? 0) - aheadUs) / 1000 - performance.now();
   }
 
   it('is learnt anew when the own host has been suspended', async () => {
@@ -69,7 +93,7 @@ describe("W1: the cluster's clock as a client knows it", () => {
     aheadUs = 3_600_000_000;
     Date.now = () => wallNow() + 3_600_000;
     errorMs();
-    await until(() => dials === 2 && session.manager !== undefined);
+    await until(() => dials === 2 && session?.manager !== undefined);
     // It goes on as if it had stood still no more.
     Date.now = wallNow;
     expect(errorMs()).to.be.closeTo(0, 200);
@@ -81,6 +105,81 @@ describe("W1: the cluster's clock as a client knows it", () => {
     Date.now = () => wallNow() + 3_600_000;
     expect(errorMs()).to.be.closeTo(0, 200);
     expect(dials).to.equal(1);
+  });
+
+  /** Its host sleeps for so long. */
+  function sleep(ms: number): void {
+    const before = Date.now;
+    Date.now = () => before() + ms;
+    aheadUs += ms * 1000;
+  }
+
+  it('W10: is known before the first put after a suspension begins, and so is when its value expires', async () => {
+    const clusterMs = (): number => performance.now() + aheadUs / 1000;
+    const { port: nodePort, writes } = await nodeThatSays(peers, () => 0);
+    const manager = new Recorder((connection, message) => {
+      if (message.type === MessageType.getMap)
+        connection.send({ type: MessageType.map, rid: 0, map: mapWith(nodePort) });
+    });
+    const onHello = (): typeof welcome => {
+      return { ...welcome, role: PeerRole.manager, clusterId: 'c', clockUs: Math.floor(clusterMs() * 1000) };
+    };
+    const { port } = await peers.listen(manager, { onHello });
+    await using store = new GTStoreClient({ manager: `127.0.0.1:${port}` });
+    await store.init();
+    sleep(180_000);
+    const atMs = clusterMs();
+    await store.put('k', 1, { ttlMs: 120_000 });
+    expect(writes[0]?.version.hlc).to.be.closeTo(1000 * atMs, 1_000_000);
+    expect(writes[0]?.expiresAtMs).to.be.closeTo(atMs + 120_000, 1000);
+  });
+
+  for (const sleptMs of [600_000, 5000]) {
+    it(`is told by a node that is sure of it while the manager is away, after ${sleptMs / 1000} s`, async () => {
+      const clusterMs = (): number => performance.now() + aheadUs / 1000;
+      let answers = 0;
+      // In doubt itself at first.
+      const tell = (): number => (answers++ < 3 ? 0 : clusterMs() * 1000);
+      const { port: nodePort, writes } = await nodeThatSays(peers, tell);
+      const manager = new Recorder((connection, message) => {
+        if (message.type === MessageType.getMap)
+          connection.send({ type: MessageType.map, rid: 0, map: mapWith(nodePort) });
+      });
+      const onHello = (): typeof welcome => {
+        return {
+          ...welcome,
+          role: PeerRole.manager,
+          clusterId: 'c',
+          clockUs: Math.floor(clusterMs() * 1000),
+        };
+      };
+      const listener = await peers.listen(manager, { onHello });
+      await using store = new GTStoreClient({ manager: `127.0.0.1:${listener.port}` });
+      await store.init();
+      await listener.close();
+      sleep(sleptMs);
+      const atMs = clusterMs();
+      await store.put('k', 1);
+      expect(writes[0]?.version.hlc).to.be.closeTo(1000 * atMs, 2_000_000);
+    });
+  }
+
+  it('a put says so when nobody has told it', async () => {
+    const { port: nodePort, writes } = await nodeThatSays(peers, () => 0);
+    const manager = new Recorder((connection, message) => {
+      if (message.type === MessageType.getMap)
+        connection.send({ type: MessageType.map, rid: 0, map: mapWith(nodePort) });
+    });
+    const onHello = (): typeof welcome => ({ ...welcome, role: PeerRole.manager, clusterId: 'c' });
+    const listener = await peers.listen(manager, { onHello });
+    await using store = new GTStoreClient({ manager: `127.0.0.1:${listener.port}` });
+    await store.init();
+    await listener.close();
+    sleep(60_000);
+    const error: unknown = await store.put('k', 1, { timeoutMs: 200 }).catch((reason: unknown) => reason);
+    expect(error).to.include({ code: 'UNAVAILABLE', outcome: 'not-applied', retryable: true });
+    expect(String(error)).to.match(/this host was suspended/);
+    expect(writes).to.have.length(0);
   });
 
   it('is not taken from a greeting that may be old', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { GTStoreClient } from '../../src/client/index.js';
+import { GTStoreClient, type GTStoreError } from '../../src/client/index.js';
 import { newSlot } from '../../src/protocol/cluster-map.js';
+import type { HelloMessage } from '../../src/protocol/messages.js';
 import { MessageType, PeerRole } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
 import { newError } from '../../src/transport/handshake.js';
@@ -44,6 +45,47 @@ describe('init of a client', () => {
     expect(await opening).to.have.property('code', 'CLOSED');
     const late = await client.get('k').catch((error: unknown) => error);
     expect(late).to.have.property('code', 'CLOSED');
+  });
+
+  it('of a manager of another cluster in the list takes neither map nor clock, and asks nothing of it', async () => {
+    const hourUs = 3600e6;
+    const settings = { ...defaultSettings, slotCount: 1 };
+    const asked = { a: [] as number[], b: [] as number[] };
+    const listenAs = async (clusterId: 'a' | 'b', epoch: number, aheadUs: number): Promise<number> => {
+      const map = { clusterId, epoch, settings, nodes: [], slots: [newSlot([], 1)] };
+      const manager = new Recorder((connection, message) => {
+        asked[clusterId].push(message.type);
+        // That of the other cluster comes last.
+        if (message.type === MessageType.getMap && clusterId === 'a')
+          connection.send({ type: MessageType.map, rid: message.rid, map });
+        if (message.type === MessageType.getMap && clusterId === 'b')
+          setImmediate(() => {
+            connection.send({ type: MessageType.map, rid: message.rid, map });
+          });
+        if (message.type === MessageType.status)
+          connection.send({
+            type: MessageType.statusResult,
+            rid: message.rid,
+            json: JSON.stringify(clusterId),
+          });
+      });
+      const onHello = (hello: HelloMessage): typeof welcome | ReturnType<typeof newError> => {
+        if (hello.clusterId !== '' && hello.clusterId !== clusterId)
+          return newError('PROTOCOL', 'another cluster');
+        const clockUs = Date.now() * 1000 + aheadUs;
+        return { ...welcome, role: PeerRole.manager, clusterId, clockUs };
+      };
+      return (await peers.listen(manager, { onHello })).port;
+    };
+    const ports = [await listenAs('b', 3, -2 * hourUs), await listenAs('a', 10, 0)];
+    await using client = new GTStoreClient({ manager: ports.map((port) => `127.0.0.1:${port}`) });
+    const errors: GTStoreError[] = [];
+    client.on('error', (error) => errors.push(error));
+    await client.init();
+    expect(client.clusterMap?.clusterId).to.equal('a');
+    await until(() => errors.some(({ code }) => code === 'PROTOCOL'));
+    expect(await client.status()).to.equal('a');
+    expect(asked.b).to.not.include(MessageType.status);
   });
 
   it('does not knock again at one that speaks another protocol', async () => {

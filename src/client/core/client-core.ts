@@ -9,8 +9,7 @@
  * (W5). When all members said STALE and nobody can have stored it, it starts again with a raised version (W6);
  * otherwise its outcome is unknown (W8).
  */
-import { ClusterMap } from '../../protocol/cluster-map.js';
-import type { ClusterMapData } from '../../protocol/cluster-map.js';
+import type { ClusterMap, ClusterMapData } from '../../protocol/cluster-map.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { changed } from '../../protocol/map-change.js';
 import { ConditionStatus, MessageType, RefusedReason } from '../../protocol/messages.js';
@@ -23,8 +22,11 @@ import type {
 } from '../../protocol/messages.js';
 import { copyVersion } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
+import { HostSleep } from './host-sleep.js';
+import { Lateness } from './lateness.js';
 import { type Operation, OperationKind, OperationState, Outcome } from './operation.js';
 import { OperationTable, operationsMax } from './operation-table.js';
+import { newerMap } from './newer-map.js';
 import { clientTimings } from './ports.js';
 import type { ClientCoreOptions, ClientPorts, ClientTimings } from './ports.js';
 import { Scout } from './scout.js';
@@ -36,11 +38,14 @@ export type Expectation = Version | null;
 
 export class ClientCore {
   readonly clientId: number;
+  /** To be told of every suspension of this host, and of the cluster's clock after it. */
+  readonly hostSleep: HostSleep;
   readonly #ports: ClientPorts;
   readonly #timings: ClientTimings;
   readonly #table: OperationTable;
   readonly #sender: Sender;
   readonly #scout: Scout;
+  readonly #lateness: Lateness;
   #map: ClusterMap | null = null;
   readonly #versions: VersionClock;
   #opNumber = 0;
@@ -57,7 +62,19 @@ export class ClientCore {
     this.#versions = new VersionClock(ports, clientId);
     this.#table = new OperationTable(inFlightMax ?? operationsMax);
     this.#timings = timings;
+    this.hostSleep = new HostSleep(this.#table, this.#versions, this.#retry);
     this.#scout = new Scout(ports, timings);
+    this.#lateness = new Lateness({
+      ports,
+      timings,
+      table: this.#table,
+      core: this,
+      retry: this.#retry,
+      askElsewhere: (operation) => {
+        this.wantMap();
+        this.#attempt(operation);
+      },
+    });
     this.#sender = new Sender({
       ports,
       table: this.#table,
@@ -96,7 +113,8 @@ export class ClientCore {
     operation.payload = value;
     operation.expiresAtMs = expiresAtMs;
     this.#versions.assign(operation.version);
-    this.#attempt(operation);
+    if (this.hostSleep.isClockInDoubt) this.hostSleep.hold(operation);
+    else this.#attempt(operation);
     return operation;
   }
 
@@ -154,6 +172,13 @@ export class ClientCore {
     else this.#waitForRoom(operation);
   }
 
+  /** Never behind its deadline: what was stopped, or suspended, may find the tombstone gone that tells of an earlier attempt (RMW5). */
+  readonly #retry = (operation: Operation): void => {
+    if (operation.waitsForClock) return;
+    if (this.#ports.nowMs() >= operation.deadlineMs) this.giveUp(operation);
+    else this.#attempt(operation);
+  };
+
   #waitForRoom(operation: Operation): void {
     operation.holdAttempt();
     this.#waitFor(operation, this.#timings.retryMsMax);
@@ -168,14 +193,16 @@ export class ClientCore {
 
   #waitFor(operation: Operation, pauseMs: number): void {
     operation.state = OperationState.waiting;
-    operation.rid = 0;
-    operation.awaited = 0;
+    if (operation.kind !== OperationKind.get) {
+      operation.rid = 0;
+      operation.awaited = 0;
+    }
     operation.retryAtMs = this.#ports.nowMs() + pauseMs * (0.5 + this.#ports.random());
   }
 
   // --- answers -----------------------------------------------------------------------------------------------------
 
-  /** A message on the connection to that node. Answers to earlier attempts find nothing and are dropped. */
+  /** A message on the connection to that node. Answers to earlier attempts of a write find nothing and are dropped. */
   onNodeMessage(nodeId: number, message: Message): void {
     switch (message.type) {
       case MessageType.ack:
@@ -241,8 +268,12 @@ export class ClientCore {
     const index = operation?.awaitedIndex(nodeId) ?? -1;
     if (operation === undefined || index < 0) return;
     operation.attemptFailed = true;
-    if (operation.kind === OperationKind.put) this.#answered(operation, index);
-    else this.#wait(operation);
+    if (operation.kind === OperationKind.put) {
+      this.#answered(operation, index);
+      return;
+    }
+    operation.isAnsweredBy(index);
+    if (operation.state === OperationState.inFlight) this.#wait(operation);
   }
 
   #onRefused(nodeId: number, rid: number, reason: RefusedReason): void {
@@ -258,7 +289,7 @@ export class ClientCore {
   }
 
   #answered(operation: Operation, index: number): void {
-    operation.awaited &= ~(1 << index);
+    operation.isAnsweredBy(index);
     if (operation.awaited !== 0) return;
     if (operation.isRefused)
       this.#complete(operation, operation.mayBeStored ? Outcome.unknown : Outcome.refused);
@@ -291,16 +322,12 @@ export class ClientCore {
 
   #onValue(nodeId: number, message: ValueMessage): void {
     const operation = this.#table.find(message.rid);
-    if (operation?.kind !== OperationKind.get || !operation.takeOnlyAnswer(nodeId)) return;
-    this.#takeAnswer(operation, message);
-    this.#complete(operation, Outcome.done);
-  }
-
-  #takeAnswer(operation: Operation, message: ValueMessage | ConditionResultMessage): void {
-    operation.present = message.present;
-    operation.value = message.value;
-    copyVersion(message.version, operation.version);
+    const index = operation?.awaitedIndex(nodeId) ?? -1;
+    if (operation?.kind !== OperationKind.get || index < 0) return;
+    operation.isAnsweredBy(index);
+    operation.takeResult(message);
     this.#versions.saw(message.version);
+    this.#complete(operation, Outcome.done);
   }
 
   #onConditionResult(nodeId: number, message: ConditionResultMessage): void {
@@ -310,7 +337,8 @@ export class ClientCore {
       case ConditionStatus.applied:
       case ConditionStatus.notApplied:
         operation.applied = message.status === ConditionStatus.applied;
-        this.#takeAnswer(operation, message);
+        operation.takeResult(message);
+        this.#versions.saw(message.version);
         this.#complete(operation, Outcome.done);
         return;
       case ConditionStatus.interrupted:
@@ -329,9 +357,10 @@ export class ClientCore {
   onNodeDown(nodeId: number): void {
     this.report(nodeId);
     this.#table.forEach((operation) => {
-      if (operation.state !== OperationState.inFlight) return;
-      const index = operation.members.indexOf(nodeId);
-      if (index >= 0 && (operation.awaited & (1 << index)) !== 0) this.#unanswered(operation);
+      const index = operation.awaitedIndex(nodeId);
+      if (index < 0) return;
+      if (operation.kind === OperationKind.get) operation.isAnsweredBy(index);
+      if (operation.state === OperationState.inFlight) this.#unanswered(operation);
     });
   }
 
@@ -339,15 +368,13 @@ export class ClientCore {
   onNodeUp(nodeId: number): void {
     this.#table.forEach((operation) => {
       if (operation.state !== OperationState.waiting || operation.slot < 0) return;
-      if (this.#map?.members(operation.slot).includes(nodeId) === true) this.#attempt(operation);
+      if (this.#map?.members(operation.slot).includes(nodeId) === true) this.#retry(operation);
     });
   }
 
   /** A connection has room again. */
   onRoom(): void {
-    this.#table.retryForRoom((operation) => {
-      this.#attempt(operation);
-    });
+    this.#table.retryForRoom(this.#retry);
   }
 
   /** W7, W8: this attempt's result stays unknown; the next one carries the same version or operation id. */
@@ -361,21 +388,15 @@ export class ClientCore {
   /** M7. */
   onMap(data: ClusterMapData): void {
     const previous = this.#map;
-    if (previous !== null && data.epoch <= previous.epoch) return;
-    if (previous !== null && data.clusterId !== previous.clusterId) {
-      throw new ProtocolError(`a map of another cluster, ${data.clusterId}`);
-    }
-    const map = new ClusterMap(data);
+    const map = newerMap(data, previous);
+    if (map === null) return;
     this.#map = map;
     this.#ports.mapAdopted(map, previous);
     this.#table.forEach((operation) => {
       // Things have changed: what it waited for so far says nothing of how long it has to wait now.
       operation.pauses = 0;
-      if (operation.state !== OperationState.waiting) {
-        if (!operation.waitsInVain(map, previous)) return;
-        this.#unanswered(operation);
-      }
-      this.#attempt(operation);
+      if (operation.waitsInVain(map, previous)) this.#unanswered(operation);
+      if (operation.state === OperationState.waiting) this.#retry(operation);
     });
   }
 
@@ -420,29 +441,6 @@ export class ClientCore {
 
   /** Call every few milliseconds while operations are under way. */
   tick(): void {
-    if (this.#table.inUse > 0) this.#table.forEach(this.#tickOne);
-  }
-
-  readonly #tickOne = (operation: Operation): void => {
-    const nowMs = this.#ports.nowMs();
-    if (nowMs >= operation.deadlineMs) {
-      this.giveUp(operation);
-    } else if (operation.state === OperationState.waiting) {
-      if (nowMs >= operation.retryAtMs) this.#attempt(operation);
-    } else if (nowMs - operation.sentMs >= this.#timings.answerMsMax * Math.min(operation.attempts, 8)) {
-      this.#overdue(operation);
-    }
-  };
-
-  /**
-   * Whoever does not answer is reported. A read is tried elsewhere. A write is not sent again on a connection that
-   * stands: that would bring nothing but a second answer behind the first, and leave the write in doubt (W8). Either
-   * the answer comes, or the connection goes, or the node is taken off the slot (W7).
-   */
-  #overdue(operation: Operation): void {
-    operation.members.forEach((id, i) => {
-      if ((operation.awaited & (1 << i)) !== 0) this.report(id);
-    });
-    if (operation.kind === OperationKind.get) this.#unanswered(operation);
+    this.#lateness.tick(this.#map);
   }
 }

@@ -2,8 +2,8 @@
  * The manager's clock as a client knows it: its own monotonic clock, and how far apart they were when the manager greeted it (W1, W11).
  *
  * While the client's host is suspended its monotonic clock stands still. How far it is behind then is told by the next greeting. A
- * version may be behind until it comes: it is raised, or refused. The end of a value's life may not: that would come early
- * by all the time that the host was suspended, and a lock taken then would be told to be held, and be free *[found]*. So
+ * new version waits for that (W10): it might be refused as too old. The end of a value's life may not come early
+ * by all the time that the host was suspended: a lock taken then would be told to be held, and be free *[found]*. So
  * lives are counted from where the wall clock says that the manager's is. If that was only set ahead, they last longer.
  */
 export class ManagerTime {
@@ -21,9 +21,13 @@ export class ManagerTime {
     return this.#offsetUs !== null;
   }
 
-  /** The manager's clock, as its greeting told it, to a dial `ageMs` ago. */
-  greeted(clockUs: number, ageMs: number): void {
-    this.#offsetUs = clockUs + (ageMs / 2 - this.#nowMs()) * 1000;
+  /** Microseconds by which it is ahead of the own one, as a greeting tells it, to a dial `ageMs` ago. */
+  offsetOf(clockUs: number, ageMs: number): number {
+    return clockUs + (ageMs / 2 - this.#nowMs()) * 1000;
+  }
+
+  learnt(offsetUs: number): void {
+    this.#offsetUs = offsetUs;
     this.#sleptUs = 0;
   }
 

@@ -3,7 +3,8 @@
  * the operation nor the bytes it points to may be touched.
  */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
-import type { RefusedReason } from '../../protocol/messages.js';
+import type { ConditionResultMessage, RefusedReason, ValueMessage } from '../../protocol/messages.js';
+import { copyVersion } from '../../protocol/version.js';
 import type { MutableVersion } from '../../protocol/version.js';
 
 export const OperationKind = { put: 0, get: 1, condition: 2 } as const;
@@ -61,13 +62,15 @@ export class Operation {
   pauses = 0;
   epoch = 0;
   sentMs = 0;
+  /** One bit per member that could not be reached: it was not sent. */
+  unreached = 0;
   /** It was not sent, since enough waits for one of its members. */
   waitsForRoom = false;
   /** No whole number: when the first one had to wait, all code that handles operations would be compiled anew. */
   retryAtMs = -Infinity;
   members: readonly number[] = noMembers;
   fullCount = 0;
-  /** One bit per member whose answer is awaited. */
+  /** One bit per member whose answer is awaited. Of a get in all attempts: the first answer of any counts. */
   awaited = 0;
   /** A member was fenced, lost or silent: this attempt decides nothing. */
   attemptFailed = false;
@@ -96,6 +99,9 @@ export class Operation {
   /** In the present attempt somebody refused it, for the reason in `refused`. */
   isRefused = false;
 
+  /** It has not begun: the clock that it needs is in doubt. */
+  waitsForClock = false;
+
   /** Whatever the caller keeps with it. */
   context: unknown = null;
 
@@ -105,14 +111,19 @@ export class Operation {
 
   /**
    * It waits for a node that is no longer a member of its slot, or is one in another life: the connection it was asked on
-   * is dropped.
+   * is dropped. Then a get begins anew, under another request id: whoever is no member may be one again before it has answered.
+   * Otherwise it waits on for the same ones.
    */
   waitsInVain(map: ClusterMap, previous: ClusterMap | null): boolean {
-    const members = map.members(this.slot);
-    return this.members.some((id, i) => {
+    if (this.awaited === 0) return false;
+    const isGet = this.kind === OperationKind.get;
+    const members = isGet ? map.slot(this.slot).replicas : map.members(this.slot);
+    const isLost = this.members.some((id, i) => {
       if ((this.awaited & (1 << i)) === 0) return false;
       return !members.includes(id) || map.node(id)?.incarnation !== previous?.node(id)?.incarnation;
     });
+    if (isGet) this.#follow(members, isLost);
+    return isLost;
   }
 
   /** What a caller who gives up must not call a failure. */
@@ -137,7 +148,9 @@ export class Operation {
     this.attempts = 0;
     this.pauses = 0;
     this.members = noMembers;
+    this.awaited = 0;
     this.isAnswerLate = false;
+    this.waitsForClock = false;
     this.forgetAttempts();
     this.present = false;
     this.applied = false;
@@ -149,7 +162,8 @@ export class Operation {
     this.attempts++;
     this.epoch = epoch;
     this.sentMs = nowMs;
-    this.awaited = 0;
+    if (this.kind !== OperationKind.get) this.awaited = 0;
+    this.unreached = 0;
     this.attemptFailed = false;
     this.fullStale = false;
     this.learnerAcked = false;
@@ -173,6 +187,28 @@ export class Operation {
   awaitedIndex(nodeId: number): number {
     const index = this.memberIndex(nodeId);
     return index >= 0 && (this.awaited & (1 << index)) !== 0 ? index : -1;
+  }
+
+  /** Nothing more is awaited of that member. */
+  isAnsweredBy(index: number): void {
+    this.awaited &= ~(1 << index);
+  }
+
+  #follow(members: readonly number[], isNew: boolean): void {
+    let awaited = 0;
+    if (isNew) this.rid = 0;
+    else
+      this.members.forEach(
+        (id, i) => (awaited |= (this.awaited & (1 << i)) === 0 ? 0 : 1 << members.indexOf(id)),
+      );
+    this.members = members;
+    this.awaited = awaited;
+  }
+
+  takeResult(message: ValueMessage | ConditionResultMessage): void {
+    this.present = message.present;
+    this.value = message.value;
+    copyVersion(message.version, this.version);
   }
 
   /** The answer of the only one that is asked. @returns false if that node is not awaited */

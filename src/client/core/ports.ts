@@ -12,6 +12,8 @@ export interface ClientPorts {
   random(): number;
   /** The open connection to that member of the current map, if any. */
   node(nodeId: number): Link | undefined;
+  /** How many bytes have come on the connection to that member; of another connection it is counted anew. */
+  bytesFrom(nodeId: number): number;
   /** The open connection to the manager, if any. */
   manager(): Link | undefined;
   /** Sends one frame, encoded once, to all of them (W2); `isAlone`: as of `Link.send`. */
@@ -24,7 +26,7 @@ export interface ClientPorts {
 
 /** Delays of the client core, all in milliseconds. */
 export interface ClientTimings {
-  /** A node that leaves a request unanswered for this long is reported; a read is tried elsewhere. */
+  /** A node that is silent and leaves a request unanswered for this long is reported; a read is tried elsewhere. */
   readonly answerMsMax: number;
   /** Pause before the second attempt; doubled for each further one, with jitter. */
   readonly retryMsMin: number;

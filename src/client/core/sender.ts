@@ -75,7 +75,7 @@ export class Sender {
     let hasRoom = true;
     for (let i = 0; i < members.length; i++) {
       const link = this.#linkTo(members[i] ?? -1);
-      if (link === undefined) return Sent.unreachable;
+      if (link === undefined) return this.#unreachable(operation, members);
       if (link.isFull) hasRoom = false;
       links[i] = link;
     }
@@ -103,6 +103,15 @@ export class Sender {
     return link;
   }
 
+  /** So that the caller can be told who it was. */
+  #unreachable(operation: Operation, members: readonly number[]): Sent {
+    operation.members = members;
+    members.forEach((id, i) => {
+      if (this.#linkTo(id) === undefined) operation.unreached |= 1 << i;
+    });
+    return Sent.unreachable;
+  }
+
   /** The operation at hand is the only one under way, so that none will come soon to share its write to the socket. */
   get #isAlone(): boolean {
     return this.#options.table.inUse === 1;
@@ -118,17 +127,25 @@ export class Sender {
     const { replicas } = map.slot(operation.slot);
     this.#get.versionOnly = operation.versionOnly;
     this.#get.key = operation.key;
-    return this.#askOne(operation, replicas, this.#readTarget(operation, replicas), this.#get);
+    const index = this.#readTarget(operation, replicas);
+    if (index >= 0) return this.#askOne(operation, replicas, index, this.#get);
+    operation.attempts--;
+    return Sent.all;
   }
 
-  /** R1: the primary, or any full replica; the next one that can be reached, and another with every attempt. */
+  /**
+   * R1: the primary, or any full replica; the next one that can be reached, and another with every attempt. Whoever has been asked
+   * on a connection that stands is not asked again: the answer is on its way, and would come twice.
+   * @returns -1: there is nobody else
+   */
   #readTarget(operation: Operation, replicas: readonly number[]): number {
     const start = (this.#options.readFromAny ? ++this.#turn : 0) + operation.attempts - 1;
     for (let i = 0; i < replicas.length; i++) {
       const index = (start + i) % replicas.length;
+      if ((operation.awaited & (1 << index)) !== 0) continue;
       if (this.#options.ports.node(replicas[index] ?? -1)?.isFull === false) return index;
     }
-    return 0;
+    return operation.awaited === 0 ? 0 : -1;
   }
 
   /** RMW1: to the primary. */
@@ -150,7 +167,10 @@ export class Sender {
     return this.#askOne(operation, map.slot(operation.slot).replicas, 0, message);
   }
 
-  /** Sends it to that replica, whose answer alone is awaited from now on. */
+  /**
+   * Sends it to that replica. A get keeps its request id, so that whoever answers first has answered it: a replica looks at its
+   * lease when it answers (R4), so any answer is as good, whatever the epoch in which it was asked.
+   */
   #askOne(
     operation: Operation,
     replicas: readonly number[],
@@ -159,12 +179,12 @@ export class Sender {
   ): Sent {
     const target = replicas[index];
     const link = target === undefined ? undefined : this.#linkTo(target);
-    if (link === undefined) return Sent.unreachable;
+    if (link === undefined) return this.#unreachable(operation, replicas);
     operation.members = replicas;
     operation.fullCount = replicas.length;
     if (link.isFull) return Sent.noRoom;
-    operation.awaited = 1 << index;
-    message.rid = this.#options.table.number(operation);
+    operation.awaited |= 1 << index;
+    message.rid = operation.rid === 0 ? this.#options.table.number(operation) : operation.rid;
     link.send(message, this.#isAlone);
     return Sent.all;
   }

@@ -1,0 +1,71 @@
+/**
+ * Looks every few milliseconds at what is under way: deadlines, pauses that are over, answers that are late.
+ *
+ * Whoever is silent and does not answer is reported (see-tell, M2). A write is not sent again on a connection that stands: that
+ * would bring nothing but a second answer behind the first, and leave the write in doubt (W8). Either the answer comes, or
+ * the connection goes, or the node is taken off the slot (W7). A read is not either, but goes to another replica as well,
+ * unless much comes from where it has been asked: then the line is what takes so long, and more of the same would
+ * fill it.
+ */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
+import { Inflow } from './inflow.js';
+import { OperationKind, OperationState } from './operation.js';
+import type { Operation } from './operation.js';
+import type { OperationTable } from './operation-table.js';
+import type { ClientPorts, ClientTimings } from './ports.js';
+
+/** Attempts after which the patience with the next one grows no more. */
+const patientAttemptsMax = 8;
+
+export interface LatenessOptions {
+  readonly ports: ClientPorts;
+  readonly timings: ClientTimings;
+  readonly table: OperationTable;
+  readonly core: {
+    giveUp(operation: Operation): void;
+    report(nodeId: number): void;
+  };
+  /** Its pause is over. */
+  readonly retry: (operation: Operation) => void;
+  /** A read whose answer is late: somebody else may be quicker. */
+  readonly askElsewhere: (operation: Operation) => void;
+}
+
+export class Lateness {
+  readonly #options: LatenessOptions;
+  readonly #inflow: Inflow;
+
+  constructor(options: LatenessOptions) {
+    this.#options = options;
+    this.#inflow = new Inflow(options.ports, options.timings);
+  }
+
+  tick(map: ClusterMap | null): void {
+    const { table } = this.#options;
+    if (table.inUse === 0) return;
+    if (map !== null) this.#inflow.look(map.nodes);
+    table.forEach(this.#tickOne);
+  }
+
+  readonly #tickOne = (operation: Operation): void => {
+    const { ports, timings, core, retry } = this.#options;
+    const nowMs = ports.nowMs();
+    if (nowMs >= operation.deadlineMs) {
+      core.giveUp(operation);
+    } else if (operation.state === OperationState.waiting) {
+      if (nowMs >= operation.retryAtMs) retry(operation);
+    } else if (
+      nowMs - operation.sentMs >=
+      timings.answerMsMax * Math.min(operation.attempts, patientAttemptsMax)
+    ) {
+      this.#overdue(operation);
+    }
+  };
+
+  #overdue(operation: Operation): void {
+    const awaited = operation.members.filter((_id, i) => (operation.awaited & (1 << i)) !== 0);
+    for (const id of awaited) if (!this.#inflow.isHeard(id)) this.#options.core.report(id);
+    if (operation.kind !== OperationKind.get || awaited.some((id) => this.#inflow.isBulk(id))) return;
+    this.#options.askElsewhere(operation);
+  }
+}
