@@ -95,6 +95,20 @@ describe('nodes that are paused', function () {
     expect(await reading.stop()).to.be.above(0);
   });
 
+  it('a walk through all keys goes on at other replicas, though its deadline is shorter than a node may be silent', async () => {
+    const { cluster } = fixture;
+    const store = await fixture.open();
+    const entries = await fill(store, 'walked', 300);
+    for (const timeoutMs of [10_000, 900]) {
+      await cluster.pause(1);
+      let met = 0;
+      for await (const [key] of store.entries({ prefix: 'walked', timeoutMs })) if (entries.has(key)) met++;
+      expect(met).to.equal(entries.size);
+      await cluster.resume(1);
+      await cluster.untilHealthy();
+    }
+  });
+
   it('M1, M3: K-1 nodes paused beyond their leases cost time, no write and no answer', async () => {
     const { cluster } = fixture;
     const store = await fixture.open();
