@@ -208,6 +208,7 @@ function obstacle({ kind, members, unreached, waitsForClock }: Operation, key: s
   const ids = members.filter((_id, i) => (unreached & (1 << i)) !== 0);
   if (ids.length === members.length) return `no replica of '${key}' could be reached in time`;
   const nodes = `${ids.length === 1 ? 'node' : 'nodes'} ${ids.join(', ')}`;
+  if (kind === OperationKind.get) return `${nodes} could not be reached in time for a read of '${key}'`;
   return kind === OperationKind.put
     ? `${nodes} could not be reached in time, and a put of '${key}' goes to all its replicas`
     : `${nodes} could not be reached in time, and the primary of '${key}' must be`;

@@ -7,8 +7,7 @@ import { MessageType } from '../protocol/messages.js';
 import type { ClusterSettings } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import type { StoreValue } from '../protocol/value-codec.js';
-import { isVersion } from '../protocol/version.js';
-import type { Version } from '../protocol/version.js';
+import { isVersion, type Version } from '../protocol/version.js';
 import { abortedError, onAbort } from './abort-watch.js';
 import { askAdmin, askStatus } from './admin.js';
 import {
@@ -421,9 +420,11 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     return new Promise<T>((resolve, reject) => {
       const settings = this.#assertOpen();
       checkOptions(options);
-      const isExact = options.timeoutMs !== undefined || options.ttlMs !== undefined;
+      const { timeoutMs, ttlMs } = options;
+      const isExact =
+        timeoutMs !== undefined || ttlMs !== undefined || (CallType as unknown) === ConditionCall;
       const nowMs = isExact ? this.#session.now() : this.#session.recently();
-      const deadlineMs = nowMs + checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
+      const deadlineMs = nowMs + checkedTimeoutMs(timeoutMs, this.#timeoutMs);
       const signal = checkedSignal(options.signal);
       if (signal?.aborted === true) throw abortedError(signal, 'the call was aborted before it began');
       const call = new CallType(resolve, reject);

@@ -41,7 +41,6 @@ export class ManagerLinks {
   readonly #troubles = new Map<Address, GTStoreError>();
   /** Why a manager could not be reached last. */
   #lastTrouble: GTStoreError | undefined;
-  #isStopped = false;
 
   constructor(options: ManagerLinksOptions) {
     this.#options = options;
@@ -97,7 +96,9 @@ export class ManagerLinks {
         },
         onMessage,
         onClose: (_connection, reason) => {
-          if (!this.#isStopped) onTrouble(new GTStoreError('UNAVAILABLE', `manager lost: ${reason.text}`));
+          // What this side closed has been told of, if it is worth a word.
+          if (reason.code !== 'closed')
+            onTrouble(new GTStoreError('UNAVAILABLE', `manager lost: ${reason.text}`));
         },
       },
       onDialFailed: (error) => {
@@ -152,7 +153,6 @@ export class ManagerLinks {
   }
 
   stop(): void {
-    this.#isStopped = true;
     for (const { redialler } of this.#links) redialler.stop();
   }
 }

@@ -3,11 +3,13 @@
  * knows of the manager's clock, unless that is in doubt with the node, too; then it serves nobody by promises either (M8). So
  * they are dialled one after the other, beside the connections that stand, until somebody has told it.
  */
+import { setTimeout as pause } from 'node:timers/promises';
+import { GTStoreError } from '../protocol/errors.js';
 import type { HelloMessage } from '../protocol/messages.js';
 import { MessageType } from '../protocol/messages.js';
-import type { ClusterMap } from '../protocol/cluster-map.js';
+import type { ClusterMap, MemberNode } from '../protocol/cluster-map.js';
+import type { Connection } from '../transport/connection.js';
 import { dial } from '../transport/dialer.js';
-import { pause } from './flow.js';
 import type { LearntClock } from './learnt-clock.js';
 
 export interface NodeClocksOptions {
@@ -17,16 +19,19 @@ export interface NodeClocksOptions {
   readonly localAddress: string | undefined;
 }
 
+type Endpoint = Pick<MemberNode, 'host' | 'port'>;
+
 /** A node that does not answer is not waited for: another one may. */
 const timeoutMs = 500;
-/** Before each: the manager is asked, too, and knows best. */
-const pauseMs = 50;
+/** Before each, longer and longer: the manager is asked, too, and knows best. */
+const pauseMsMin = 50;
+const pauseMsMax = 2000;
 const handlers = { onMessage: (): void => undefined, onClose: (): void => undefined };
 
 export class NodeClocks {
   readonly #options: NodeClocksOptions;
+  readonly #stopped = new AbortController();
   #isAsking = false;
-  #isStopped = false;
 
   constructor(options: NodeClocksOptions) {
     this.#options = options;
@@ -37,33 +42,53 @@ export class NodeClocks {
     if (this.#isAsking) return;
     this.#isAsking = true;
     const { clock, map } = this.#options;
+    let pauseMs = pauseMsMin;
     for (let turn = Math.floor(Math.random() * 1024); ; turn++) {
-      await pause(pauseMs);
-      if (!clock.isDoubtful || this.#isStopped) break;
+      await this.#pause(pauseMs * (0.5 + Math.random()));
+      if (!clock.isDoubtful || this.#stopped.signal.aborted) break;
       const nodes = map()?.nodes ?? [];
       const node = nodes[turn % nodes.length];
-      if (node !== undefined) await this.#askOne(node.host, node.port);
+      if (node !== undefined) await this.#askOne(node);
+      pauseMs = Math.min(2 * pauseMs, pauseMsMax);
     }
     this.#isAsking = false;
   }
 
-  async #askOne(host: string, port: number): Promise<void> {
-    const { clock, hello, localAddress } = this.#options;
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.#stopped;
+    // Keeps no process alive: the calls that wait for the clock do. It ends early when the client is closed.
+    await pause(ms, undefined, { signal, ref: false }).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  }
+
+  async #askOne({ host, port }: Endpoint): Promise<void> {
+    const { clock, map } = this.#options;
     const asked = clock.asks();
+    const connection = await this.#dial(host, port);
+    if (connection === undefined) return;
+    const { peer } = connection;
+    connection.close();
+    const isOurs = peer.type === MessageType.welcome && peer.clusterId === map()?.clusterId;
+    if (!isOurs || peer.clockUs === 0 || this.#stopped.signal.aborted) return;
+    const offsetUs = clock.offsetOf(peer.clockUs, asked);
+    if (offsetUs !== null && clock.isDoubtful) clock.learn(offsetUs);
+  }
+
+  /** @returns undefined: it is away, or no longer a node of this cluster */
+  async #dial(host: string, port: number): Promise<Connection | undefined> {
+    const { hello, localAddress } = this.#options;
     const way = localAddress === undefined ? {} : { localAddress };
+    const { signal } = this.#stopped;
     try {
-      const connection = await dial({ host, port, ...way, hello: hello(), handlers, timeoutMs });
-      const { peer } = connection;
-      connection.close();
-      if (peer.type !== MessageType.welcome || peer.clockUs === 0) return;
-      const offsetUs = clock.offsetOf(peer.clockUs, asked);
-      if (offsetUs !== null && clock.isDoubtful) clock.learn(offsetUs);
-    } catch {
-      // It is away, or no longer a node of this cluster.
+      return await dial({ host, port, ...way, hello: hello(), handlers, timeoutMs, signal });
+    } catch (error) {
+      if (error instanceof GTStoreError) return undefined;
+      throw error;
     }
   }
 
   stop(): void {
-    this.#isStopped = true;
+    this.#stopped.abort();
   }
 }

@@ -46,6 +46,7 @@ export class HostSleep {
   /** The cluster's clock is known again. What has a time to live has been given its end already (W11). */
   clockLearnt(): void {
     this.isClockInDoubt = false;
+    this.#versions.clockLearnt();
     this.#table.forEach((operation) => {
       if (!operation.waitsForClock) return;
       operation.waitsForClock = false;

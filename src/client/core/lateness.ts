@@ -5,7 +5,7 @@
  * would bring nothing but a second answer behind the first, and leave the write in doubt (W8). Either the answer comes, or
  * the connection goes, or the node is taken off the slot (W7). A read is not either, but goes to another replica as well,
  * unless much comes from where it has been asked: then the line is what takes so long, and more of the same would
- * fill it.
+ * fill it. That is believed for some seconds.
  */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { Inflow } from './inflow.js';
@@ -16,6 +16,8 @@ import type { ClientPorts, ClientTimings } from './ports.js';
 
 /** Attempts after which the patience with the next one grows no more. */
 const patientAttemptsMax = 8;
+/** So often, each time for longer, a read waits on since much comes from where it was asked: that may be for others alone. */
+const excusesMax = 3;
 
 export interface LatenessOptions {
   readonly ports: ClientPorts;
@@ -56,16 +58,27 @@ export class Lateness {
       if (nowMs >= operation.retryAtMs) retry(operation);
     } else if (
       nowMs - operation.sentMs >=
-      timings.answerMsMax * Math.min(operation.attempts, patientAttemptsMax)
+      timings.answerMsMax * Math.min(operation.attempts + operation.excuses, patientAttemptsMax)
     ) {
       this.#overdue(operation);
     }
   };
 
   #overdue(operation: Operation): void {
-    const awaited = operation.members.filter((_id, i) => (operation.awaited & (1 << i)) !== 0);
-    for (const id of awaited) if (!this.#inflow.isHeard(id)) this.#options.core.report(id);
-    if (operation.kind !== OperationKind.get || awaited.some((id) => this.#inflow.isBulk(id))) return;
+    const { members, awaited } = operation;
+    let isBulk = false;
+    for (let i = 0; i < members.length; i++) {
+      const id = members[i] ?? -1;
+      if ((awaited & (1 << i)) === 0) continue;
+      if (!this.#inflow.isHeard(id)) this.#options.core.report(id);
+      if (this.#inflow.isBulk(id)) isBulk = true;
+    }
+    if (operation.kind !== OperationKind.get) return;
+    if (isBulk && operation.excuses < excusesMax) {
+      operation.excuses++;
+      operation.sentMs = this.#options.ports.nowMs();
+      return;
+    }
     this.#options.askElsewhere(operation);
   }
 }

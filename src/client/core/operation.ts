@@ -37,7 +37,7 @@ export class Operation {
   outcome: Outcome = Outcome.pending;
   /** Place in the table of operations in flight. */
   readonly index: number;
-  /** Request id of the present attempt. */
+  /** Request id of the present attempt; of a get, of all attempts while it waits for the same ones. */
   rid = 0;
   /** Counts the attempts that were made with this object, those of other operations included. */
   turn = 0;
@@ -62,6 +62,8 @@ export class Operation {
   pauses = 0;
   epoch = 0;
   sentMs = 0;
+  /** How often it waits on, late as it is. */
+  excuses = 0;
   /** One bit per member that could not be reached: it was not sent. */
   unreached = 0;
   /** It was not sent, since enough waits for one of its members. */
@@ -146,6 +148,7 @@ export class Operation {
     this.wantValue = false;
     this.opNumber = 0;
     this.attempts = 0;
+    this.excuses = 0;
     this.pauses = 0;
     this.members = noMembers;
     this.awaited = 0;

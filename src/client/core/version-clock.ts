@@ -27,6 +27,11 @@ export class VersionClock {
     this.#leadUs = Math.max(this.#leadUs, Math.min(leadUsMax, hlc - this.#ports.clockUs()));
   }
 
+  /** The own clock has been told anew: by how much another one was ahead of it is not known any more. */
+  clockLearnt(): void {
+    this.#leadUs = 0;
+  }
+
   /** One version per put, kept through its retries. */
   assign(version: MutableVersion): void {
     this.#lastHlc = Math.max(this.#ports.clockUs() + this.#leadUs, this.#lastHlc + 1);

@@ -80,7 +80,7 @@ export class Registry {
     const known = this.#options.knownNodes.get(id);
     const { host, port, pid, hostLabel } = message;
     const spawned = known?.spawned === true && this.#isOfThisHost(id, pid);
-    this.#options.knownNodes.set(id, { id, spawned, pid, hostLabel, hasDisk: hasDiskOf(message) });
+    this.#options.knownNodes.set(id, { id, spawned, pid, hostLabel, hasDisk: this.#hasDisk(message) });
     const incarnation = this.nextIncarnation++;
     const identity = { id, incarnation, host, port, pid };
     this.#options.roster.members.set(id, newMember(identity, message, link, this.#options.ports.nowMs()));
@@ -92,6 +92,11 @@ export class Registry {
     if (map === null) this.#early.set(id, { link, rid: message.rid });
     else this.#welcome(id, link, message.rid, map);
     this.#options.joined();
+  }
+
+  /** Perhaps: the first life of a process with an empty disk does not tell of it. Without durability there is none. */
+  #hasDisk(message: RegisterMessage): boolean {
+    return hasDiskOf(message) || (this.#options.map()?.settings.durability ?? 'none') !== 'none';
   }
 
   /** M3: who has just registered lives. If this host does not know it - it came with the disk from another - its lease tells its end. */
@@ -126,7 +131,7 @@ export class Registry {
     member.heardAtMs = this.#options.ports.nowMs();
     const known = this.#options.knownNodes.get(member.id);
     if (known !== undefined)
-      this.#options.knownNodes.set(member.id, { ...known, hasDisk: hasDiskOf(message) });
+      this.#options.knownNodes.set(member.id, { ...known, hasDisk: this.#hasDisk(message) });
     this.#options.ports.log('info', `node ${member.id}: connected again, incarnation ${member.incarnation}`);
     const map = this.#options.map();
     if (map !== null) this.#welcome(member.id, link, message.rid, map);

@@ -32,6 +32,8 @@ const batchTimeoutMs = 1000;
 const retryMsMin = 5;
 const retryMsMax = 200;
 const unreachableMs = 20;
+/** While much waits for the disk, a batch is asked for this often at most. */
+const behindMs = 50;
 /** How often a finished copy is told again until the map shows it. */
 const tellAgainMs = 200;
 const noBytes = new Uint8Array(0);
@@ -71,6 +73,7 @@ export class Learner {
   readonly #budget = new CopyBudget();
   readonly #pace = new CopyPace();
   #toldAtMs = -Infinity;
+  #askedAtMs = -Infinity;
   #untold = false;
   /** Copies that are not done. */
   #unfilled = 0;
@@ -163,15 +166,19 @@ export class Learner {
       if (copy.done || isLooking(copy) || copy.rid !== 0 || copy.retryAtMs > nowMs) continue;
       if (!this.#mayAsk(nowMs)) return;
       this.#pace.asked();
+      this.#askedAtMs = nowMs;
       if (copy.begun) this.#ask(copy, false);
       else this.#start(copy);
     }
   }
 
-  /** Not more than the disk can take, or it would be full for the writes of those who wait (D4). */
+  /**
+   * Not more than the disk can take, or it would be full for the writes of those who wait (D4); but one batch now and then,
+   * however much those bring: the slot is short of a replica.
+   */
   #mayAsk(nowMs: number): boolean {
-    if (this.#journal.isBehind) return false;
     const underWay = this.#byRid.size;
+    if (this.#journal.isBehind && (underWay > 0 || nowMs - this.#askedAtMs < behindMs)) return false;
     const limit = this.#membership.map?.settings.copyBytesPerSecondMax ?? 0;
     return this.#pace.allows(underWay) && this.#budget.allows(underWay, limit, nowMs);
   }

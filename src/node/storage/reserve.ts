@@ -76,7 +76,8 @@ export class Reserve {
     const { lookShare, lookBytesMin } = this.#options;
     if (this.#isLooking || this.#taken < lookBytesMin) return;
     const isDue = performance.now() - this.#lookedAtMs >= lookEveryMs;
-    if (isDue || this.#taken >= this.#bytes * lookShare) void this.look();
+    const isMuch = !this.#hasFailed && this.#bytes > 0 && this.#taken >= this.#bytes * lookShare;
+    if (isDue || isMuch) void this.look();
   }
 
   protected async look(): Promise<void> {
@@ -93,7 +94,9 @@ export class Reserve {
       this.#hasFailed = false;
       this.#judge();
     } catch (error) {
-      // Once, not with every look. What was found before stays; where nothing ever was, nothing is refused.
+      // Once, not with every look. What was found before stays; where nothing ever was, nothing is refused. What has been
+      // taken is not counted on and on: what was given back is not known either.
+      this.#taken -= takenBefore;
       if (!this.#hasFailed) log.debug(`${name}: what is left is not known: ${String(error)}`);
       this.#hasFailed = true;
     }
