@@ -1,6 +1,7 @@
 /**
  * The cluster's clock as a client knows it (W1): its own monotonic clock and an offset, told by greetings. A suspension of this
- * host, for which the own clock stood still, leaves it in doubt until somebody has told it anew.
+ * host, for which the own clock stood still, leaves it in doubt until somebody has told it anew. Even without that the two drift
+ * apart, by 2 % at most: whoever has a client for weeks shall not be too late with his puts some day (W10).
  */
 import { SampledClock } from '../transport/sampled-clock.js';
 import { ManagerTime } from './core/manager-time.js';
@@ -10,6 +11,8 @@ export interface LearntClockListener {
   suspended(ms: number): void;
   /** It is in doubt no longer. */
   learnt(): void;
+  /** Nobody has told it for long. */
+  stale(): void;
 }
 
 /** When somebody was asked for the time: with his answer that gives an offset. */
@@ -22,9 +25,14 @@ export interface Asked {
 const greetingMsMax = 1000;
 /** On a way that is always so slow it is taken after all. */
 const lateGreetingsMax = 2;
+/** After so long it is asked for again: 12 s off at most. */
+const freshMsDefault = 10 * 60_000;
 
 export class LearntClock extends SampledClock {
   readonly #listener: LearntClockListener;
+  readonly #freshMs: number;
+  /** Or when it was found to be stale last. */
+  #learntAtMs = this.nowMs;
   readonly #time = new ManagerTime(() => this.nowMs);
   #isDoubtful = false;
   /** How often this host was suspended. */
@@ -32,9 +40,10 @@ export class LearntClock extends SampledClock {
   /** Greetings in a row that took long. */
   #lateGreetings = 0;
 
-  constructor(listener: LearntClockListener) {
+  constructor(listener: LearntClockListener, freshMs = freshMsDefault) {
     super();
     this.#listener = listener;
+    this.#freshMs = freshMs;
   }
 
   get isKnown(): boolean {
@@ -64,6 +73,10 @@ export class LearntClock extends SampledClock {
       this.#isDoubtful = this.isKnown;
       this.#listener.suspended(this.aheadMs);
     }
+    if (this.nowMs - this.#learntAtMs > this.#freshMs) {
+      this.#learntAtMs = this.nowMs;
+      this.#listener.stale();
+    }
     return wasSuspended;
   }
 
@@ -88,6 +101,7 @@ export class LearntClock extends SampledClock {
 
   learn(offsetUs: number): void {
     this.#time.learnt(offsetUs);
+    this.#learntAtMs = this.nowMs;
     if (!this.#isDoubtful) return;
     this.#isDoubtful = false;
     this.#listener.learnt();

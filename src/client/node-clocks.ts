@@ -54,6 +54,12 @@ export class NodeClocks {
     this.#isAsking = false;
   }
 
+  /** Once, whoever of these answers first; then any node. */
+  async refresh(managers: readonly Endpoint[]): Promise<void> {
+    const nodes = this.#options.map()?.nodes ?? [];
+    for (const endpoint of [...managers, ...nodes]) if (await this.#askOne(endpoint)) return;
+  }
+
   async #pause(ms: number): Promise<void> {
     const { signal } = this.#stopped;
     // Keeps no process alive: the calls that wait for the clock do. It ends early when the client is closed.
@@ -62,17 +68,20 @@ export class NodeClocks {
     });
   }
 
-  async #askOne({ host, port }: Endpoint): Promise<void> {
+  /** @returns whether the clock was told */
+  async #askOne({ host, port }: Endpoint): Promise<boolean> {
     const { clock, map } = this.#options;
+    if (this.#stopped.signal.aborted) return false;
     const asked = clock.asks();
     const connection = await this.#dial(host, port);
-    if (connection === undefined) return;
+    if (connection === undefined) return false;
     const { peer } = connection;
     connection.close();
     const isOurs = peer.type === MessageType.welcome && peer.clusterId === map()?.clusterId;
-    if (!isOurs || peer.clockUs === 0 || this.#stopped.signal.aborted) return;
+    if (!isOurs || peer.clockUs === 0 || this.#stopped.signal.aborted) return false;
     const offsetUs = clock.offsetOf(peer.clockUs, asked);
-    if (offsetUs !== null && clock.isDoubtful) clock.learn(offsetUs);
+    if (offsetUs !== null) clock.learn(offsetUs);
+    return offsetUs !== null;
   }
 
   /** @returns undefined: it is away, or no longer a node of this cluster */

@@ -78,6 +78,9 @@ export class Session {
       learnt: () => {
         this.core.hostSleep.clockLearnt();
       },
+      stale: () => {
+        void this.#nodeClocks.refresh(options.managers);
+      },
     });
     this.core = new ClientCore({
       ports: this.#ports(),

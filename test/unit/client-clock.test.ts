@@ -1,11 +1,14 @@
 // How a client learns the cluster's clock (PROTOCOL W1).
 import { expect } from 'chai';
+import { LearntClock } from '../../src/client/learnt-clock.js';
+import { NodeClocks } from '../../src/client/node-clocks.js';
 import { Session } from '../../src/client/session.js';
 import { GTStoreClient } from '../../src/client/index.js';
 import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
-import { newSlot } from '../../src/protocol/cluster-map.js';
+import { ClusterMap, newSlot } from '../../src/protocol/cluster-map.js';
 import type { WriteMessage } from '../../src/protocol/messages.js';
 import { MessageType, PeerRole } from '../../src/protocol/messages.js';
+import { newHello } from '../../src/transport/handshake.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
 import { Peers, Recorder, welcome } from '../support/transport-peers.js';
 import { until } from '../support/until.js';
@@ -187,5 +190,39 @@ describe("W1: the cluster's clock as a client knows it", () => {
     await open();
     expect(dials).to.equal(2);
     expect(errorMs()).to.be.closeTo(0, 200);
+  });
+
+  it('W10: is asked for again now and then, of the manager or else of a node: clocks drift apart', async () => {
+    const told = { manager: 5e9, node: 7e9 };
+    const onHello = (role: PeerRole, clockUs: number) => (): typeof welcome => ({
+      ...welcome,
+      role,
+      clusterId: 'c',
+      clockUs,
+    });
+    const nobody = new Recorder();
+    const node = await peers.listen(nobody, { onHello: onHello(PeerRole.node, told.node) });
+    const manager = await peers.listen(nobody, { onHello: onHello(PeerRole.manager, told.manager) });
+    let staleCount = 0;
+    const nothing = (): void => undefined;
+    const stale = (): number => staleCount++;
+    const clock = new LearntClock({ suspended: nothing, learnt: nothing, stale }, 50);
+    const nodeClocks = new NodeClocks({
+      clock,
+      map: () => new ClusterMap(mapWith(node.port)),
+      hello: () => newHello(PeerRole.client),
+      localAddress: undefined,
+    });
+    const atMs = performance.now();
+    await until(() => (clock.sample(), performance.now() - atMs > 80));
+    expect(staleCount, 'once for so long').to.equal(1);
+    const address = { host: '127.0.0.1', port: manager.port };
+    await nodeClocks.refresh([address]);
+    expect(clock.clockUs).to.be.closeTo(told.manager, 1e6);
+    await manager.close();
+    await nodeClocks.refresh([address]);
+    expect(clock.clockUs).to.be.closeTo(told.node, 1e6);
+    nodeClocks.stop();
+    await nodeClocks.refresh([address]);
   });
 });
