@@ -45,7 +45,7 @@ export class NodeClocks {
     let pauseMs = pauseMsMin;
     for (let turn = Math.floor(Math.random() * 1024); ; turn++) {
       await this.#pause(pauseMs * (0.5 + Math.random()));
-      if (!clock.isDoubtful || this.#stopped.signal.aborted) break;
+      if (!clock.isDoubtful || this.#isStopped) break;
       const nodes = map()?.nodes ?? [];
       const node = nodes[turn % nodes.length];
       if (node !== undefined) await this.#askOne(node);
@@ -71,14 +71,14 @@ export class NodeClocks {
   /** @returns whether the clock was told */
   async #askOne({ host, port }: Endpoint): Promise<boolean> {
     const { clock, map } = this.#options;
-    if (this.#stopped.signal.aborted) return false;
+    if (this.#isStopped) return false;
     const asked = clock.asks();
     const connection = await this.#dial(host, port);
     if (connection === undefined) return false;
     const { peer } = connection;
     connection.close();
     const isOurs = peer.type === MessageType.welcome && peer.clusterId === map()?.clusterId;
-    if (!isOurs || peer.clockUs === 0 || this.#stopped.signal.aborted) return false;
+    if (!isOurs || peer.clockUs === 0 || this.#isStopped) return false;
     const offsetUs = clock.offsetOf(peer.clockUs, asked);
     if (offsetUs !== null) clock.learn(offsetUs);
     return offsetUs !== null;
@@ -95,6 +95,10 @@ export class NodeClocks {
       if (error instanceof GTStoreError) return undefined;
       throw error;
     }
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopped.signal.aborted;
   }
 
   stop(): void {
