@@ -71,7 +71,6 @@ export class NodeClocks {
   /** @returns whether the clock was told */
   async #askOne({ host, port }: Endpoint): Promise<boolean> {
     const { clock, map } = this.#options;
-    if (this.#isStopped) return false;
     const asked = clock.asks();
     const connection = await this.#dial(host, port);
     if (connection === undefined) return false;
