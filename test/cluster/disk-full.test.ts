@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GTStoreError } from '../../src/client/index.js';
 import type { ClusterOptions } from '../../src/testing/index.js';
 import { expectEntries, fill, incarnations, useCluster } from '../support/cluster-fixture.js';
 import { Ledger } from '../support/cluster-ledger.js';
 import { eventually } from '../support/cluster-until.js';
+import { failureOf } from '../support/store-error.js';
 
 const MB = 2 ** 20;
 const diskBytes = 1400 * MB;
@@ -18,16 +18,6 @@ const freeBytes = keptBytes + 46 * MB;
 /** The file system is in memory. */
 const memoryBytesMin = 2 * diskBytes;
 const valueChars = 100_000;
-
-async function failureOf(call: Promise<unknown>): Promise<GTStoreError | undefined> {
-  try {
-    await call;
-    return undefined;
-  } catch (error) {
-    if (error instanceof GTStoreError) return error;
-    throw error;
-  }
-}
 
 /** Takes so much more room, or all there is. */
 function writeBallast(path: string, bytes: number): void {

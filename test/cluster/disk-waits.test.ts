@@ -11,6 +11,7 @@ import {
 import { GTStoreError } from '../../src/client/index.js';
 import type { SlotAssignment } from '../../src/client/index.js';
 import { eventually } from '../support/cluster-until.js';
+import { errorOf } from '../support/store-error.js';
 
 const options = {
   nodes: 4,
@@ -22,16 +23,6 @@ const options = {
   startTimeoutMs: 60_000,
 } as const;
 const timeoutMs = 1500;
-
-async function failureOf(call: Promise<unknown>): Promise<GTStoreError> {
-  try {
-    await call;
-  } catch (error) {
-    if (error instanceof GTStoreError) return error;
-    throw error;
-  }
-  throw new Error('it did not fail');
-}
 
 describe('slots whose replicas are all down', function () {
   this.timeout(120_000);
@@ -60,7 +51,7 @@ describe('slots whose replicas are all down', function () {
         await call;
         continue;
       }
-      const error = await failureOf(call);
+      const error = await errorOf(() => call);
       expect(error.code).to.be.oneOf(['TIMEOUT', 'UNAVAILABLE']);
       if (outcome !== 'any') expect(error.outcome).to.equal(outcome);
     }

@@ -1,25 +1,15 @@
 // Nodes that hold as much as they may: new values are refused, everything else goes on (PROTOCOL D4).
 import { expect } from 'chai';
-import { GTStoreError } from '../../src/client/index.js';
 import type { GTStoreClient } from '../../src/client/index.js';
 import { expectEntries, incarnations, useCluster } from '../support/cluster-fixture.js';
 import { Ledger } from '../support/cluster-ledger.js';
 import { eventually } from '../support/cluster-until.js';
+import { failureOf } from '../support/store-error.js';
 
 const MB = 2 ** 20;
 const memoryBytesMax = 16 * MB;
 const text = 'x'.repeat(10_000);
 const valuesMax = (2 * memoryBytesMax) / text.length;
-
-async function failureOf(call: Promise<unknown>): Promise<GTStoreError | undefined> {
-  try {
-    await call;
-    return undefined;
-  } catch (error) {
-    if (error instanceof GTStoreError) return error;
-    throw error;
-  }
-}
 
 /** Stores `PREFIX-n` until all nodes refuse. @returns what was acknowledged */
 async function fillUp(store: GTStoreClient, prefix: string): Promise<Map<string, string>> {
