@@ -16,7 +16,7 @@ export interface FloorClientArgument {
   readonly replicas: number;
   readonly ports: readonly number[];
   /** Its gets ask for values of the usual size, of servers for another. */
-  readonly getsUsual?: boolean;
+  readonly getsUsual: boolean;
 }
 
 class FloorDriver implements Driver {
@@ -42,7 +42,7 @@ class FloorDriver implements Driver {
   #isPutNext = (): boolean => false;
   #onStopped: () => void = () => undefined;
 
-  constructor({ workload, replicas, getsUsual = false }: FloorClientArgument) {
+  constructor({ workload, replicas, getsUsual }: FloorClientArgument) {
     this.#replicas = replicas;
     this.#keyCount = workload.keyCount;
     const { put, get, getOfUsual } = makeFrames(workload.valueBytes);

@@ -59,6 +59,11 @@ export interface BareServers {
   readonly pids: readonly number[];
 }
 
+export interface BareOptions extends ClientOptions {
+  /** Its gets ask for values of the usual size, whatever size the servers are for. */
+  readonly getsUsual?: boolean;
+}
+
 /** All peers of one benchmark. */
 export class Peers implements AsyncDisposable {
   readonly #peers: Peer[] = [];
@@ -79,10 +84,8 @@ export class Peers implements AsyncDisposable {
     replicas: number,
     options: ClientOptions,
   ): Promise<ClientPeer> {
-    const workload = { ...usualWorkload, ...options.workload };
-    const { ports, pids } = await this.#startServers(what, count, workload.valueBytes);
-    const argument: FloorClientArgument = { workload, replicas, ports };
-    return this.startClients(`${what}-client`, argument, pids, options.processes);
+    const { valueBytes } = { ...usualWorkload, ...options.workload };
+    return this.#startBareClient(what, await this.#startServers(what, count, valueBytes), replicas, options);
   }
 
   startFloorServers(count: number, valueBytes: number): Promise<BareServers> {
@@ -95,19 +98,24 @@ export class Peers implements AsyncDisposable {
     return { ports, pids: peers.map(({ pid }) => pid) };
   }
 
-  /** @param getsUsual asks for values of the usual size, whatever size the servers are for */
-  startFloorClient(
+  /** Of servers that are there already, for values of any size. */
+  startFloorClient(servers: BareServers, replicas: number, options: BareOptions): Promise<ClientPeer> {
+    return this.#startBareClient('floor', servers, replicas, options);
+  }
+
+  #startBareClient(
+    what: string,
     { ports, pids }: BareServers,
     replicas: number,
-    { workload, getsUsual }: { readonly workload?: Partial<Workload>; readonly getsUsual?: boolean },
+    { workload, processes, getsUsual = false }: BareOptions,
   ): Promise<ClientPeer> {
     const argument: FloorClientArgument = {
       workload: { ...usualWorkload, ...workload },
       replicas,
       ports,
-      ...(getsUsual === undefined ? {} : { getsUsual }),
+      getsUsual,
     };
-    return this.startClients('floor-client', argument, pids);
+    return this.startClients(`${what}-client`, argument, pids, processes);
   }
 
   /** Processes with public clients of that cluster. */
