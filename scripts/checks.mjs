@@ -2,28 +2,22 @@
 // everything else, so it runs beside that. What a script says is shown when it has ended.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { outputOf } from './output-of.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const lanes = [['build', 'build:test', 'check:imports', 'format:check'], ['lint']];
 
 /** @returns whether it found nothing wrong */
-function run(script) {
+async function run(script) {
   const child = spawn('npm', ['run', '--silent', script], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     shell: process.platform === 'win32',
   });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text) => (output += text));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      process.stdout.write(output);
-      if (code !== 0) console.error(`npm run ${script}: ${signal ?? `exit ${code}`}`);
-      resolve(code === 0);
-    });
-  });
+  const { code, signal, output } = await outputOf(child);
+  process.stdout.write(output);
+  if (code !== 0) console.error(`npm run ${script}: ${signal ?? `exit ${code}`}`);
+  return code === 0;
 }
 
 /** One after the other; none after one that has failed. */

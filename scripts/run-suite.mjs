@@ -11,6 +11,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { outputOf } from './output-of.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const mocha = createRequire(import.meta.url).resolve('mocha/lib/cli/cli.js');
@@ -40,7 +41,7 @@ const longFiles = {
 const nothing = /^\s*0 passing \(\d+\w+\)\s*$/;
 
 /** Shows what mocha says as it comes, or all of it when it has ended. @returns its exit code */
-function runMocha(files, isBuffered) {
+async function runMocha(files, isBuffered) {
   const child = spawn(
     process.execPath,
     [...always, ...(isBuffered && process.stdout.isTTY ? ['--color'] : []), ...options, ...files],
@@ -51,17 +52,10 @@ function runMocha(files, isBuffered) {
       killSignal: 'SIGKILL',
     },
   );
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.setEncoding('utf8').on('data', (text) => (output += text));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      if (signal !== null) console.error(`The tests were ended by ${signal}.`);
-      if (!nothing.test(output)) process.stdout.write(output);
-      resolve(code ?? 1);
-    });
-  });
+  const { code, signal, output } = await outputOf(child);
+  if (signal !== null) console.error(`The tests were ended by ${signal}.`);
+  if (!nothing.test(output)) process.stdout.write(output);
+  return code ?? 1;
 }
 
 /** Deals the files out; the first share shows how it goes. @returns the highest exit code */
