@@ -69,6 +69,8 @@ export class Session {
     this.#options = options;
     this.#listener = listener;
     const { localAddress } = options;
+    const hello = (): HelloMessage => this.#hello();
+    const map = (): ClusterMap | null => this.core.map;
     // 48 bits, and never 0.
     const clientId = randomBytes(6).readUIntBE(0, 6) || 1;
     this.#clock = new LearntClock({
@@ -90,7 +92,7 @@ export class Session {
     });
     this.#members = new MemberLinks({
       ...(localAddress === undefined ? {} : { localAddress }),
-      hello: () => this.#hello(),
+      hello,
       onBatchStart: () => {
         this.#clock.sample();
       },
@@ -112,7 +114,7 @@ export class Session {
       addresses: options.managers,
       localAddress,
       clock: this.#clock,
-      hello: () => this.#hello(),
+      hello,
       clusterId: () => this.core.map?.clusterId,
       onUp: (connection) => {
         connection.send({ type: MessageType.getMap, rid: 0, newerThan: this.core.map?.epoch ?? 0 });
@@ -125,8 +127,6 @@ export class Session {
       },
       onDialFailed: () => this.#onProgress?.(),
     });
-    const hello = (): HelloMessage => this.#hello();
-    const map = (): ClusterMap | null => this.core.map;
     this.#nodeClocks = new NodeClocks({ clock: this.#clock, map, hello, localAddress });
   }
 
