@@ -284,8 +284,7 @@ export class ManagerServer {
         this.#spawner.spawn(nodeId);
       },
       watch: (nodeId, pid) => {
-        // Before a new cluster is ready, any end of a node counts: it may register, and end of what it is told then.
-        if (!this.#isNew || this.#isReady) this.#startFailures.onRegistered(nodeId, pid);
+        this.#startFailures.onRegistered(nodeId, pid);
         return this.#spawner.watch(nodeId, pid);
       },
       persist: (state) => {

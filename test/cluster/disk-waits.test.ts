@@ -40,6 +40,8 @@ describe('slots whose replicas are all down', function () {
     await untilStatus(cluster, 'both are down', ({ nodes }) =>
       nodes.every(({ id, state }) => (state === 'down') === down.includes(id)),
     );
+    // They had been up.
+    expect(cluster.logs).not.to.include('ends as soon as it is started');
 
     const [key = ''] = waiting;
     for (const [call, outcome] of [
