@@ -39,6 +39,8 @@ export class SimDisk {
   readonly image = new DiskImage();
   /** It has been in use: it belongs to the cluster. */
   isUsed = false;
+  /** Virtual time until which a batch takes hundreds of milliseconds. */
+  slowUntilMs = 0;
   /** One process at a time. */
   owner: NodeProcess | null = null;
 
@@ -161,7 +163,9 @@ export class SimJournal implements Journal {
     this.#isApplied = false;
     this.#gathering = [];
     const isSlow = diskPrng.chance(0.02);
-    const tookMs = diskPrng.around(plan.syncMs) + (isSlow ? diskPrng.between(20, 400) : 0);
+    const usualMs = diskPrng.around(plan.syncMs) + (isSlow ? diskPrng.between(20, 400) : 0);
+    const isOverloaded = queue.nowMs < this.#disk.slowUntilMs;
+    const tookMs = usualMs + (isOverloaded ? diskPrng.between(50, 800) : 0);
     // After the faults: quick enough for every time-out of the plan.
     queue.after(this.#world.calm ? Math.min(tookMs, 1) : tookMs, () => {
       if (this.#disk.owner?.journal !== this) return;

@@ -23,9 +23,12 @@ export const faultKinds = [
 type DiskFaultKind = 'losePower' | 'killNodes';
 /** With the bias of that name only. */
 type StallFaultKind = 'stallManager' | 'suspendHost' | 'freezeAll';
+/** With the bias of that name only. */
+type HitchKind = 'hitch' | 'slowDisk';
 /** Where the manager's disk may be full, or slow. */
 type StateFaultKind = 'fillStateDisk' | 'slowStateDisk';
-export type FaultKind = (typeof faultKinds)[number] | DiskFaultKind | StallFaultKind | StateFaultKind;
+export type FaultKind =
+  (typeof faultKinds)[number] | DiskFaultKind | StallFaultKind | StateFaultKind | HitchKind;
 
 const foreignNodesMax = 2;
 
@@ -98,6 +101,19 @@ export function strike(world: World, kind: FaultKind): void {
     case 'stallManager':
       world.manager.pause(stallDuration(world));
       return;
+    case 'hitch':
+      // Much shorter than a lease.
+      prng.pick<SimProcess>([...nodes, ...nodes, world.manager]).pause(prng.between(30, 500));
+      return;
+    case 'slowDisk': {
+      const untilMs = world.queue.nowMs + prng.between(300, 2000);
+      const isShared = prng.chance(0.5);
+      for (const node of isShared || nodes.length === 0 ? nodes : [prng.pick(nodes)]) {
+        const disk = world.diskOf(node.givenId);
+        if (disk !== undefined) disk.slowUntilMs = untilMs;
+      }
+      return;
+    }
     case 'suspendHost': {
       const victim = prng.pick<SimProcess>([...nodes, ...clients, world.manager]);
       if (world.isTracing) world.trace(`the host of ${victim.name} sleeps`);

@@ -57,7 +57,10 @@ export class ManagerProcess extends SimProcess {
             world.coverage.note('leaseLapsed');
             this.#checkSilence(Number(lapsed[1]));
           }
-          if (text.includes('taking it off')) world.coverage.note('isolation');
+          if (text.includes('taking it off')) {
+            world.coverage.note('isolation');
+            if (world.plan.bias === 'hitches') world.fail(`M2: every link is up; ${text}`);
+          }
         },
       },
       settings: world.plan.settings,
@@ -161,9 +164,11 @@ export class ManagerProcess extends SimProcess {
   #busyUntilMs = 0;
 
   override crash(): void {
+    // A failure of power takes it whether it runs or not; what a dead one had under way was decided when it died.
+    if (!this.alive) return;
     const { world } = this;
     if (this.#stateDisk !== null) {
-      if (this.alive) this.#stateDisk.crash();
+      this.#stateDisk.crash();
       super.crash();
       return;
     }

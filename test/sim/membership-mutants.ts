@@ -4,6 +4,33 @@ import type { Mutant } from './mutant.js';
 
 export const membershipMutants: readonly Mutant[] = [
   {
+    name: 'who leaves a write unanswered is reported, although it is heard',
+    rule: 'M2',
+    edits: one(`${node}/peer-reach.js`, 'asked.isHeard = true;', ';'),
+    bias: 'hitches',
+    disks: true,
+    quick: true,
+  },
+  {
+    name: 'reports on a node count that did not answer the manager either',
+    rule: 'M2',
+    edits: one(`${manager}/suspicion.js`, 'member.reportedBy.clear();', ';'),
+    bias: 'hitches',
+  },
+  {
+    name: 'reports count, however short the time',
+    rule: 'M2',
+    edits: one(`${manager}/members.js`, 'else if (latestMs - sinceMs >= persistMs)', 'else'),
+    bias: 'hitches',
+  },
+  {
+    name: 'reports that came with pauses count as if they had gone on',
+    rule: 'M2',
+    edits: one(`${manager}/members.js`, 'nowMs - reports.latestMs <= countsMs', 'nowMs >= reports.latestMs'),
+    bias: 'hitches',
+    firstSeed: 8_600,
+  },
+  {
     name: 'a node whose host was suspended relies on its lease',
     rule: 'M1 R4',
     edits: one(

@@ -133,6 +133,7 @@ export class NodeWatch {
       case MessageType.scan:
       case MessageType.promiseAsk:
       case MessageType.getMap:
+      case MessageType.probe:
         break;
       default:
         return;

@@ -46,6 +46,8 @@ export const biases = [
   'stalls',
   /** Nodes without room for new values now and then, each for itself. */
   'fullStores',
+  /** Nodes that stand still for a moment, or have slow disks, while every link is up. */
+  'hitches',
 ] as const;
 export type Bias = (typeof biases)[number];
 
@@ -200,6 +202,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       replayAfterMs: prng.int(3, 20),
       settleAfterMs: bias === 'copies' ? 400 : prng.int(50, 400),
       peerAnswerMsMax: prng.int(30, 200),
+      peerStuckMsMax: 2000,
       waitMsMax: 1000,
       reportEveryMs: prng.int(20, 100),
     },
@@ -212,7 +215,8 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
     },
     managerTimings: withPace({
       probeMsMax: prng.int(20, 200),
-      reportCountsMs: 300,
+      reportCountsMs: 250,
+      reportPersistMs: 250,
       isolationMs: 1000,
       rejoinGraceMs: prng.pick(bias === 'siblings' ? [0, 20] : [0, 20, 200, 1000]),
       respawnMsMin: prng.int(5, 50),
@@ -273,6 +277,46 @@ export function withStateDisk(plan: Plan, prng: Prng): Plan {
 /** The same plan with nodes that tick as seldom as the shell lets them while they are not busy. */
 export function withCalm(plan: Plan): Plan {
   return { ...plan, calmTicks: Math.floor(calmTickMs(plan.settings.leaseMs) / plan.tickMs) };
+}
+
+/** The same plan with nothing but hitches: nobody is to be taken for cut off. */
+export function withHitches(plan: Plan, prng: Prng): Plan {
+  const nodeCount = Math.max(plan.nodeCount, 3);
+  const peerAnswerMsMax = prng.int(100, 250);
+  return {
+    ...plan,
+    nodeCount,
+    clientCount: 3,
+    operations: 60,
+    settings: {
+      ...plan.settings,
+      replicas: 3,
+      slotCount: nodeCount,
+      leaseMs: prng.int(1000, 2000),
+      // A disk may take longer than a tombstone is kept in other plans.
+      writeAgeMsMax: 300_000,
+      tombstoneMs: 900_000,
+    },
+    faultMs: prng.int(1000, 3000),
+    faultCount: prng.int(4, 12),
+    faultWeights: [
+      ['hitch', 3],
+      ['slowDisk', plan.hasDisks ? 2 : 0],
+    ],
+    thinkMs: prng.int(5, 50),
+    // Longer than a batch that has begun when the faults end.
+    deadlineMs: prng.int(2000, 3000),
+    delayMs: 0.5,
+    slowShare: 0,
+    silenceMs: 3000,
+    mix: drawMix(prng, 'conditions'),
+    nodeTimings: { ...plan.nodeTimings, peerAnswerMsMax, reportEveryMs: prng.int(20, 40) },
+    managerTimings: {
+      ...plan.managerTimings,
+      probeMsMax: prng.int(100, 200),
+      reportCountsMs: peerAnswerMsMax,
+    },
+  };
 }
 
 /** Mostly 2 or 3; sometimes more than there are nodes. */

@@ -15,7 +15,7 @@ import { ManagerProcess } from './manager-process.js';
 import type { End } from './network.js';
 import { NodeProcess } from './node-process.js';
 import { Observer } from './observer.js';
-import { drawPlan, withCalm, withDisks, withExpiry, withStateDisk } from './plan.js';
+import { drawPlan, withCalm, withDisks, withExpiry, withHitches, withStateDisk } from './plan.js';
 import type { Plan } from './plan.js';
 import { Prng } from './prng.js';
 import type { SimProcess } from './process.js';
@@ -87,7 +87,8 @@ export class World {
     const plan = disks ? withDisks(drawn, this.diskPrng) : drawn;
     this.expiryPrng = new Prng(seed + expirySeedOffset);
     const lasting = expiry ? withExpiry(plan, this.expiryPrng) : plan;
-    this.plan = managerDisk ? withStateDisk(lasting, new Prng(seed + stateDiskSeedOffset)) : lasting;
+    const stored = managerDisk ? withStateDisk(lasting, new Prng(seed + stateDiskSeedOffset)) : lasting;
+    this.plan = bias === 'hitches' ? withHitches(stored, this.prng) : stored;
     this.#traceSink = trace;
     this.tasks = new SimTasks(this, bias === undefined ? undefined : bias === 'tasks');
     this.#watchesOld = this.plan.seesOldExits;

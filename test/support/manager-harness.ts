@@ -74,6 +74,8 @@ class FakeNode implements Link {
   isSlow = false;
   /** Does not obey fences. */
   isDeaf = false;
+  /** Does not answer probes. */
+  isStill = false;
   /** As the last lease told it. */
   clockUs = 0;
 
@@ -96,6 +98,12 @@ class FakeNode implements Link {
   register(): void {
     const hostLabel = this.#harness.labelOf(this.nodeId);
     this.#harness.deliver(this, { ...registerOf(this), hostLabel, disk: this.#harness.diskOf(this.nodeId) });
+  }
+
+  /** It cannot reach that node. */
+  report({ nodeId, incarnation }: Identity): void {
+    const epoch = this.map?.epoch ?? 0;
+    this.#harness.deliver(this, { type: MessageType.report, rid: 3, nodeId, incarnation, epoch });
   }
 
   heartbeat(): void {
@@ -121,6 +129,9 @@ class FakeNode implements Link {
       case MessageType.fence:
         if (this.isDeaf) return;
         this.#harness.deliver(this, { type: MessageType.fenceAck, rid: message.rid, epoch: message.epoch });
+        return;
+      case MessageType.probe:
+        if (!this.isStill) this.#harness.deliver(this, { type: MessageType.probeAck, rid: message.rid });
         return;
       case MessageType.removed:
         this.incarnation = 0;

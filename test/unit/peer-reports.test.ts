@@ -1,6 +1,6 @@
 // A node that stood still takes nobody's silence for more than its own absence (PROTOCOL M2, RMW4).
 import { expect } from 'chai';
-import { MessageType } from '../../src/protocol/messages.js';
+import { ConditionStatus, MessageType } from '../../src/protocol/messages.js';
 import { versionZero } from '../../src/protocol/version.js';
 import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
 
@@ -8,10 +8,12 @@ const answerMsMax = 250;
 
 describe('M2: a node that drives a write which nobody answers', () => {
   let stage: NodeOnTable;
+  let writeRid: number;
   const client = new KeepingLink();
 
   beforeEach(() => {
     stage = new NodeOnTable();
+    client.sent = [];
     for (const id of [2, 3]) stage.peers.set(id, new KeepingLink());
     stage.map([{ replicas: [self, 2, 3] }]);
     stage.pass(1000);
@@ -19,7 +21,8 @@ describe('M2: a node that drives a write which nobody answers', () => {
     const { epoch } = stage.core.membership;
     const entry = { expected: { ...versionZero }, key: 'a', value: new Uint8Array([1]), expiresAtMs: 0 };
     stage.core.onRequest(client, { type: MessageType.condition, rid: 3, epoch, ...condition, ...entry });
-    expect(stage.peers.get(2)?.take(MessageType.write).length).to.equal(1);
+    writeRid = stage.peers.get(2)?.take(MessageType.write)[0]?.rid ?? 0;
+    expect(writeRid).to.be.greaterThan(0);
   });
 
   function reported(): number[] {
@@ -32,21 +35,80 @@ describe('M2: a node that drives a write which nobody answers', () => {
     stage.lease();
   }
 
-  it('reports who does not answer in time', () => {
-    stage.pass(answerMsMax + 10);
+  /** The peers say that they are there. */
+  function answerProbes(): void {
+    for (const [id, peer] of stage.peers) {
+      for (const { rid } of peer.take(MessageType.probe)) {
+        stage.core.onPeerMessage(id, { type: MessageType.probeAck, rid });
+      }
+    }
+  }
+
+  it('reports who does not answer in time, neither the write nor whether it is there', () => {
+    stage.pass(answerMsMax + 20);
     expect(reported()).to.deep.equal([2, 3]);
+  });
+
+  it('reports it again and again, until something is heard of it', () => {
+    stage.pass(answerMsMax + 520);
+    expect(reported().filter((id) => id === 2).length).to.be.greaterThan(4);
+    answerProbes();
+    stage.pass(100);
+    expect(reported()).to.deep.equal([]);
+  });
+
+  it('reports nobody whose disk is slow, and waits for it: they say that they are there', () => {
+    stage.pass(2000, answerProbes);
+    expect(reported()).to.deep.equal([]);
+    expect(client.take(MessageType.conditionResult)).to.deep.equal([]);
+    for (const id of [2, 3]) stage.core.onPeerMessage(id, { type: MessageType.ack, rid: writeRid });
+    expect(client.take(MessageType.conditionResult).map(({ status }) => status)).to.deep.equal([
+      ConditionStatus.applied,
+    ]);
+  });
+
+  it('asks one at a time whether it is there', () => {
+    stage.pass(1500);
+    expect(stage.peers.get(2)?.take(MessageType.probe).length).to.equal(1);
+  });
+
+  it('asks again as long as the write is late, but not with every tick', () => {
+    let asked = 0;
+    stage.pass(1000, () => {
+      asked += stage.peers.get(2)?.sent.filter(({ type }) => type === MessageType.probe).length ?? 0;
+      answerProbes();
+    });
+    expect(asked).to.be.within(4, 8);
+  });
+
+  it('reports who is there, but leaves a write unanswered for seconds, and gives that up', () => {
+    stage.pass(4500, answerProbes);
+    expect(reported()).to.deep.equal([]);
+    stage.pass(1000, answerProbes);
+    expect(reported()).to.include.members([2, 3]);
+    expect(client.take(MessageType.conditionResult).length).to.equal(1);
+    stage.pass(2000, answerProbes);
+    reported();
+    stage.pass(1000, answerProbes);
+    expect(reported()).to.deep.equal([]);
   });
 
   it('reports nobody because of the time for which it stood still itself', () => {
     standStill(answerMsMax * 3);
-    stage.pass(answerMsMax - 20);
+    stage.pass(answerMsMax / 2 - 20);
     expect(reported()).to.deep.equal([]);
     stage.pass(40);
     expect(reported()).to.deep.equal([2, 3]);
   });
 
   it('reports the silent although it stands still again and again', () => {
-    for (let i = 0; i < 4; i++) standStill(answerMsMax * 0.6);
+    for (let i = 0; i < 8; i++) standStill(answerMsMax * 0.6);
     expect(reported()).to.include.members([2, 3]);
+  });
+
+  it('forgets what it asked of a former life of a member', () => {
+    stage.pass(answerMsMax / 2 + 10);
+    stage.map([{ replicas: [self, 2, 3] }]);
+    expect(reported()).to.deep.equal([]);
   });
 });

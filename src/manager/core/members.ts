@@ -5,6 +5,12 @@
 import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/messages.js';
 import { clockDriftRatio } from '../../protocol/settings.js';
 
+/** By one node on another, each soon after the one before. */
+export interface Reports {
+  readonly sinceMs: number;
+  latestMs: number;
+}
+
 export interface Member {
   readonly id: number;
   readonly incarnation: number;
@@ -34,8 +40,8 @@ export interface Member {
   probeRid: number;
   probeSentMs: number;
   suspect: boolean;
-  /** Nodes that report it, and when they last did. */
-  readonly reportedBy: Map<number, number>;
+  /** Nodes that report it. */
+  readonly reportedBy: Map<number, Reports>;
 }
 
 export function newMember(
@@ -79,8 +85,19 @@ export function recordHeartbeat(member: Member, message: HeartbeatMessage, nowMs
   member.suspect = false;
 }
 
-/** How many nodes report this one at present; a report counts for `countsMs`. */
-export function reporters(member: Member, nowMs: number, countsMs: number): number {
-  for (const [id, atMs] of member.reportedBy) if (nowMs - atMs > countsMs) member.reportedBy.delete(id);
-  return member.reportedBy.size;
+/** A report counts for `countsMs`. */
+export function recordReport(member: Member, reporterId: number, nowMs: number, countsMs: number): void {
+  const reports = member.reportedBy.get(reporterId);
+  if (reports !== undefined && nowMs - reports.latestMs <= countsMs) reports.latestMs = nowMs;
+  else member.reportedBy.set(reporterId, { sinceMs: nowMs, latestMs: nowMs });
+}
+
+/** How many nodes have reported this one for `persistMs` without a pause, and still do. */
+export function reporters(member: Member, nowMs: number, countsMs: number, persistMs: number): number {
+  let count = 0;
+  for (const [id, { sinceMs, latestMs }] of member.reportedBy) {
+    if (nowMs - latestMs > countsMs) member.reportedBy.delete(id);
+    else if (latestMs - sinceMs >= persistMs) count++;
+  }
+  return count;
 }

@@ -25,8 +25,13 @@ export interface ManagerPorts {
 export interface ManagerTimings {
   /** A reported node must answer a probe within this, or it is suspected. */
   readonly probeMsMax: number;
-  /** How long a node's report on another counts; nodes that cannot reach one report it again and again. */
+  /**
+   * How long a node's report on another counts. Nodes that cannot reach one report it again and again; one that stood still and
+   * stands still anew is reported no sooner than that.
+   */
   readonly reportCountsMs: number;
+  /** How long nodes must report another, which answers the manager, before it is taken for cut off from them; more than `probeMsMax`. */
+  readonly reportPersistMs: number;
   /** How long a node that most of its fellows cannot reach is left without slots after the last report. */
   readonly isolationMs: number;
   /** How long a dead node's place is kept for its next life before others take over its slots. */
@@ -48,7 +53,8 @@ export interface ManagerTimings {
 
 export const managerTimings: ManagerTimings = {
   probeMsMax: 200,
-  reportCountsMs: 600,
+  reportCountsMs: 250,
+  reportPersistMs: 300,
   isolationMs: 3000,
   rejoinGraceMs: 2000,
   respawnMsMin: 150,

@@ -2,9 +2,9 @@
  * A storage node without sockets, timers or processes: messages in, messages out. The shell (or the simulator)
  * calls it for every message, for connections that come and go, and `tick` again and again, more often while `isBusy`.
  *
- * The parts, in reading order: membership (who am I, which slots are mine), lease (may I serve), replica (reads,
- * writes, replays), conditions (compare-and-set at the primary), learner and walks (filling, both sides), sweeper.
- * This class joins them, adopts maps (M7, M8) and reports peers that do not answer (M2).
+ * The parts, in reading order: membership (who am I, which slots are mine), lease (may I serve), reach (who can be
+ * reached), replica (reads, writes, replays), conditions (compare-and-set at the primary), learner and walks (filling, both sides), sweeper.
+ * This class joins them, adopts maps (M7, M8).
  *
  * Trust: only the manager's own connection may give leases, maps, fences and identities; a peer's connection may
  * answer what was asked of it; anybody else may only ask, and for a copy of a slot only if he says that he is a node.
@@ -30,6 +30,7 @@ import type { Condition } from './key-work.js';
 import { Learner } from './learner.js';
 import { Lease } from './lease.js';
 import { Membership, Role } from './membership.js';
+import { PeerReach } from './peer-reach.js';
 import type { PeerWrite } from './peer-writes.js';
 import { nodeTimings } from './ports.js';
 import type { NodeAddress, NodePorts, NodeTimings, ReplicaOwner } from './ports.js';
@@ -60,7 +61,7 @@ export class NodeCore implements ReplicaOwner {
   readonly attic: Attic;
   readonly #ports: NodePorts;
   readonly #address: NodeAddress;
-  readonly #timings: NodeTimings;
+  readonly #reach: PeerReach;
   readonly #conditions: Conditions;
   readonly #learner: Learner;
   readonly #walks: Walks;
@@ -71,9 +72,6 @@ export class NodeCore implements ReplicaOwner {
   /** A newer map that waits for this node's own promise to run out (M8). */
   #deferred: ClusterMap | null = null;
   #mapWantedAtMs = -Infinity;
-  readonly #reportedAtMs = new Map<number, number>();
-  /** Since when there has been no connection to each member that has none. */
-  readonly #unreachableSinceMs = new Map<number, number>();
 
   constructor({
     ports,
@@ -85,11 +83,12 @@ export class NodeCore implements ReplicaOwner {
   }: NodeCoreOptions) {
     this.#ports = ports;
     this.#address = address;
-    this.#timings = timings;
     if (nodeId !== undefined) this.membership.nodeId = nodeId;
     const nextRid = (): number => ++this.#rid;
     this.lease = new Lease(ports, this.membership, nextRid);
-    this.replica = new Replica(ports, this.membership, this.lease, store, journal, timings, nextRid, this);
+    const { membership, lease } = this;
+    this.#reach = new PeerReach({ ports, membership, timings, nextRid });
+    this.replica = new Replica(ports, membership, lease, store, journal, timings, nextRid, this.#reach, this);
     const mapWanted = (): void => {
       this.mapWanted();
     };
@@ -141,6 +140,9 @@ export class NodeCore implements ReplicaOwner {
       case MessageType.getMap:
         this.#answerGetMap(link, message.rid, message.newerThan);
         return;
+      case MessageType.probe:
+        link.send({ type: MessageType.probeAck, rid: message.rid });
+        return;
       default:
         throw new ProtocolError(`message type ${message.type} is not a request to a node`);
     }
@@ -149,7 +151,10 @@ export class NodeCore implements ReplicaOwner {
   /** A message on a connection that this node dialled to a member. */
   onPeerMessage(nodeId: number, message: Message): void {
     const { peerWrites } = this.replica;
+    this.#reach.heard(nodeId);
     switch (message.type) {
+      case MessageType.probeAck:
+        return;
       case MessageType.ack:
         peerWrites.onAck(nodeId, message.rid);
         return;
@@ -236,7 +241,7 @@ export class NodeCore implements ReplicaOwner {
   onPeerDown(nodeId: number): void {
     this.replica.peerWrites.onPeerDown(nodeId);
     this.#learner.onPeerDown(nodeId);
-    this.unanswered(nodeId);
+    this.#reach.lost(nodeId);
   }
 
   onLinkClosed(link: Link): void {
@@ -341,7 +346,6 @@ export class NodeCore implements ReplicaOwner {
     this.#deferred = null;
     const changes = this.membership.adopt(map);
     this.lease.onAdopted();
-    this.#unreachableSinceMs.clear();
     map.slots.forEach((assignment, slot) => {
       if (assignment.changedAt !== previous?.slots[slot]?.changedAt) this.replica.onSlotChanged(slot);
     });
@@ -397,31 +401,6 @@ export class NodeCore implements ReplicaOwner {
     this.#conditions.interrupted(condition);
   }
 
-  /** M2: see-tell. */
-  unanswered(nodeId: number): void {
-    const { map, epoch } = this.membership;
-    const member = map?.node(nodeId);
-    const nowMs = this.#ports.nowMs();
-    if (member === undefined) return;
-    if (nowMs - (this.#reportedAtMs.get(nodeId) ?? -Infinity) < this.#timings.reportEveryMs) return;
-    this.#reportedAtMs.set(nodeId, nowMs);
-    const { incarnation } = member;
-    this.#ports.manager()?.send({ type: MessageType.report, rid: ++this.#rid, nodeId, incarnation, epoch });
-  }
-
-  /** A member that stays out of reach is reported again and again, so that the manager sees that the cut goes on. */
-  #reportUnreachable(): void {
-    const { map, nodeId } = this.membership;
-    const nowMs = this.#ports.nowMs();
-    for (const { id } of map?.nodes ?? []) {
-      const isReached = id === nodeId || this.#ports.peer(id) !== undefined;
-      const sinceMs = this.#unreachableSinceMs.get(id);
-      if (isReached) this.#unreachableSinceMs.delete(id);
-      else if (sinceMs === undefined) this.#unreachableSinceMs.set(id, nowMs);
-      else if (nowMs - sinceMs >= this.#timings.peerAnswerMsMax) this.unanswered(id);
-    }
-  }
-
   // --- time ------------------------------------------------------------------------------------------------------
 
   #heartbeat(): void {
@@ -439,7 +418,7 @@ export class NodeCore implements ReplicaOwner {
   tick(): void {
     this.#adoptDeferred();
     this.lease.tick(this.replica.store.keys, this.replica.store.bytes);
-    this.#reportUnreachable();
+    this.#reach.tick();
     this.replica.tick();
     this.#learner.tick();
     this.#sweeper.tick();

@@ -6,8 +6,8 @@
  * - a STALE that means our write was displaced: superseded, with the higher entry that came along. *[found]* For a
  *   replay that is any STALE. For a conditional write it is one by a sibling evaluated on the same version, or by
  *   something too old to be concurrent.
- * - fenced, link down, no answer in time, or the slot changed: failed; nothing is known. A node that stood still
- *   begins that time anew: those that were stopped with it would all report one another.
+ * - fenced, link down, out of reach (`peer-reach.ts`), or the slot changed: failed; nothing is known. A member that is
+ *   heard may take its time: its disk is slow *[found: with syncs that took 400 ms no conditional write ever succeeded]*.
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { MessageType, WriteKind } from '../../protocol/messages.js';
@@ -17,6 +17,7 @@ import type { MutableVersion, Version } from '../../protocol/version.js';
 import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
 import type { Membership } from './membership.js';
+import type { PeerReach } from './peer-reach.js';
 import type { NodePorts, NodeTimings } from './ports.js';
 import { Hold, noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
@@ -45,8 +46,6 @@ export interface PeerWriteOwner {
   committed(write: PeerWrite): void;
   superseded(write: PeerWrite, by: StaleMessage): void;
   failed(write: PeerWrite): void;
-  /** See-tell: this member did not answer. */
-  unanswered(nodeId: number): void;
   /** Oldest hlc a plain write may carry and still be accepted (W10). */
   oldestPlainHlc(): number;
 }
@@ -70,11 +69,9 @@ export class PeerWrites {
   readonly #journal: Journal;
   readonly #timings: NodeTimings;
   readonly #nextRid: () => number;
+  readonly #reach: PeerReach;
   readonly #owner: PeerWriteOwner;
   readonly #inFlight = new Map<number, PeerWrite>();
-  #tickedAtMs: number;
-  /** When this node went on after it had stood still: nobody can have been late before that. */
-  #backAtMs = -Infinity;
 
   constructor(
     ports: NodePorts,
@@ -83,6 +80,7 @@ export class PeerWrites {
     journal: Journal,
     timings: NodeTimings,
     nextRid: () => number,
+    reach: PeerReach,
     owner: PeerWriteOwner,
   ) {
     this.#ports = ports;
@@ -91,8 +89,8 @@ export class PeerWrites {
     this.#journal = journal;
     this.#timings = timings;
     this.#nextRid = nextRid;
+    this.#reach = reach;
     this.#owner = owner;
-    this.#tickedAtMs = ports.nowMs();
   }
 
   /** Writes under way; none once the node is at rest. */
@@ -163,11 +161,13 @@ export class PeerWrites {
   }
 
   onAck(nodeId: number, rid: number): void {
+    this.#reach.answered(nodeId);
     const write = this.#inFlight.get(rid);
     if (write !== undefined) this.#answered(write, nodeId);
   }
 
   onStale(nodeId: number, message: StaleMessage): void {
+    this.#reach.answered(nodeId);
     const write = this.#inFlight.get(message.rid);
     if (write === undefined) return;
     if (this.#isOverwritten(write, message)) {
@@ -247,18 +247,14 @@ export class PeerWrites {
 
   tick(): void {
     const nowMs = this.#ports.nowMs();
-    const { peerAnswerMsMax } = this.#timings;
-    // Once per two waits: one that stands still again and again reports the silent, too.
-    const isDueAgain = nowMs - this.#backAtMs > 2 * peerAnswerMsMax;
-    if (nowMs - this.#tickedAtMs > peerAnswerMsMax / 2 && isDueAgain) this.#backAtMs = nowMs;
-    this.#tickedAtMs = nowMs;
-    const before = nowMs - peerAnswerMsMax;
-    if (this.#backAtMs > before) return;
+    const { peerAnswerMsMax, peerStuckMsMax } = this.#timings;
     for (const write of this.#inFlight.values()) {
+      const ageMs = nowMs - write.sentMs;
       // Insertion order is send order: the rest is younger.
-      if (write.sentMs > before) return;
-      for (const id of write.awaited) this.#owner.unanswered(id);
-      this.#fail(write);
+      if (ageMs < peerAnswerMsMax / 2) return;
+      for (const id of write.awaited) this.#reach.late(id, ageMs);
+      const isOver = ageMs >= peerAnswerMsMax && write.awaited.some((id) => this.#reach.isOut(id));
+      if (isOver || ageMs >= peerStuckMsMax) this.#fail(write);
     }
   }
 }

@@ -53,8 +53,10 @@ export interface NodeTimings {
   readonly replayAfterMs: number;
   /** A key that nobody asks for is settled after being INVALID for this long (R3). */
   readonly settleAfterMs: number;
-  /** A peer that leaves a request unanswered for this long is reported (see-tell). */
+  /** A peer that has left a write unanswered for half of this, and then a PROBE for as long, is out of reach (see-tell). */
   readonly peerAnswerMsMax: number;
+  /** A peer that leaves a write unanswered for this long is out of reach, whatever else it answers. */
+  readonly peerStuckMsMax: number;
   /** Whoever waits at a key where nobody has been served for this long is sent elsewhere. */
   readonly waitMsMax: number;
   /** At least this long between two reports on the same node. */
@@ -65,6 +67,7 @@ export const nodeTimings: NodeTimings = {
   replayAfterMs: 10,
   settleAfterMs: 1000,
   peerAnswerMsMax: 250,
+  peerStuckMsMax: 5000,
   waitMsMax: 2000,
   reportEveryMs: 100,
 };
@@ -73,8 +76,6 @@ export const nodeTimings: NodeTimings = {
 export interface ReplicaOwner {
   /** A request carried an epoch that this node has not adopted. */
   mapWanted(): void;
-  /** See-tell: a member left a request unanswered. */
-  unanswered(nodeId: number): void;
   /** The key is VALID and free: run its next conditional write. */
   runCondition(condition: Condition, record: RecordId): void;
   /** A conditional write was decided at all members, or could not be. */

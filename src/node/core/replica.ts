@@ -21,6 +21,7 @@ import { type Journal, noJournal } from './journal.js';
 import { type Condition, type KeyWork, KeyWorks } from './key-work.js';
 import type { Lease } from './lease.js';
 import { type Membership, Role, type RoleChange } from './membership.js';
+import type { PeerReach } from './peer-reach.js';
 import { type PeerWrite, type PeerWriteOwner, PeerWrites } from './peer-writes.js';
 import { PlainRequests } from './plain-requests.js';
 import type { NodePorts, NodeTimings, ReplicaOwner } from './ports.js';
@@ -56,6 +57,7 @@ export class Replica implements PeerWriteOwner {
     journal: Journal,
     timings: NodeTimings,
     nextRid: () => number,
+    reach: PeerReach,
     owner: ReplicaOwner,
   ) {
     this.#ports = ports;
@@ -83,7 +85,7 @@ export class Replica implements PeerWriteOwner {
       hasJournal: journal !== noJournal,
       validate: this.onValidate.bind(this),
     });
-    this.peerWrites = new PeerWrites(ports, membership, store, journal, timings, nextRid, this);
+    this.peerWrites = new PeerWrites(ports, membership, store, journal, timings, nextRid, reach, this);
   }
 
   /** Readers and conditional writes that wait at a key; none once the node is at rest. */
@@ -386,10 +388,6 @@ export class Replica implements PeerWriteOwner {
     if (work === null) return;
     this.#works.postponeReplay(work);
     this.wake(record);
-  }
-
-  unanswered(nodeId: number): void {
-    this.#owner.unanswered(nodeId);
   }
 
   // --- maps, learners, time --------------------------------------------------------------------------------------
