@@ -290,7 +290,7 @@ export interface StopMessage {
   readonly epoch: number;
 }
 
-/** Manager to a node that was reported: are you there? (M2) */
+/** Manager to a node that was reported, or a node to one that leaves a write unanswered: are you there? (M2) */
 export interface ProbeMessage {
   readonly type: typeof MessageType.probe;
   readonly rid: number;
