@@ -263,7 +263,7 @@ export const mutants: readonly Mutant[] = [
       { file: `${node}/admission.js`, find: 'clock.nowUs() + clock.errorUs', replace: 'clock.nowUs()' },
     ],
     bias: 'tombstones',
-    firstSeed: 930,
+    firstSeed: 53_600,
     quick: true,
   },
   {
