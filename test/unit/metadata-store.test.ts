@@ -1,13 +1,28 @@
 import { expect } from 'chai';
-import fs, { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileMetadataStore } from '../../src/manager/file-metadata-store.js';
 import { MemoryMetadataStore } from '../../src/manager/metadata-store.js';
 import type { Logger } from '../../src/protocol/logger.js';
 import { itKeepsTheContract, stateOf } from '../support/metadata-store-contract.js';
+
+/** Of files and directories, by whatever opens them. @returns call it to have all as it was */
+async function countSyncs(count: () => void): Promise<() => void> {
+  const handle = await open(tmpdir(), 'r');
+  await handle.close();
+  const { prototype } = handle.constructor as unknown as { prototype: FileHandle };
+  const { sync } = prototype;
+  prototype.sync = function (this: FileHandle) {
+    count();
+    return sync.call(this);
+  };
+  return () => {
+    prototype.sync = sync;
+  };
+}
 
 describe('the memory store of the manager', () => {
   itKeepsTheContract(
@@ -26,7 +41,7 @@ describe('the file store of the manager', () => {
     debug: () => undefined,
   };
 
-  function open(): FileMetadataStore {
+  function openStore(): FileMetadataStore {
     return new FileMetadataStore(join(directory, 'some', 'where'), log);
   }
 
@@ -43,7 +58,7 @@ describe('the file store of the manager', () => {
     await rm(join(directory, '..'), { recursive: true });
   });
 
-  itKeepsTheContract(open, reset);
+  itKeepsTheContract(openStore, reset);
 
   const damages: readonly (readonly [what: string, damage: (path: string) => void, line: RegExp])[] = [
     [
@@ -85,50 +100,50 @@ describe('the file store of the manager', () => {
   ];
   for (const [what, damage, line] of damages) {
     it(`a file that ${what} is set aside and told, and its twin gives the very same state`, async () => {
-      const store = open();
+      const store = openStore();
       await store.save(stateOf(1));
       await store.save(stateOf(2));
       damage(store.path);
       const damaged = readFileSync(store.path);
-      expect(await open().load()).to.deep.equal(stateOf(2));
+      expect(await openStore().load()).to.deep.equal(stateOf(2));
       expect(errors).to.have.length(1);
       expect(errors[0]).to.match(line).and.include(store.path).and.include(store.previousPath);
       const aside = readdirSync(join(directory, 'some', 'where')).filter((name) => name.includes('damaged'));
       expect(aside).to.have.length(1);
       expect(readFileSync(join(directory, 'some', 'where', aside[0] ?? ''))).to.deep.equal(damaged);
       // A manager that is killed before it has saved anything leaves that to the next one.
-      expect(await open().load()).to.deep.equal(stateOf(2));
-      await open().save(stateOf(3));
-      expect(await open().load()).to.deep.equal(stateOf(3));
+      expect(await openStore().load()).to.deep.equal(stateOf(2));
+      await openStore().save(stateOf(3));
+      expect(await openStore().load()).to.deep.equal(stateOf(3));
     });
   }
 
   it('M7: the twin is never behind what was saved, so that no epoch is published twice', async () => {
-    const store = open();
+    const store = openStore();
     for (const serial of [1, 2, 3]) {
       await store.save(stateOf(serial));
       await rm(store.path);
-      expect(await open().load(), 'from the twin alone').to.deep.equal(stateOf(serial));
+      expect(await openStore().load(), 'from the twin alone').to.deep.equal(stateOf(serial));
       expect(errors.pop()).to.match(/is missing; using/);
     }
   });
 
   it('a twin that is damaged is set aside, too', async () => {
-    const store = open();
+    const store = openStore();
     await store.save(stateOf(1));
     writeFileSync(store.previousPath, 'torn');
-    expect(await open().load()).to.deep.equal(stateOf(1));
+    expect(await openStore().load()).to.deep.equal(stateOf(1));
     expect(errors[0]).to.include(store.previousPath);
     expect(existsSync(store.previousPath)).to.equal(false);
   });
 
   it('with neither readable nothing is touched, and one line says what to do', async () => {
-    const store = open();
+    const store = openStore();
     await store.save(stateOf(1));
     writeFileSync(store.path, 'torn');
     writeFileSync(store.previousPath, '');
     let message = '';
-    await open()
+    await openStore()
       .load()
       .catch((error: unknown) => (message = String(error)));
     expect(message).to.include(store.path).and.include(store.previousPath);
@@ -139,11 +154,11 @@ describe('the file store of the manager', () => {
   });
 
   it('a file of another version is left alone, and one line says what to do', async () => {
-    const store = open();
+    const store = openStore();
     await store.save(stateOf(1));
     writeFileSync(store.path, JSON.stringify({ formatVersion: 1, state: stateOf(1) }));
     let message = '';
-    await open()
+    await openStore()
       .load()
       .catch((error: unknown) => (message = String(error)));
     expect(message).to.match(/another version of gtstore; run that version, or move/);
@@ -151,58 +166,65 @@ describe('the file store of the manager', () => {
   });
 
   it('what a save that was cut off left behind does not matter', async () => {
-    const store = open();
+    const store = openStore();
     await store.save(stateOf(1));
     writeFileSync(`${store.path}.next`, '{"formatVersion":2,"sha');
-    expect(await open().load()).to.deep.equal(stateOf(1));
-    await open().save(stateOf(2));
-    expect(await open().load()).to.deep.equal(stateOf(2));
+    expect(await openStore().load()).to.deep.equal(stateOf(1));
+    await openStore().save(stateOf(2));
+    expect(await openStore().load()).to.deep.equal(stateOf(2));
   });
 
   describe('and the disk', () => {
-    const { fsyncSync } = fs;
     let syncs = 0;
+    let giveBack: () => void;
     beforeEach(async () => {
       await reset();
-      fs.fsyncSync = (fd) => {
+      giveBack = await countSyncs(() => {
         syncs++;
-        fsyncSync(fd);
-      };
-      syncBuiltinESMExports();
+      });
       syncs = 0;
     });
     afterEach(() => {
-      fs.fsyncSync = fsyncSync;
-      syncBuiltinESMExports();
+      giveBack();
     });
 
     it('is not waited for while the data is in memory only', async () => {
-      await open().save(stateOf(1));
+      await openStore().save(stateOf(1));
       expect(syncs).to.equal(0);
     });
 
     it('is waited for if nodes of other hosts may have the data, which outlive this one', async () => {
       const state = stateOf(1);
       const other = { id: 3, spawned: false, pid: 9 };
-      await open().save({ ...state, knownNodes: [...state.knownNodes, { ...other, drained: true }] });
+      await openStore().save({ ...state, knownNodes: [...state.knownNodes, { ...other, drained: true }] });
       expect(syncs).to.equal(0);
-      await open().save({ ...state, knownNodes: [...state.knownNodes, other] });
+      await openStore().save({ ...state, knownNodes: [...state.knownNodes, other] });
       expect(syncs).to.equal(2 + 1);
     });
 
     for (const durability of ['interval', 'always'] as const) {
       it(`is waited for, both files and all new directories, if the data is there, too: ${durability}`, async () => {
-        await open().save(stateOf(1, 3, durability));
+        await openStore().save(stateOf(1, 3, durability));
         expect(syncs).to.equal(2 + 2 + 1);
-        await open().save(stateOf(2, 3, durability));
+        await openStore().save(stateOf(2, 3, durability));
         expect(syncs).to.equal(2 + 2 + 1 + 2 + 1);
+      });
+
+      it(`does not stop the manager while it is waited for: ${durability}`, async () => {
+        const saved = openStore().save(stateOf(1, 3, durability));
+        let hasTurned = false;
+        setImmediate(() => {
+          hasTurned = true;
+        });
+        await saved;
+        expect(hasTurned).to.equal(true);
       });
     }
   });
 
   it('is for its owner only', async function () {
     if (process.platform === 'win32') this.skip();
-    const store = open();
+    const store = openStore();
     await store.save(stateOf(1));
     expect(statSync(store.path).mode & 0o777).to.equal(0o600);
     expect(statSync(join(directory, 'some', 'where')).mode & 0o777).to.equal(0o700);
