@@ -50,7 +50,7 @@ describe('a node that is killed while it writes', function () {
 });
 
 describe('a disk without room', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const disks = useDisks();
   const place = new Disks();
   let mounted = '';

@@ -99,7 +99,9 @@ describe('the journal of a node on its disk', () => {
     expect(again.content.size).to.equal(0);
   });
 
-  it('equals the store after any changes and any restarts', async () => {
+  it('equals the store after any changes and any restarts', async function () {
+    // Half a second, and as many syncs as there are milliseconds in it.
+    this.timeout(120_000);
     const change = fc.record({
       what: fc.constantFrom('write', 'write', 'write', 'remove', 'clear', 'saved', 'restart'),
       slot: fc.nat(2),
