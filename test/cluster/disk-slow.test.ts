@@ -1,7 +1,11 @@
-// Disks that take hundreds of milliseconds for each sync, with what was acknowledged on them (`--durability always`).
+// Disks that take hundreds of milliseconds for each sync, or hang, with what was acknowledged on them (`--durability always`).
 import { expect } from 'chai';
+import { rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { incarnations, useCluster } from '../support/cluster-fixture.js';
 import { Ledger } from '../support/cluster-ledger.js';
+import { eventually } from '../support/cluster-until.js';
 
 const slowDisk = new URL('../support/slow-disk.js', import.meta.url).href;
 const options = {
@@ -30,5 +34,29 @@ describe('a cluster whose disks are slow', function () {
     expect(after.epoch).to.equal(before.epoch);
     expect(incarnations(after)).to.equal(incarnations(before));
     expect([...ledger.failures]).to.deep.equal([]);
+  });
+});
+
+describe('a cluster one of whose disks hangs', function () {
+  this.timeout(180_000);
+  const hangFile = join(tmpdir(), `gtstore-hang-${process.pid}`);
+  const fixture = useCluster({
+    ...options,
+    nodes: 5,
+    env: { ...options.env, GTSTORE_TEST_HANG: hangFile },
+  });
+  after(() => rm(hangFile, { force: true }));
+
+  it('M2, M4: that node, which answers all else, is taken off its slots; the others serve on, and nothing is lost', async () => {
+    const { cluster } = fixture;
+    const ledger = new Ledger([await fixture.open()], 'hung', { keys: 10, counters: 10 });
+    await ledger.untilAcknowledged(200);
+    await writeFile(hangFile, 'node-1');
+    await eventually('it is taken off', () => /node 1: \d nodes cannot reach it/.test(cluster.logs), 60_000);
+    await ledger.untilAcknowledged(1000, 30_000);
+    await rm(hangFile);
+    await cluster.untilHealthy(90_000);
+    await ledger.stop();
+    await ledger.check(await fixture.open());
   });
 });

@@ -313,7 +313,7 @@ export function withHitches(plan: Plan, prng: Prng): Plan {
     nodeTimings: { ...plan.nodeTimings, peerAnswerMsMax, reportEveryMs: prng.int(20, 40) },
     managerTimings: {
       ...plan.managerTimings,
-      probeMsMax: prng.int(100, 200),
+      probeMsMax: prng.int(80, peerAnswerMsMax),
       reportCountsMs: peerAnswerMsMax,
     },
   };

@@ -14,8 +14,13 @@ import type { NodePorts, NodeTimings } from './ports.js';
 
 /** A tick counts for this share of `peerAnswerMsMax` at most. */
 const tickShareMax = 1 / 5;
-/** Whoever is stuck is reported for this long at a time: it may be given no more writes that it could answer. */
-const stuckReportMs = 1000;
+/** After this share of `peerAnswerMsMax` a write is late enough to ask. */
+const lateShare = 1 / 4;
+/**
+ * Whoever is stuck counts as such for so many times `peerStuckMsMax`, unless it answers: it may be given no more writes that it
+ * could answer, and its fellows notice it at times of their own.
+ */
+const stuckTimes = 3;
 
 /** What is so since then, of one life of a member. */
 interface Since {
@@ -43,13 +48,17 @@ export class PeerReach {
   /** Members that have left a write unanswered for too long although they are heard. */
   readonly #stuck = new Map<number, Since>();
   readonly #reportedAtMs = new Map<number, number>();
-  /** The time that the ticks have counted. */
-  #ageMs = 0;
+  #runningMs = 0;
   #tickedAtMs: number;
 
   constructor(options: PeerReachOptions) {
     this.#options = options;
     this.#tickedAtMs = options.ports.nowMs();
+  }
+
+  /** Milliseconds for which this node has been running, as its ticks count them. */
+  get runningMs(): number {
+    return this.#runningMs;
   }
 
   /** Something came from that member. */
@@ -64,18 +73,29 @@ export class PeerReach {
     if (this.#stuck.size > 0) this.#stuck.delete(nodeId);
   }
 
-  /** It has left a write unanswered for so long. */
-  late(nodeId: number, ageMs: number): void {
-    const { ports, timings, nextRid } = this.#options;
-    if (ageMs >= timings.peerStuckMsMax) this.#stuck.set(nodeId, this.#since(nodeId));
+  /** Whether a write that nobody has answered for so long is worth asking about. */
+  isLate(ageMs: number): boolean {
+    return ageMs >= this.#options.timings.peerAnswerMsMax * lateShare;
+  }
+
+  /** It has left a write unanswered for so long that `isLate`. */
+  late(nodeId: number): void {
+    const { ports, nextRid } = this.#options;
     const link = ports.peer(nodeId);
     if (link === undefined || this.#asked.has(nodeId)) return;
     this.#asked.set(nodeId, { ...this.#since(nodeId), isHeard: false });
     link.send({ type: MessageType.probe, rid: nextRid() });
   }
 
-  /** Its connection has ended. */
+  /** It has left a write unanswered for `peerStuckMsMax`. */
+  stuck(nodeId: number): void {
+    this.#stuck.set(nodeId, this.#since(nodeId));
+  }
+
+  /** Its connection has ended. Unlike one that was never up, it is missed from now on. */
   lost(nodeId: number): void {
+    const { incarnation, atMs } = this.#since(nodeId);
+    this.#lost.set(nodeId, { incarnation, atMs: atMs - this.#options.timings.peerAnswerMsMax });
     this.#asked.delete(nodeId);
     this.#report(nodeId);
   }
@@ -84,44 +104,52 @@ export class PeerReach {
   tick(): void {
     const { ports, membership, timings } = this.#options;
     const nowMs = ports.nowMs();
-    this.#ageMs += Math.min(nowMs - this.#tickedAtMs, timings.peerAnswerMsMax * tickShareMax);
+    this.#runningMs += Math.min(nowMs - this.#tickedAtMs, timings.peerAnswerMsMax * tickShareMax);
     this.#tickedAtMs = nowMs;
-    for (const { id, incarnation } of membership.map?.nodes ?? []) {
+    this.#forgetFormer();
+    for (const { id } of membership.map?.nodes ?? []) {
       if (id === membership.nodeId) continue;
-      this.#look(id, incarnation);
+      this.#look(id);
       if (this.isOut(id)) this.#report(id);
     }
   }
 
-  /** Drops what is over, and what was so of a former life. */
-  #look(nodeId: number, incarnation: number): void {
-    for (const each of [this.#asked, this.#stuck])
-      if (each.get(nodeId)?.incarnation !== incarnation) each.delete(nodeId);
-    if (this.#asked.get(nodeId)?.isHeard === true && this.#hasAsked(nodeId)) this.#asked.delete(nodeId);
-    if (this.#hasBeen(this.#stuck.get(nodeId), stuckReportMs)) this.#stuck.delete(nodeId);
-    const isLost = this.#options.ports.peer(nodeId) === undefined;
-    if (!isLost) this.#lost.delete(nodeId);
-    else if (this.#lost.get(nodeId)?.incarnation !== incarnation) this.#lost.set(nodeId, this.#since(nodeId));
-  }
-
   /** Nothing is to be expected of it for now. */
   isOut(nodeId: number): boolean {
-    const isSilent = this.#asked.get(nodeId)?.isHeard === false && this.#hasAsked(nodeId);
-    const isLost = this.#hasBeen(this.#lost.get(nodeId), this.#options.timings.peerAnswerMsMax);
-    return isSilent || isLost || this.#stuck.has(nodeId);
+    const { peerAnswerMsMax } = this.#options.timings;
+    const isSilent =
+      this.#asked.get(nodeId)?.isHeard === false && this.#hasBeen(this.#asked.get(nodeId), peerAnswerMsMax);
+    return isSilent || this.#hasBeen(this.#lost.get(nodeId), peerAnswerMsMax) || this.#stuck.has(nodeId);
   }
 
-  /** So long ago that an answer would have come. */
-  #hasAsked(nodeId: number): boolean {
-    return this.#hasBeen(this.#asked.get(nodeId), this.#options.timings.peerAnswerMsMax / 2);
+  /** What was so of former lives, and of those that are no members any more. */
+  #forgetFormer(): void {
+    const { map } = this.#options.membership;
+    for (const each of [this.#asked, this.#lost, this.#stuck]) {
+      for (const [id, { incarnation }] of each)
+        if (map?.node(id)?.incarnation !== incarnation) each.delete(id);
+    }
+  }
+
+  #look(nodeId: number): void {
+    const { ports, timings } = this.#options;
+    const asked = this.#asked.get(nodeId);
+    if (asked?.isHeard === true && this.#hasBeen(asked, timings.peerAnswerMsMax)) this.#asked.delete(nodeId);
+    if (this.#hasBeen(this.#stuck.get(nodeId), stuckTimes * timings.peerStuckMsMax))
+      this.#stuck.delete(nodeId);
+    if (ports.peer(nodeId) !== undefined) this.#lost.delete(nodeId);
+    else if (!this.#lost.has(nodeId)) this.#lost.set(nodeId, this.#since(nodeId));
   }
 
   #hasBeen(since: Since | undefined, forMs: number): boolean {
-    return since !== undefined && this.#ageMs - since.atMs >= forMs;
+    return since !== undefined && this.#runningMs - since.atMs >= forMs;
   }
 
   #since(nodeId: number): Since {
-    return { incarnation: this.#options.membership.map?.node(nodeId)?.incarnation ?? 0, atMs: this.#ageMs };
+    return {
+      incarnation: this.#options.membership.map?.node(nodeId)?.incarnation ?? 0,
+      atMs: this.#runningMs,
+    };
   }
 
   #report(nodeId: number): void {

@@ -36,6 +36,7 @@ export interface PeerWrite {
   /** Members whose answer is awaited. */
   readonly awaited: number[];
   readonly members: readonly number[];
+  /** In the time for which this node has been running (peer-reach.ts). */
   readonly sentMs: number;
   /** D1: the own copy counts once the journal has saved this change. */
   readonly noted: number;
@@ -125,7 +126,7 @@ export class PeerWrites {
       condition,
       awaited: members.filter((id) => id !== nodeId),
       members,
-      sentMs: this.#ports.nowMs(),
+      sentMs: this.#reach.runningMs,
       noted: this.#journal.isAwaited ? this.#journal.noted : 0,
     };
     if (this.#isDecided(write)) {
@@ -246,15 +247,18 @@ export class PeerWrites {
   }
 
   tick(): void {
-    const nowMs = this.#ports.nowMs();
-    const { peerAnswerMsMax, peerStuckMsMax } = this.#timings;
+    const { runningMs } = this.#reach;
     for (const write of this.#inFlight.values()) {
-      const ageMs = nowMs - write.sentMs;
+      const ageMs = runningMs - write.sentMs;
       // Insertion order is send order: the rest is younger.
-      if (ageMs < peerAnswerMsMax / 2) return;
-      for (const id of write.awaited) this.#reach.late(id, ageMs);
-      const isOver = ageMs >= peerAnswerMsMax && write.awaited.some((id) => this.#reach.isOut(id));
-      if (isOver || ageMs >= peerStuckMsMax) this.#fail(write);
+      if (!this.#reach.isLate(ageMs)) return;
+      // Whoever is awaited then, or this node's own disk: the readers of the key shall hear that nothing comes of it.
+      const isStuck = ageMs >= this.#timings.peerStuckMsMax;
+      for (const id of write.awaited) {
+        this.#reach.late(id);
+        if (isStuck) this.#reach.stuck(id);
+      }
+      if (isStuck || write.awaited.some((id) => this.#reach.isOut(id))) this.#fail(write);
     }
   }
 }

@@ -53,7 +53,10 @@ export interface NodeTimings {
   readonly replayAfterMs: number;
   /** A key that nobody asks for is settled after being INVALID for this long (R3). */
   readonly settleAfterMs: number;
-  /** A peer that has left a write unanswered for half of this, and then a PROBE for as long, is out of reach (see-tell). */
+  /**
+   * A peer of which nothing has been heard for this long since it was sent a PROBE is out of reach (see-tell). Longer than the
+   * manager waits for the answer to its own: else what its fellows saw it might not have seen.
+   */
   readonly peerAnswerMsMax: number;
   /** A peer that leaves a write unanswered for this long is out of reach, whatever else it answers. */
   readonly peerStuckMsMax: number;
