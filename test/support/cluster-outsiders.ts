@@ -44,12 +44,16 @@ export class Outsiders {
     const { nodes: insiders } = await cluster.status();
     for (let i = 0; i < count; i++) await outsiders.#join(insiders.length + i, `127.0.0.${11 + i}`);
     for (const { id } of insiders) {
+      const before = await cluster.status();
       await cluster.kill(id);
+      // It is known to be down a moment before the map without it comes out.
       await untilStatus(
         cluster,
         `node ${id} is replaced`,
-        ({ nodes, underReplicatedSlots }) =>
-          nodes.find((node) => node.id === id)?.state === 'down' && underReplicatedSlots === 0,
+        ({ epoch, nodes, underReplicatedSlots }) =>
+          epoch > before.epoch &&
+          nodes.find((node) => node.id === id)?.state === 'down' &&
+          underReplicatedSlots === 0,
       );
     }
     await outsiders.untilHealthy();
