@@ -7,7 +7,7 @@
  *   replay that is any STALE. For a conditional write it is one by a sibling evaluated on the same version, or by
  *   something too old to be concurrent.
  * - fenced, link down, out of reach (`peer-reach.ts`), or the slot changed: failed; nothing is known. A member that is
- *   heard may take its time: its disk is slow *[found: with syncs that took 400 ms no conditional write ever succeeded]*.
+ *   heard may take its time: its disk is slow *[found: with syncs that took 400 ms hardly a conditional write succeeded]*.
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { MessageType, WriteKind } from '../../protocol/messages.js';
