@@ -16,7 +16,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Logger } from '../protocol/logger.js';
 import type { KnownNode, ManagerState } from './core/state.js';
@@ -94,7 +94,9 @@ export class FileMetadataStore implements MetadataStore {
 
   async #saveSynced(text: string): Promise<void> {
     await this.#makeDirectory();
-    const written = await Promise.allSettled(this.#paths.map((path) => writeSynced(`${path}.next`, text)));
+    const written = await Promise.allSettled(
+      this.#paths.map((path) => writeFile(`${path}.next`, text, { mode: fileMode, flush: true })),
+    );
     // Not before both have ended: whoever tries again writes to the same files.
     for (const each of written) if (each.status === 'rejected') throw each.reason;
     for (const path of this.#paths) await rename(`${path}.next`, path);
@@ -173,16 +175,6 @@ async function readStateFile(path: string): Promise<Content> {
 
 function describe(content: Content): string {
   return content.kind === 'damaged' ? content.why : `is ${content.kind}`;
-}
-
-async function writeSynced(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w', fileMode);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 /** What was renamed in it survives a power failure. */

@@ -5,7 +5,7 @@
  * It is made beside its place, under a name that says so, and gets its own with a rename when all of it is on the disk.
  */
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { GTStoreClient, StoredEntry } from '../client/index.js';
 import { toKeyBytes } from '../protocol/partition.js';
@@ -169,13 +169,8 @@ class Content {
 }
 
 async function writeManifest(directory: string, manifest: Manifest): Promise<void> {
-  const file = await open(join(directory, manifestName), 'wx', 0o600);
-  try {
-    await file.writeFile(formatManifest(manifest));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  const options = { flag: 'wx', mode: 0o600, flush: true };
+  await writeFile(join(directory, manifestName), formatManifest(manifest), options);
 }
 
 async function putInPlace(unfinished: string, place: string): Promise<void> {

@@ -28,7 +28,7 @@ export const membershipMutants: readonly Mutant[] = [
     rule: 'M2',
     edits: one(`${manager}/members.js`, 'nowMs - reports.latestMs <= countsMs', 'nowMs >= reports.latestMs'),
     bias: 'hitches',
-    firstSeed: 8_600,
+    firstSeed: 36_800,
   },
   {
     name: 'a node whose host was suspended relies on its lease',

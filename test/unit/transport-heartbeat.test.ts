@@ -6,6 +6,7 @@ import { MessageType } from '../../src/protocol/messages.js';
 import { dialTimeoutMsDefault } from '../../src/transport/dialer.js';
 import { resolveOptions } from '../../src/transport/options.js';
 import { scanMs } from '../../src/transport/watch.js';
+import { stretch } from '../support/cluster-until.js';
 import { Peers, Recorder, valueOf, welcome } from '../support/transport-peers.js';
 import { until } from '../support/until.js';
 
@@ -137,7 +138,7 @@ describe('heart-beats', () => {
       peer.socket.resume();
       await until(() => peer.chunks.length > length + 8 || peer.messages.length > 12);
       peer.socket.pause();
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await stretch(100);
     }
     expect(client.closed).to.deep.equal([]);
     expect(connection.bufferedBytes).to.be.greaterThan(0);

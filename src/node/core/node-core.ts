@@ -3,8 +3,8 @@
  * calls it for every message, for connections that come and go, and `tick` again and again, more often while `isBusy`.
  *
  * The parts, in reading order: membership (who am I, which slots are mine), lease (may I serve), reach (who can be
- * reached), replica (reads, writes, replays), conditions (compare-and-set at the primary), learner and walks (filling, both sides), sweeper.
- * This class joins them, adopts maps (M7, M8).
+ * reached), replica (reads, writes, replays), conditions (compare-and-set at the primary), learner and walks (filling,
+ * both sides), sweeper. This class joins them and adopts maps (M7, M8).
  *
  * Trust: only the manager's own connection may give leases, maps, fences and identities; a peer's connection may
  * answer what was asked of it; anybody else may only ask, and for a copy of a slot only if he says that he is a node.

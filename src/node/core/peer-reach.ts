@@ -73,12 +73,17 @@ export class PeerReach {
     if (this.#stuck.size > 0) this.#stuck.delete(nodeId);
   }
 
-  /** Whether a write that nobody has answered for so long is worth asking about. */
+  /** Whether a write that somebody has not answered for so long is worth asking about. */
   isLate(ageMs: number): boolean {
     return ageMs >= this.#options.timings.peerAnswerMsMax * lateShare;
   }
 
-  /** It has left a write unanswered for so long that `isLate`. */
+  /** Whether nothing will come of a write that somebody has not answered for so long. */
+  isTooLate(ageMs: number): boolean {
+    return ageMs >= this.#options.timings.peerStuckMsMax;
+  }
+
+  /** It has left a write unanswered until it `isLate`. */
   late(nodeId: number): void {
     const { ports, nextRid } = this.#options;
     const link = ports.peer(nodeId);
@@ -87,7 +92,7 @@ export class PeerReach {
     link.send({ type: MessageType.probe, rid: nextRid() });
   }
 
-  /** It has left a write unanswered for `peerStuckMsMax`. */
+  /** It has left a write unanswered until it `isTooLate`. */
   stuck(nodeId: number): void {
     this.#stuck.set(nodeId, this.#since(nodeId));
   }
@@ -117,8 +122,8 @@ export class PeerReach {
   /** Nothing is to be expected of it for now. */
   isOut(nodeId: number): boolean {
     const { peerAnswerMsMax } = this.#options.timings;
-    const isSilent =
-      this.#asked.get(nodeId)?.isHeard === false && this.#hasBeen(this.#asked.get(nodeId), peerAnswerMsMax);
+    const asked = this.#asked.get(nodeId);
+    const isSilent = asked?.isHeard === false && this.#hasBeen(asked, peerAnswerMsMax);
     return isSilent || this.#hasBeen(this.#lost.get(nodeId), peerAnswerMsMax) || this.#stuck.has(nodeId);
   }
 

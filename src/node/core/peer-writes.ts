@@ -18,7 +18,7 @@ import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
 import type { Membership } from './membership.js';
 import type { PeerReach } from './peer-reach.js';
-import type { NodePorts, NodeTimings } from './ports.js';
+import type { NodePorts } from './ports.js';
 import { Hold, noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
 
@@ -68,7 +68,6 @@ export class PeerWrites {
   readonly #membership: Membership;
   readonly #store: KeyStore;
   readonly #journal: Journal;
-  readonly #timings: NodeTimings;
   readonly #nextRid: () => number;
   readonly #reach: PeerReach;
   readonly #owner: PeerWriteOwner;
@@ -79,7 +78,6 @@ export class PeerWrites {
     membership: Membership,
     store: KeyStore,
     journal: Journal,
-    timings: NodeTimings,
     nextRid: () => number,
     reach: PeerReach,
     owner: PeerWriteOwner,
@@ -88,7 +86,6 @@ export class PeerWrites {
     this.#membership = membership;
     this.#store = store;
     this.#journal = journal;
-    this.#timings = timings;
     this.#nextRid = nextRid;
     this.#reach = reach;
     this.#owner = owner;
@@ -253,12 +250,12 @@ export class PeerWrites {
       // Insertion order is send order: the rest is younger.
       if (!this.#reach.isLate(ageMs)) return;
       // Whoever is awaited then, or this node's own disk: the readers of the key shall hear that nothing comes of it.
-      const isStuck = ageMs >= this.#timings.peerStuckMsMax;
+      const isTooLate = this.#reach.isTooLate(ageMs);
       for (const id of write.awaited) {
         this.#reach.late(id);
-        if (isStuck) this.#reach.stuck(id);
+        if (isTooLate) this.#reach.stuck(id);
       }
-      if (isStuck || write.awaited.some((id) => this.#reach.isOut(id))) this.#fail(write);
+      if (isTooLate || write.awaited.some((id) => this.#reach.isOut(id))) this.#fail(write);
     }
   }
 }

@@ -85,7 +85,7 @@ export class Replica implements PeerWriteOwner {
       hasJournal: journal !== noJournal,
       validate: this.onValidate.bind(this),
     });
-    this.peerWrites = new PeerWrites(ports, membership, store, journal, timings, nextRid, reach, this);
+    this.peerWrites = new PeerWrites(ports, membership, store, journal, nextRid, reach, this);
   }
 
   /** Readers and conditional writes that wait at a key; none once the node is at rest. */
