@@ -43,6 +43,24 @@ export class SimDisk {
   slowUntilMs = 0;
   /** One process at a time. */
   owner: NodeProcess | null = null;
+  /** What it was about to do when it began to hang; null: it does not. */
+  #held: (() => void)[] | null = null;
+
+  /** Nothing gets on it until `goOn`. */
+  hang(): void {
+    this.#held ??= [];
+  }
+
+  goOn(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const run of held) run();
+  }
+
+  unlessItHangs(run: () => void): void {
+    if (this.#held === null) run();
+    else this.#held.push(run);
+  }
 
   /** What a process that starts finds. */
   load(attic: Attic, nowMs: number): void {
@@ -82,6 +100,7 @@ export class SimJournal implements Journal {
   readonly isAwaited = true;
   isFull = false;
   isSpent = false;
+  hasNoRoom = false;
   noted = 0;
   saved = 0;
   readonly #world: World;
@@ -168,13 +187,19 @@ export class SimJournal implements Journal {
     const tookMs = usualMs + (isOverloaded ? diskPrng.between(50, 800) : 0);
     // After the faults: quick enough for every time-out of the plan.
     queue.after(this.#world.calm ? Math.min(tookMs, 1) : tookMs, () => {
-      if (this.#disk.owner?.journal !== this) return;
-      this.#apply();
-      this.#post(() => {
-        this.saved += this.#writing.length;
-        this.#writing = [];
-        if (this.#gathering.length > 0) this.#write();
+      this.#disk.unlessItHangs(() => {
+        this.#written();
       });
+    });
+  }
+
+  #written(): void {
+    if (this.#disk.owner?.journal !== this) return;
+    this.#apply();
+    this.#post(() => {
+      this.saved += this.#writing.length;
+      this.#writing = [];
+      if (this.#gathering.length > 0) this.#write();
     });
   }
 

@@ -4,6 +4,34 @@ import type { Mutant } from './mutant.js';
 
 export const membershipMutants: readonly Mutant[] = [
   {
+    name: 'a node does not tell that its disk hangs',
+    rule: 'M2',
+    edits: one(`${node}/disk-watch.js`, 'return isHung;', 'return false;'),
+    bias: 'cutOff',
+    disks: true,
+    quick: true,
+  },
+  {
+    name: 'nobody is believed that his own disk hangs',
+    rule: 'M2',
+    edits: one(`${manager}/suspicion.js`, 'if (!hasHungDisk && !isCutOff)', 'if (!isCutOff)'),
+    bias: 'cutOff',
+    disks: true,
+  },
+  {
+    name: 'a node tells once that a connection has ended',
+    rule: 'M2',
+    edits: one(`${node}/peer-reach.js`, 'if (this.isOut(id))', 'if (false)'),
+    bias: 'cutOff',
+    quick: true,
+  },
+  {
+    name: 'who is cut off gets its slots back while it is',
+    rule: 'M2',
+    edits: one(`${manager}/suspicion.js`, 'known.untilMs = untilMs;', ';'),
+    bias: 'cutOff',
+  },
+  {
     name: 'who leaves a write unanswered is reported, although it is heard',
     rule: 'M2',
     edits: one(`${node}/peer-reach.js`, 'asked.isHeard = true;', ';'),

@@ -48,6 +48,8 @@ export const biases = [
   'fullStores',
   /** Nodes that stand still for a moment, or have slow disks, while every link is up. */
   'hitches',
+  /** One node is cut off from its fellows, or its disk hangs, until it has been taken off its slots, and longer. */
+  'cutOff',
 ] as const;
 export type Bias = (typeof biases)[number];
 
@@ -202,7 +204,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       replayAfterMs: prng.int(3, 20),
       settleAfterMs: bias === 'copies' ? 400 : prng.int(50, 400),
       peerAnswerMsMax: prng.int(30, 200),
-      peerStuckMsMax: 2000,
+      diskHungMsMax: 2000,
       waitMsMax: 1000,
       reportEveryMs: prng.int(20, 100),
     },
@@ -316,6 +318,35 @@ export function withHitches(plan: Plan, prng: Prng): Plan {
       probeMsMax: prng.int(80, peerAnswerMsMax),
       reportCountsMs: peerAnswerMsMax,
     },
+  };
+}
+
+/** The same plan without any faults: the schedule cuts one node off. */
+export function withCutOff(plan: Plan, prng: Prng): Plan {
+  const nodeCount = prng.int(4, 7);
+  return {
+    ...plan,
+    nodeCount,
+    clientCount: 3,
+    // There are always some under way.
+    operations: 5000,
+    settings: {
+      ...plan.settings,
+      replicas: prng.int(2, 3),
+      slotCount: nodeCount,
+      leaseMs: prng.int(500, 1000),
+      writeAgeMsMax: 300_000,
+      tombstoneMs: 900_000,
+    },
+    faultMs: prng.int(100, 1000),
+    faultCount: 0,
+    thinkMs: prng.int(20, 60),
+    deadlineMs: prng.int(300, 600),
+    slowShare: 0,
+    syncMs: Math.min(plan.syncMs, 5),
+    mix: drawMix(prng, 'conditions'),
+    nodeTimings: { ...plan.nodeTimings, peerAnswerMsMax: 250 },
+    managerTimings: { ...plan.managerTimings, probeMsMax: 200 },
   };
 }
 

@@ -66,6 +66,10 @@ const slowMsMax = 400;
 const bootMsMax = 3000;
 const healMsMax = 30_000;
 const finalMsMax = 10_000;
+/** Some client has written to a slot of every node. */
+const firstWriteMsMax = 3000;
+/** A node is fenced, and a map published. */
+const maneuverMsMax = 300;
 
 export function runSchedule(seed: number, options: ScheduleOptions = {}): ScheduleResult {
   const world = new World(seed, options);
@@ -108,8 +112,40 @@ class Schedule {
     scheduleFaults(this.#world);
     this.#world.tasks.schedule();
     this.#world.run(plan.faultMs);
+    if (plan.bias === 'cutOff') this.#cutOff();
     this.#heal();
     this.#workload.history.check();
+  }
+
+  /** Liveness: a node that its fellows cannot reach, or whose disk hangs, is taken off its slots; all else goes on (M2). */
+  #cutOff(): void {
+    const world = this.#world;
+    const { plan, prng, manager } = world;
+    const victim = prng.pick(this.#replicasOf(prng.pick(plan.keys)));
+    const { nodeId } = victim.core.membership;
+    const disk = world.diskOf(nodeId);
+    const hasDiskHung = disk !== undefined && prng.chance(0.7);
+    if (world.isTracing) world.trace(`${victim.name}: ${hasDiskHung ? 'its disk hangs' : 'is cut off'}`);
+    if (hasDiskHung) disk.hang();
+    else for (const node of this.#aliveNodes()) if (node !== victim) world.cut(victim, node, 60_000);
+    const isOff = (): boolean =>
+      manager.core.map?.slots.every(
+        ({ replicas, learners }) => !replicas.includes(nodeId) && !learners.includes(nodeId),
+      ) === true;
+    const { nodeTimings, managerTimings, silenceMs } = plan;
+    const noticedMs = hasDiskHung ? firstWriteMsMax + nodeTimings.diskHungMsMax * 1.2 : silenceMs;
+    const toldMs = managerTimings.reportPersistMs + 2 * nodeTimings.reportEveryMs + maneuverMsMax;
+    if (!world.runUntil(isOff, noticedMs + toldMs, 5))
+      world.fail(`M2: ${victim.name} is not taken off its slots, although it is cut off or its disk hangs`);
+    this.#everybodyDoesEverything('although the node that cannot is taken off its slots');
+    if (world.runUntil(() => !isOff(), 3 * managerTimings.isolationMs, 5))
+      world.fail(`M2: ${victim.name} is given slots, although it is cut off or its disk hangs`);
+  }
+
+  #replicasOf(key: string): NodeProcess[] {
+    const { map } = this.#world.manager.core;
+    const ids = map?.slot(this.#world.slotOf(key)).replicas ?? [];
+    return this.#aliveNodes().filter(({ core }) => ids.includes(core.membership.nodeId));
   }
 
   /** Liveness: all faults end. */
@@ -188,8 +224,8 @@ class Schedule {
     );
   }
 
-  /** Every client gets every operation done, then all is quiet and all replicas agree. */
-  #finish(): void {
+  /** @param why they should */
+  #everybodyDoesEverything(why: string): void {
     const world = this.#world;
     const workload = this.#workload;
     let left = 0;
@@ -223,7 +259,13 @@ class Schedule {
         );
       }
     }
-    if (!world.runUntil(() => left === 0, finalMsMax, 5)) world.fail('operations do not end after healing');
+    if (!world.runUntil(() => left === 0, finalMsMax, 5)) world.fail(`operations do not end ${why}`);
+  }
+
+  /** Every client gets every operation done, then all is quiet and all replicas agree. */
+  #finish(): void {
+    const world = this.#world;
+    this.#everybodyDoesEverything('although all faults have ended');
     const { settleAfterMs } = world.plan.nodeTimings;
     if (!world.runUntil(() => this.#disagreement() === '', settleAfterMs * 4 + 1000, 20))
       world.fail(this.#disagreement());
@@ -232,7 +274,7 @@ class Schedule {
       world.fail(`the cluster does not stay healed: ${this.#notHealed()}`);
   }
 
-  /** An operation may fail while a slot still moves home, not otherwise. */
+  /** An operation may fail as long as there are faults, or a slot still moves home, not otherwise. */
   #mustDo(client: ClientProcess, what: string, run: (done: Done) => void, then: () => void): void {
     const world = this.#world;
     // A client may begin with an old map, too.
@@ -242,7 +284,7 @@ class Schedule {
     const isMoving = world.manager.core.map?.slots.some(({ learners }) => learners.length > 0) === true;
     run((isDone) => {
       if (isDone) then();
-      else if (epochs() === before && !isMoving)
+      else if (world.calm && epochs() === before && !isMoving)
         world.fail(`${client.name} cannot ${what} although all faults have ended`);
       else this.#mustDo(client, what, run, then);
     });

@@ -61,6 +61,14 @@ describe('simulated clusters', () => {
     expect(seen).to.include('putRefused');
   });
 
+  it('M2: take a node off its slots that its fellows cannot reach, or whose disk hangs, and serve on', function () {
+    this.timeout(60_000);
+    for (let seed = 1; seed <= 40; seed++) {
+      const { violation } = runSchedule(seed, { disks: seed % 2 === 0, bias: 'cutOff' });
+      expect(violation, `seed ${seed}`).to.equal(null);
+    }
+  });
+
   it('stay linearizable and keep every invariant through faults, and heal when the faults end', function () {
     this.timeout((secondsMax + 20) * 1000);
     const seen = new Set<Situation>();

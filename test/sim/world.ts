@@ -15,7 +15,7 @@ import { ManagerProcess } from './manager-process.js';
 import type { End } from './network.js';
 import { NodeProcess } from './node-process.js';
 import { Observer } from './observer.js';
-import { drawPlan, withCalm, withDisks, withExpiry, withHitches, withStateDisk } from './plan.js';
+import { drawPlan, withCalm, withCutOff, withDisks, withExpiry, withHitches, withStateDisk } from './plan.js';
 import type { Plan } from './plan.js';
 import { Prng } from './prng.js';
 import type { SimProcess } from './process.js';
@@ -88,7 +88,9 @@ export class World {
     this.expiryPrng = new Prng(seed + expirySeedOffset);
     const lasting = expiry ? withExpiry(plan, this.expiryPrng) : plan;
     const stored = managerDisk ? withStateDisk(lasting, new Prng(seed + stateDiskSeedOffset)) : lasting;
-    this.plan = bias === 'hitches' ? withHitches(stored, this.prng) : stored;
+    this.plan = stored;
+    if (bias === 'hitches') this.plan = withHitches(stored, this.prng);
+    if (bias === 'cutOff') this.plan = withCutOff(stored, this.prng);
     this.#traceSink = trace;
     this.tasks = new SimTasks(this, bias === undefined ? undefined : bias === 'tasks');
     this.#watchesOld = this.plan.seesOldExits;
@@ -343,6 +345,7 @@ export class World {
 
   /** All cuts and silences end. */
   healNetwork(): void {
+    for (const disk of this.#disks.values()) disk.goOn();
     this.#cut.clear();
     this.#silent.clear();
     for (const process of [...this.nodes, ...this.clients, this.manager]) {

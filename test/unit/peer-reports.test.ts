@@ -84,18 +84,11 @@ describe('M2: a node that drives a write which nobody answers', () => {
     expect(asked).to.be.within(4, 8);
   });
 
-  it('reports who is there, but leaves a write unanswered for seconds, and gives that up', () => {
-    stage.pass(4500, answerProbes);
-    expect(reported()).to.deep.equal([]);
-    stage.pass(1000, answerProbes);
-    expect(reported()).to.include.members([2, 3]);
+  it('gives up a write that somebody leaves unanswered for seconds, and does not report him: he is there', () => {
+    stage.pass(4900, answerProbes);
+    expect(client.take(MessageType.conditionResult).length).to.equal(0);
+    stage.pass(200, answerProbes);
     expect(client.take(MessageType.conditionResult).length).to.equal(1);
-    // Fellows notice it at times of their own, and their reports shall coincide.
-    stage.pass(10_000, answerProbes);
-    expect(reported().length).to.be.greaterThan(190);
-    stage.pass(6000, answerProbes);
-    reported();
-    stage.pass(3000, answerProbes);
     expect(reported()).to.deep.equal([]);
   });
 

@@ -299,6 +299,7 @@ export class ManagerCore {
       leavingId: this.#administration.intent.leavingId,
       manager: this.#address,
       nowMs: this.#ports.nowMs(),
+      isolated: this.#roster.isolated,
       warnings: this.#administration.desk.warnings,
     });
   }

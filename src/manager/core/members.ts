@@ -40,7 +40,7 @@ export interface Member {
   probeRid: number;
   probeSentMs: number;
   suspect: boolean;
-  /** Nodes that report it. */
+  /** Nodes that report it; itself, if its disk hangs. */
   readonly reportedBy: Map<number, Reports>;
 }
 
@@ -92,12 +92,12 @@ export function recordReport(member: Member, reporterId: number, nowMs: number, 
   else member.reportedBy.set(reporterId, { sinceMs: nowMs, latestMs: nowMs });
 }
 
-/** How many nodes have reported this one for `persistMs` without a pause, and still do. */
-export function reporters(member: Member, nowMs: number, countsMs: number, persistMs: number): number {
-  let count = 0;
+/** Nodes that have reported this one for `persistMs` without a pause, and still do; itself, too. */
+export function reporters(member: Member, nowMs: number, countsMs: number, persistMs: number): number[] {
+  const ids: number[] = [];
   for (const [id, { sinceMs, latestMs }] of member.reportedBy) {
     if (nowMs - latestMs > countsMs) member.reportedBy.delete(id);
-    else if (latestMs - sinceMs >= persistMs) count++;
+    else if (latestMs - sinceMs >= persistMs) ids.push(id);
   }
-  return count;
+  return ids;
 }

@@ -84,7 +84,7 @@ export class Planner {
     const usable = new Set<number>();
     const expected = new Set<number>();
     for (const id of ring) {
-      const isPresent = roster.members.has(id) && !roster.lapsed.has(id) && !roster.isolatedUntilMs.has(id);
+      const isPresent = roster.members.has(id) && !roster.lapsed.has(id) && !roster.isolated.has(id);
       // Being restarted: its places are kept. A place that only it can hold is given to another first.
       if (id === intent.restartingId) {
         if (intent.settings.replicas > 1) expected.add(id);
@@ -248,7 +248,6 @@ export class Planner {
   /** Replicas that shall leave, for good reason: others have taken over, nobody can reach them, they must restart. */
   departures(map: ClusterMap): Departure[] {
     const { roster, intent } = this.#options;
-    const { isolatedUntilMs } = roster;
     const candidates = this.#candidates();
     const restartingId = this.#mayRestart(map, candidates) ? intent.restartingId : -1;
     const departures: Departure[] = [];
@@ -257,7 +256,7 @@ export class Planner {
       // With too few nodes left, or while K grows, nobody is surplus: a slot keeps as many replicas as it can have.
       const isShort = desired.length < Math.min(intent.settings.replicas, slot.replicas.length);
       const hasSound = slot.replicas.some((id) => candidates.usable.has(id));
-      const isolated = hasSound ? slot.replicas.filter((id) => isolatedUntilMs.has(id)) : [];
+      const isolated = hasSound ? slot.replicas.filter((id) => roster.isolated.has(id)) : [];
       // Nobody is surplus beside one that is cut off: he may be all that the slot has left then.
       const surplus = isShort || isolated.length > 0 ? [] : surplusReplicas(slot, desired);
       const leaving = new Set([...isolated, ...surplus]);

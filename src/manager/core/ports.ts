@@ -32,7 +32,7 @@ export interface ManagerTimings {
   readonly reportCountsMs: number;
   /** How long nodes must report another, which answers the manager, before it is taken for cut off from them; more than `probeMsMax`. */
   readonly reportPersistMs: number;
-  /** How long a node that most of its fellows cannot reach is left without slots after the last report. */
+  /** How long a node that most of its fellows cannot reach, or whose disk hangs, is left without slots after the last report. */
   readonly isolationMs: number;
   /** How long a dead node's place is kept for its next life before others take over its slots. */
   readonly rejoinGraceMs: number;

@@ -1,6 +1,6 @@
 /**
  * What the manager knows of its nodes beyond the published map: members, whom it has lost and when, whose lease has
- * run out, whom their fellows cannot reach, which copies are done. Events write these notes; the planner derives the
+ * run out, whom their fellows cannot reach or whose disks hang, which copies are done. Events write these notes; the planner derives the
  * next map from them.
  */
 import type { ClusterMap, MemberNode, SlotAssignment } from '../../protocol/cluster-map.js';
@@ -12,14 +12,20 @@ import type { ManagerState } from './state.js';
 /** Of a member that has not registered with this manager yet. */
 const unknownOrigin = { disk: { clusterId: '', slots: [], clockUs: 0 } } as const;
 
+export interface Isolation {
+  /** Its fellows cannot reach it, or its disk hangs. */
+  readonly cause: 'cutOff' | 'hungDisk';
+  untilMs: number;
+}
+
 export class Roster {
   readonly members = new Map<number, Member>();
   /** Members whose lease has run out: no new lease before the next map is published (M3). */
   readonly lapsed = new Set<number>();
   /** When each node that is away was lost: its place is kept for a while. */
   readonly lostAtMs = new Map<number, number>();
-  /** Nodes that most of their fellows cannot reach: until when they get no slots. */
-  readonly isolatedUntilMs = new Map<number, number>();
+  /** Nodes that get no slots although they are there (M2). */
+  readonly isolated = new Map<number, Isolation>();
   /** Copies that learners have finished: slot to node id to the epoch of joining that it was for. */
   readonly copied = new Map<number, Map<number, number>>();
   /** Incarnations, still in the map, that an administrator takes for dead (M3). */
@@ -42,7 +48,7 @@ export class Roster {
     this.members.delete(member.id);
     this.lapsed.delete(member.id);
     // Its next life may well be reached.
-    this.isolatedUntilMs.delete(member.id);
+    this.isolated.delete(member.id);
     for (const copied of this.copied.values()) copied.delete(member.id);
     this.lostAtMs.set(member.id, nowMs);
   }

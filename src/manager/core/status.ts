@@ -3,6 +3,7 @@ import type { ClusterMap } from '../../protocol/cluster-map.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus, NodeState, NodeStatus } from '../../protocol/status.js';
 import type { Member } from './members.js';
+import type { Isolation } from './roster.js';
 import type { KnownNode } from './state.js';
 
 export interface StatusSource {
@@ -14,6 +15,7 @@ export interface StatusSource {
   readonly leavingId: number;
   readonly manager: ClusterStatus['manager'];
   readonly nowMs: number;
+  readonly isolated: ReadonlyMap<number, Isolation>;
   readonly warnings: readonly string[];
 }
 
@@ -22,6 +24,7 @@ export function statusOf(source: StatusSource): ClusterStatus {
   const known = [...knownNodes.values()].filter(({ drained }) => drained !== true);
   const ids = new Set([...known.map(({ id }) => id), ...members.keys()]);
   const slots = map?.slots ?? [];
+  const warnings = [...source.warnings, ...[...source.isolated].map(describeIsolation)];
   return {
     clusterId: map?.clusterId ?? '',
     epoch: map?.epoch ?? 0,
@@ -31,8 +34,13 @@ export function statusOf(source: StatusSource): ClusterStatus {
     manager: source.manager,
     nodes: [...ids].sort((a, b) => a - b).map((id) => nodeStatus(id, source)),
     underReplicatedSlots: slots.filter((slot) => slot.replicas.length < settings.replicas).length,
-    ...(source.warnings.length === 0 ? {} : { warnings: source.warnings }),
+    ...(warnings.length === 0 ? {} : { warnings }),
   };
+}
+
+function describeIsolation([id, { cause }]: readonly [number, Isolation]): string {
+  const why = cause === 'hungDisk' ? 'its disk hangs' : 'other nodes cannot reach it';
+  return `node ${id} gets no slots that others can serve until that is over: ${why}`;
 }
 
 function nodeStatus(id: number, source: StatusSource): NodeStatus {

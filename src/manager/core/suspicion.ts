@@ -5,7 +5,8 @@
  *
  * A node that answers the manager in time, but that most of its fellow nodes report all the while, is cut off from them: it is isolated,
  * that is taken off its slots behind a fence, until the reports have ceased for a while. *[found: on a machine that was slow to start
- * its nodes, each stood still for a moment in turn, and lost all its slots when it had long gone on]*
+ * its nodes, each stood still for a moment in turn, and lost all its slots when it had long gone on]* So is one that says of itself
+ * that its disk hangs.
  */
 import { MessageType } from '../../protocol/messages.js';
 import type { Link, ReportMessage } from '../../protocol/messages.js';
@@ -34,8 +35,7 @@ export class Suspicion {
     const nowMs = this.#ports.nowMs();
     const reporter = this.#roster.byLink(link);
     const { reportCountsMs } = this.#timings;
-    if (reporter !== undefined && reporter !== member)
-      recordReport(member, reporter.id, nowMs, reportCountsMs);
+    if (reporter !== undefined) recordReport(member, reporter.id, nowMs, reportCountsMs);
     if (member.link === null || member.probeRid !== 0) return;
     member.probeRid = this.#nextRid();
     member.probeSentMs = nowMs;
@@ -69,21 +69,29 @@ export class Suspicion {
   }
 
   #checkIsolation(nowMs: number): void {
-    const { members, isolatedUntilMs } = this.#roster;
+    const { members, isolated } = this.#roster;
     const { reportCountsMs, reportPersistMs, isolationMs } = this.#timings;
-    for (const [id, untilMs] of isolatedUntilMs) if (nowMs >= untilMs) isolatedUntilMs.delete(id);
+    for (const [id, { untilMs }] of isolated) if (nowMs >= untilMs) isolated.delete(id);
     for (const member of members.values()) {
       // Whoever does not answer the manager either is no such case: its lease or its end decides (M3).
       if (member.link === null || member.suspect || member.probeRid !== 0) continue;
-      const count = reporters(member, nowMs, reportCountsMs, reportPersistMs);
-      if (count < 2 || count * 2 < members.size - 1) continue;
-      const isKnown = isolatedUntilMs.has(member.id);
-      // One at a time: when everybody reports everybody, removing all would help nobody.
-      if (!isKnown && isolatedUntilMs.size > 0) continue;
-      if (!isKnown) {
-        this.#ports.log('warn', `node ${member.id}: ${count} nodes cannot reach it; taking it off its slots`);
+      const reporterIds = reporters(member, nowMs, reportCountsMs, reportPersistMs);
+      const hasHungDisk = reporterIds.includes(member.id);
+      const count = reporterIds.length - (hasHungDisk ? 1 : 0);
+      const isCutOff = count >= 2 && count * 2 >= members.size - 1;
+      if (!hasHungDisk && !isCutOff) continue;
+      const untilMs = nowMs + isolationMs;
+      const known = isolated.get(member.id);
+      if (known !== undefined) {
+        known.untilMs = untilMs;
+        continue;
       }
-      isolatedUntilMs.set(member.id, nowMs + isolationMs);
+      const cause = hasHungDisk ? 'hungDisk' : 'cutOff';
+      // One at a time: when everybody reports everybody, or has the same disk, removing all would help nobody.
+      if ([...isolated.values()].some((other) => other.cause === cause)) continue;
+      const why = hasHungDisk ? 'says that its disk hangs' : `${count} nodes cannot reach it`;
+      this.#ports.log('warn', `node ${member.id}: ${why}; taking it off its slots`);
+      isolated.set(member.id, { cause, untilMs });
     }
   }
 }

@@ -13,6 +13,8 @@ export interface Journal {
   readonly isFull: boolean;
   /** Not even the room that is kept for deletes is left. */
   readonly isSpent: boolean;
+  /** What waits for the disk waits for room there. */
+  readonly hasNoRoom: boolean;
   /** Number of the last change noted so far; 0: none. */
   readonly noted: number;
   /** Changes up to this number are on the disk. */
@@ -34,6 +36,7 @@ export const noJournal: Journal = {
   isBehind: false,
   isFull: false,
   isSpent: false,
+  hasNoRoom: false,
   noted: 0,
   saved: 0,
   save: () => undefined,

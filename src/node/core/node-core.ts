@@ -24,6 +24,7 @@ import type {
 } from '../../protocol/messages.js';
 import { Attic } from './attic.js';
 import { Conditions } from './conditions.js';
+import { DiskWatch } from './disk-watch.js';
 import { noJournal } from './journal.js';
 import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
@@ -62,6 +63,7 @@ export class NodeCore implements ReplicaOwner {
   readonly #ports: NodePorts;
   readonly #address: NodeAddress;
   readonly #reach: PeerReach;
+  readonly #diskWatch: DiskWatch;
   readonly #conditions: Conditions;
   readonly #learner: Learner;
   readonly #walks: Walks;
@@ -88,6 +90,7 @@ export class NodeCore implements ReplicaOwner {
     this.lease = new Lease(ports, this.membership, nextRid);
     const { membership, lease } = this;
     this.#reach = new PeerReach({ ports, membership, timings, nextRid });
+    this.#diskWatch = new DiskWatch(journal, timings.diskHungMsMax, ports.log.bind(ports));
     this.replica = new Replica(ports, membership, lease, store, journal, timings, nextRid, this.#reach, this);
     const mapWanted = (): void => {
       this.mapWanted();
@@ -419,6 +422,7 @@ export class NodeCore implements ReplicaOwner {
     this.#adoptDeferred();
     this.lease.tick(this.replica.store.keys, this.replica.store.bytes);
     this.#reach.tick();
+    if (this.#diskWatch.isHung(this.#reach.runningMs)) this.#reach.report(this.membership.nodeId);
     this.replica.tick();
     this.#learner.tick();
     this.#sweeper.tick();

@@ -3,8 +3,8 @@
  *
  * A member that leaves a write unanswered is cut off, or stands still, or its disk is slow. So it is sent a PROBE, which
  * no disk holds up: it is out of reach if nothing at all is heard of it from then on. *[found: in a cluster whose disks
- * took 200 ms for a sync the nodes reported one another, and one after the other lost all its slots]* A member that is
- * heard, but answers no writes for seconds, is reported, too: its disk may hang for ever.
+ * took 200 ms for a sync the nodes reported one another, and one after the other lost all its slots]* A member whose disk
+ * hangs says so itself (disk-watch.ts).
  *
  * Time counts in ticks: for one that comes late, since this process stood still, no more than a usual one.
  */
@@ -16,11 +16,6 @@ import type { NodePorts, NodeTimings } from './ports.js';
 const tickShareMax = 1 / 5;
 /** After this share of `peerAnswerMsMax` a write is late enough to ask. */
 const lateShare = 1 / 4;
-/**
- * Whoever is stuck counts as such for so many times `peerStuckMsMax`, unless it answers: it may be given no more writes that it
- * could answer, and its fellows notice it at times of their own.
- */
-const stuckTimes = 3;
 
 /** What is so since then, of one life of a member. */
 interface Since {
@@ -45,8 +40,6 @@ export class PeerReach {
   readonly #asked = new Map<number, Asked>();
   /** Members without a connection. */
   readonly #lost = new Map<number, Since>();
-  /** Members that have left a write unanswered for too long although they are heard. */
-  readonly #stuck = new Map<number, Since>();
   readonly #reportedAtMs = new Map<number, number>();
   #runningMs = 0;
   #tickedAtMs: number;
@@ -68,11 +61,6 @@ export class PeerReach {
     if (asked !== undefined) asked.isHeard = true;
   }
 
-  /** It has said what becomes of a write there. */
-  answered(nodeId: number): void {
-    if (this.#stuck.size > 0) this.#stuck.delete(nodeId);
-  }
-
   /** Whether a write that somebody has not answered for so long is worth asking about. */
   isLate(ageMs: number): boolean {
     return ageMs >= this.#options.timings.peerAnswerMsMax * lateShare;
@@ -80,7 +68,7 @@ export class PeerReach {
 
   /** Whether nothing will come of a write that somebody has not answered for so long. */
   isTooLate(ageMs: number): boolean {
-    return ageMs >= this.#options.timings.peerStuckMsMax;
+    return ageMs >= this.#options.timings.diskHungMsMax;
   }
 
   /** It has left a write unanswered until it `isLate`. */
@@ -92,17 +80,12 @@ export class PeerReach {
     link.send({ type: MessageType.probe, rid: nextRid() });
   }
 
-  /** It has left a write unanswered until it `isTooLate`. */
-  stuck(nodeId: number): void {
-    this.#stuck.set(nodeId, this.#since(nodeId));
-  }
-
   /** Its connection has ended. Unlike one that was never up, it is missed from now on. */
   lost(nodeId: number): void {
     const { incarnation, atMs } = this.#since(nodeId);
     this.#lost.set(nodeId, { incarnation, atMs: atMs - this.#options.timings.peerAnswerMsMax });
     this.#asked.delete(nodeId);
-    this.#report(nodeId);
+    this.report(nodeId);
   }
 
   /** A member that stays out of reach is reported again and again, so that the manager sees that the cut goes on. */
@@ -115,7 +98,7 @@ export class PeerReach {
     for (const { id } of membership.map?.nodes ?? []) {
       if (id === membership.nodeId) continue;
       this.#look(id);
-      if (this.isOut(id)) this.#report(id);
+      if (this.isOut(id)) this.report(id);
     }
   }
 
@@ -124,13 +107,13 @@ export class PeerReach {
     const { peerAnswerMsMax } = this.#options.timings;
     const asked = this.#asked.get(nodeId);
     const isSilent = asked?.isHeard === false && this.#hasBeen(asked, peerAnswerMsMax);
-    return isSilent || this.#hasBeen(this.#lost.get(nodeId), peerAnswerMsMax) || this.#stuck.has(nodeId);
+    return isSilent || this.#hasBeen(this.#lost.get(nodeId), peerAnswerMsMax);
   }
 
   /** What was so of former lives, and of those that are no members any more. */
   #forgetFormer(): void {
     const { map } = this.#options.membership;
-    for (const each of [this.#asked, this.#lost, this.#stuck]) {
+    for (const each of [this.#asked, this.#lost]) {
       for (const [id, { incarnation }] of each)
         if (map?.node(id)?.incarnation !== incarnation) each.delete(id);
     }
@@ -140,8 +123,6 @@ export class PeerReach {
     const { ports, timings } = this.#options;
     const asked = this.#asked.get(nodeId);
     if (asked?.isHeard === true && this.#hasBeen(asked, timings.peerAnswerMsMax)) this.#asked.delete(nodeId);
-    if (this.#hasBeen(this.#stuck.get(nodeId), stuckTimes * timings.peerStuckMsMax))
-      this.#stuck.delete(nodeId);
     if (ports.peer(nodeId) !== undefined) this.#lost.delete(nodeId);
     else if (!this.#lost.has(nodeId)) this.#lost.set(nodeId, this.#since(nodeId));
   }
@@ -157,7 +138,8 @@ export class PeerReach {
     };
   }
 
-  #report(nodeId: number): void {
+  /** To the manager, as often as it may be; of this node itself, too. */
+  report(nodeId: number): void {
     const { ports, timings, membership, nextRid } = this.#options;
     const member = membership.map?.node(nodeId);
     const nowMs = ports.nowMs();

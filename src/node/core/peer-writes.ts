@@ -159,13 +159,11 @@ export class PeerWrites {
   }
 
   onAck(nodeId: number, rid: number): void {
-    this.#reach.answered(nodeId);
     const write = this.#inFlight.get(rid);
     if (write !== undefined) this.#answered(write, nodeId);
   }
 
   onStale(nodeId: number, message: StaleMessage): void {
-    this.#reach.answered(nodeId);
     const write = this.#inFlight.get(message.rid);
     if (write === undefined) return;
     if (this.#isOverwritten(write, message)) {
@@ -249,13 +247,10 @@ export class PeerWrites {
       const ageMs = runningMs - write.sentMs;
       // Insertion order is send order: the rest is younger.
       if (!this.#reach.isLate(ageMs)) return;
+      for (const id of write.awaited) this.#reach.late(id);
       // Whoever is awaited then, or this node's own disk: the readers of the key shall hear that nothing comes of it.
-      const isTooLate = this.#reach.isTooLate(ageMs);
-      for (const id of write.awaited) {
-        this.#reach.late(id);
-        if (isTooLate) this.#reach.stuck(id);
-      }
-      if (isTooLate || write.awaited.some((id) => this.#reach.isOut(id))) this.#fail(write);
+      if (this.#reach.isTooLate(ageMs) || write.awaited.some((id) => this.#reach.isOut(id)))
+        this.#fail(write);
     }
   }
 }

@@ -58,8 +58,8 @@ export interface NodeTimings {
    * manager waits for the answer to its own: else what its fellows saw it might not have seen.
    */
   readonly peerAnswerMsMax: number;
-  /** A peer that leaves a write unanswered for this long is out of reach, whatever else it answers. */
-  readonly peerStuckMsMax: number;
+  /** A disk that has taken nothing for this long hangs; nobody waits any longer for what shall be on it. */
+  readonly diskHungMsMax: number;
   /** Whoever waits at a key where nobody has been served for this long is sent elsewhere. */
   readonly waitMsMax: number;
   /** At least this long between two reports on the same node. */
@@ -70,7 +70,7 @@ export const nodeTimings: NodeTimings = {
   replayAfterMs: 10,
   settleAfterMs: 1000,
   peerAnswerMsMax: 250,
-  peerStuckMsMax: 5000,
+  diskHungMsMax: 5000,
   waitMsMax: 2000,
   reportEveryMs: 100,
 };

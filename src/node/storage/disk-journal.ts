@@ -137,6 +137,10 @@ export class DiskJournal implements Journal {
     return this.#space.isSpent || this.#writer.isFull;
   }
 
+  get hasNoRoom(): boolean {
+    return this.#writer.hasNoRoom;
+  }
+
   get noted(): number {
     return this.#noted;
   }

@@ -74,6 +74,10 @@ export class BatchWriter {
     return this.#hasNoRoom || this.#isBroken || this.#bytesBehind > behindBytesMax;
   }
 
+  get hasNoRoom(): boolean {
+    return this.#hasNoRoom;
+  }
+
   get isBehind(): boolean {
     return this.#bytesBehind > copiedBytesMax;
   }

@@ -1,0 +1,78 @@
+// A node whose own disk hangs tells the manager (PROTOCOL M2).
+import { expect } from 'chai';
+import { noJournal } from '../../src/node/core/journal.js';
+import { ArenaStore } from '../../src/node/storage/arena-store.js';
+import { MessageType } from '../../src/protocol/messages.js';
+import { NodeOnTable, self } from '../support/node-core.js';
+
+const hungMs = 5000;
+const slackMs = 100;
+
+describe('M2: a node some of whose changes wait for its disk', () => {
+  let stage: NodeOnTable;
+  let journal: { -readonly [name in keyof typeof noJournal]: (typeof noJournal)[name] };
+
+  beforeEach(() => {
+    journal = { ...noJournal, isAwaited: true };
+    stage = new NodeOnTable({ store: new ArenaStore({ hashSeed: 1 }), journal });
+    stage.map([{ replicas: [self, 2] }]);
+    stage.pass(1000);
+    journal.noted = journal.saved + 2;
+    takeReports();
+  });
+
+  function takeReports(): { own: number; others: number } {
+    const reports = stage.manager?.take(MessageType.report) ?? [];
+    const own = reports.filter(({ nodeId, incarnation }) => nodeId === self && incarnation === 7).length;
+    return { own, others: reports.length - own };
+  }
+
+  it('says nothing for seconds, then that its disk hangs, again and again until the disk takes something', () => {
+    stage.pass(hungMs - slackMs);
+    expect(takeReports().own).to.equal(0);
+    stage.pass(2000);
+    expect(takeReports().own).to.be.within(15, 20);
+    journal.saved++;
+    stage.pass(hungMs - slackMs);
+    expect(takeReports().own).to.equal(0);
+    stage.pass(2 * slackMs);
+    expect(takeReports().own).to.be.greaterThan(0);
+  });
+
+  it('says nothing of a disk that takes one batch every few seconds', () => {
+    for (let n = 0; n < 5; n++) {
+      stage.pass(hungMs - slackMs);
+      journal.saved++;
+      journal.noted++;
+    }
+    expect(takeReports().own).to.equal(0);
+  });
+
+  it('says nothing while all there is is saved, or waits for room', () => {
+    journal.hasNoRoom = true;
+    stage.pass(2 * hungMs);
+    journal.hasNoRoom = false;
+    journal.saved = journal.noted;
+    stage.pass(2 * hungMs);
+    journal.noted++;
+    stage.pass(hungMs - slackMs);
+    expect(takeReports().own).to.equal(0);
+  });
+
+  it('says so if nothing waits for the disk but what is too much for memory', () => {
+    journal.isAwaited = false;
+    stage.pass(2 * hungMs);
+    expect(takeReports().own).to.equal(0);
+    journal.isFull = true;
+    stage.pass(hungMs + slackMs);
+    expect(takeReports().own).to.be.greaterThan(0);
+  });
+
+  it('does not count the time for which it stood still itself', () => {
+    stage.nowMs += 2 * hungMs;
+    stage.core.tick();
+    stage.lease();
+    stage.pass(hungMs - 2 * slackMs);
+    expect(takeReports().own).to.equal(0);
+  });
+});
