@@ -19,8 +19,8 @@ export const faultKinds = [
   'joinForeign',
   'slowNode',
 ] as const;
-/** With disks only: everything at once, manager included; all nodes, but not the manager. */
-type DiskFaultKind = 'losePower' | 'killNodes';
+/** With disks only: everything at once, manager included; all nodes, but not the manager; one disk takes nothing for a while. */
+type DiskFaultKind = 'losePower' | 'killNodes' | 'hangDisk';
 /** With the bias of that name only. */
 type StallFaultKind = 'stallManager' | 'suspendHost' | 'freezeAll';
 /** With the bias of that name only. */
@@ -112,6 +112,15 @@ export function strike(world: World, kind: FaultKind): void {
         const disk = world.diskOf(node.givenId);
         if (disk !== undefined) disk.slowUntilMs = untilMs;
       }
+      return;
+    }
+    case 'hangDisk': {
+      const disk = nodes.length === 0 ? undefined : world.diskOf(prng.pick(nodes).givenId);
+      if (disk === undefined) return;
+      disk.hang();
+      world.queue.after(world.plan.nodeTimings.diskHungMsMax * prng.between(0.1, 3), () => {
+        disk.goOn();
+      });
       return;
     }
     case 'suspendHost': {

@@ -50,6 +50,8 @@ export const biases = [
   'hitches',
   /** One node is cut off from its fellows, or its disk hangs, until it has been taken off its slots, and longer. */
   'cutOff',
+  /** With disks that hang now and then, for as long as that is noticed, beside all else. */
+  'hangs',
 ] as const;
 export type Bias = (typeof biases)[number];
 
@@ -251,7 +253,13 @@ export function withDisks(plan: Plan, prng: Prng): Plan {
     diskLossShare: plan.bias === 'disasters' ? 0.7 : plan.diskLossShare,
     settings: { ...plan.settings, durability: 'always' },
     allowsLoss: true,
-    faultWeights: [...weights, ['losePower', prng.pick(shares)], ['killNodes', prng.pick(shares)]],
+    faultWeights: [
+      ...weights,
+      ['losePower', prng.pick(shares)],
+      ['killNodes', prng.pick(shares)],
+      ['hangDisk', plan.bias === 'hangs' ? 4 : 0],
+    ],
+    ...(plan.bias === 'hangs' ? { faultMs: prng.int(1000, 5000), operations: 100, thinkMs: 40 } : {}),
   };
 }
 
