@@ -121,7 +121,8 @@ export const membershipMutants: readonly Mutant[] = [
       '(isSameProcess(holder, message) || hasDiskOf(message))',
       '!isSameProcess(holder, message) && hasDiskOf(message)',
     ),
-    firstSeed: 7_103_165,
+    bias: 'leases',
+    firstSeed: 191_025_490,
   },
   {
     name: 'who is surplus leaves beside who is cut off',
