@@ -159,7 +159,7 @@ function errorOf(operation: Operation, isWrite: boolean, signal: AbortSignal | u
         const isDisk = operation.refused === RefusedReason.diskFull;
         return new GTStoreError(
           isDisk ? 'DISK_FULL' : 'MEMORY_FULL',
-          `node ${operation.refusedBy} has no room ${isDisk ? 'on its disk' : 'in memory'} for '${key}', and other replicas may have stored it; read the key to find out`,
+          `a replica of '${key}' has no room for it ${isDisk ? 'on its disk' : 'in memory'}, says node ${operation.refusedBy}, and others may have stored it; read the key to find out`,
           options('unknown'),
         );
       }
@@ -239,19 +239,19 @@ function refusal(
     case RefusedReason.diskFull:
       return new GTStoreError(
         'DISK_FULL',
-        `node ${nodeId} has no room for '${key}' on its disk; reads and deletes go on`,
+        `a replica of '${key}' has no room for it on its disk, says node ${nodeId}; reads and deletes go on`,
         options,
       );
     case RefusedReason.memoryFull:
       return new GTStoreError(
         'MEMORY_FULL',
-        `node ${nodeId} holds as much as it may in memory (--max-memory; never more than 15 GiB of small values) and takes no value for '${key}': delete keys, give it more, or add nodes; reads and deletes go on`,
+        `a replica of '${key}' holds as much as it may in memory (--max-memory; never more than 15 GiB of small values) and takes no value, says node ${nodeId}: delete keys, give it more, or add nodes; reads and deletes go on`,
         options,
       );
     case RefusedReason.memoryLow:
       return new GTStoreError(
         'MEMORY_FULL',
-        `hardly any memory is left to node ${nodeId} (its log says how much), and it has no room for '${key}': end other programs there, delete keys, or add nodes elsewhere; reads go on`,
+        `hardly any memory is left to a replica of '${key}' (its log says how much), and it takes no value, says node ${nodeId}: end other programs there, delete keys, or add nodes elsewhere; reads go on`,
         options,
       );
     case RefusedReason.tooOld:

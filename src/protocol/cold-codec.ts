@@ -35,7 +35,7 @@ import type { FieldsOf } from './cold-fields.js';
 import { ProtocolError } from './errors.js';
 import { wireKeyBytesMax } from './hot-codec.js';
 import { checkMap } from './map-check.js';
-import { MessageType, PeerRole, protocolVersion } from './messages.js';
+import { MessageType, PeerRole, protocolVersion, RefusedReason } from './messages.js';
 import type { ColdMessage, DiskContent, HelloMessage, SlotLoad, WelcomeMessage } from './messages.js';
 import { scanMsgpack } from './msgpack-scan.js';
 import type { MsgpackWriter } from './msgpack-writer.js';
@@ -77,6 +77,7 @@ const host = text(wireLimits.hostBytesMax);
 const name = text(wireLimits.nameBytesMax);
 const key = keyBytes(wireKeyBytesMax);
 const role = enumeration<PeerRole>(PeerRole.manager);
+const refusedReason = enumeration<RefusedReason>(RefusedReason.memoryLow);
 const nodeIds = uintsOf(nodeId, wireLimits.replicasMax);
 /** A month: longer, and a number meant as something else has slipped in. */
 const ms = uint(31 * 24 * 3600 * 1000, 1);
@@ -177,6 +178,7 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
   [MessageType.promiseAsk]: { rid, nodeId, incarnation, epoch },
   [MessageType.promise]: { rid, epoch, granted: bool },
   [MessageType.release]: { rid, nodeId, incarnation },
+  [MessageType.room]: { nodeId, reason: nullable(refusedReason) },
   [MessageType.query]: { rid, key },
   [MessageType.queryResult]: { rid, epoch, slot, replicas: nodeIds },
   [MessageType.status]: { rid },

@@ -5,6 +5,7 @@
 import type { MapChange } from './map-change.js';
 import type { ClusterMapData } from './cluster-map.js';
 import type { MessageType } from './message-type.js';
+import type { RefusedReason } from './messages.js';
 
 export const PeerRole = { client: 0, node: 1, manager: 2 } as const;
 export type PeerRole = (typeof PeerRole)[keyof typeof PeerRole];
@@ -238,6 +239,14 @@ export interface ReleaseMessage {
   readonly incarnation: number;
 }
 
+/** Node to node, again and again while it is so, and once when it is over: it takes no new values (D4). No answer. */
+export interface RoomMessage {
+  readonly type: typeof MessageType.room;
+  readonly nodeId: number;
+  /** Why; null: it takes them again. */
+  readonly reason: RefusedReason | null;
+}
+
 export interface QueryMessage {
   readonly type: typeof MessageType.query;
   readonly rid: number;
@@ -352,6 +361,7 @@ export type ColdMessage =
   | PromiseAskMessage
   | PromiseMessage
   | ReleaseMessage
+  | RoomMessage
   | QueryMessage
   | QueryResultMessage
   | StatusMessage

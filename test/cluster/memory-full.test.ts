@@ -59,7 +59,7 @@ describe('nodes that hold as much as they may', function () {
     ])
       expect(await failureOf(call())).to.include(refused);
     expect((await failureOf(store.put('new', 1)))?.message).to.match(
-      /^node \d holds as much as it may in memory \(--max-memory; .*'new': delete keys, give it more, or add nodes; reads and deletes go on$/,
+      /^a replica of 'new' holds as much as it may in memory \(--max-memory; .* says node \d: delete keys, give it more, or add nodes; reads and deletes go on$/,
     );
     await expectEntries(await fixture.open({ readFrom: 'any' }), kept);
     for (const id of [0, 1, 2]) expect(timesFull(id), `node ${id}`).to.equal(1);

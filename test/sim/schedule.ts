@@ -63,6 +63,8 @@ export interface ScheduleResult {
 }
 
 const slowMsMax = 400;
+/** What a node has said of its want of room counts for a second, and until a tick. */
+const fullMsMax = 1200;
 const bootMsMax = 3000;
 const healMsMax = 30_000;
 const finalMsMax = 10_000;
@@ -159,7 +161,7 @@ class Schedule {
     world.watchOldProcesses();
     if (!world.clients.some((client) => client.alive)) world.startClient();
     // Messages that were slow are still on their way.
-    world.run(slowMsMax);
+    world.run(world.plan.bias === 'fullStores' ? fullMsMax : slowMsMax);
     if (!world.runUntil(() => this.#isHealed(), healMsMax, 20)) {
       if (this.#waitsForTheDead()) return;
       world.fail(`the cluster does not heal: ${this.#notHealed()}`);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Unpackr } from 'msgpackr';
 import { encodeMessage, MessageDecoder } from '../../src/protocol/codec.js';
 import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
-import { MessageType, protocolVersion } from '../../src/protocol/messages.js';
+import { MessageType, protocolVersion, RefusedReason } from '../../src/protocol/messages.js';
 import type { Entry, Message } from '../../src/protocol/messages.js';
 import { MsgpackWriter } from '../../src/protocol/msgpack-writer.js';
 import { fromKeyBytes, toKeyBytes } from '../../src/protocol/partition.js';
@@ -234,6 +234,7 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
   promiseAsk: of(T.promiseAsk, { rid: uint, nodeId: id, incarnation: uint, epoch: uint }),
   promise: of(T.promise, { rid: uint, epoch: uint, granted: bool }),
   release: of(T.release, { rid: uint, nodeId: id, incarnation: uint }),
+  room: of(T.room, { nodeId: id, reason: fc.option(fc.constantFrom(...Object.values(RefusedReason))) }),
   query: of(T.query, { rid: uint, key }),
   queryResult: of(T.queryResult, { rid: uint, epoch: uint, slot, replicas: fc.array(id, { maxLength: 64 }) }),
   status: of(T.status, { rid: uint }),

@@ -3,6 +3,7 @@ import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.
 import type { WriteMessage } from '../../protocol/messages.js';
 import type { PlainFrame } from '../../protocol/plain-frame.js';
 import { clockAheadMsMax } from '../../protocol/settings.js';
+import type { FellowRoom } from './fellow-room.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
@@ -20,6 +21,7 @@ export class Admission {
   readonly #lease: Lease;
   readonly #journal: Journal;
   readonly #store: KeyStore;
+  readonly #fellows: FellowRoom;
   readonly #mapWanted: () => void;
 
   constructor(
@@ -27,12 +29,14 @@ export class Admission {
     lease: Lease,
     journal: Journal,
     store: KeyStore,
+    fellows: FellowRoom,
     mapWanted: () => void,
   ) {
     this.#membership = membership;
     this.#lease = lease;
     this.#journal = journal;
     this.#store = store;
+    this.#fellows = fellows;
     this.#mapWanted = mapWanted;
   }
 
@@ -61,7 +65,7 @@ export class Admission {
   }
 
   /** Why this WRITE is refused although the slot is in order; -1: it is not. */
-  refusal(message: WriteMessage): RefusedReason | -1 {
+  refusal(slot: number, message: WriteMessage): RefusedReason | -1 {
     const settings = this.#membership.map?.settings;
     if (settings === undefined) return -1;
     if ((message.keyView ?? message.key).length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
@@ -69,7 +73,9 @@ export class Admission {
       return RefusedReason.valueTooLarge;
     // What is there already is settled with the room that is kept for it.
     const noRoom =
-      message.kind === WriteKind.plain ? roomFault(message.value, this.#journal, this.#store) : -1;
+      message.kind === WriteKind.plain
+        ? roomFault(slot, message.value, this.#journal, this.#store, this.#fellows)
+        : -1;
     if (noRoom !== -1) return noRoom;
     const { hlc, seq } = message.version;
     // W1: a plain write counts nothing.
@@ -95,7 +101,7 @@ export class Admission {
     const { map, epoch: ownEpoch } = this.#membership;
     if (map === null || epoch !== ownEpoch || this.#membership.role(slot) === Role.none) return false;
     // What is written in place needs no memory; but which way a write goes must not decide what becomes of it (ADR 22).
-    if (this.#rightFault(slot) !== -1 || this.#store.isFull) return false;
+    if (this.#rightFault(slot) !== -1 || this.#store.isFull || !this.#fellows.isNone) return false;
     const { keyBytesMax, valueBytesMax } = map.settings;
     if (key.length > keyBytesMax || valueLength > valueBytesMax) return false;
     return !this.#isFromFuture(hlc) && hlc >= this.oldestPlainHlc();

@@ -58,7 +58,7 @@ export class Conditions {
       this.#replica.fence(link, message.rid, fault);
       return;
     }
-    const refusal = this.#refusal(message);
+    const refusal = this.#refusal(slot, message);
     if (refusal !== -1) {
       this.#replica.refuse(link, message.rid, refusal);
       return;
@@ -84,11 +84,12 @@ export class Conditions {
     return membership.isPrimary(slot) ? -1 : FencedReason.notPrimary;
   }
 
-  #refusal(message: ConditionMessage): RefusedReason | -1 {
+  #refusal(slot: number, message: ConditionMessage): RefusedReason | -1 {
     const settings = this.#membership.map?.settings;
     if (settings === undefined) return -1;
     if (message.key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
-    const noRoom = roomFault(message.value, this.#journal, this.#replica.store);
+    const { store, fellows } = this.#replica;
+    const noRoom = roomFault(slot, message.value, this.#journal, store, fellows);
     if (noRoom !== -1) return noRoom;
     const tooLarge = message.value !== null && message.value.length > settings.valueBytesMax;
     return tooLarge ? RefusedReason.valueTooLarge : -1;

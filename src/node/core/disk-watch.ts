@@ -23,11 +23,10 @@ export class DiskWatch {
     this.#log = log;
   }
 
-  /** With each tick. @returns whether the disk hangs, and holds up writes */
+  /** With each tick. @returns whether the disk hangs */
   isHung(runningMs: number): boolean {
-    const { saved, noted, isAwaited, isFull, hasNoRoom } = this.#journal;
-    const holdsUp = saved < noted && (isAwaited || isFull) && !hasNoRoom;
-    if (!holdsUp || saved !== this.#saved) {
+    const { saved, noted, hasNoRoom } = this.#journal;
+    if (saved === noted || hasNoRoom || saved !== this.#saved) {
       this.#saved = saved;
       this.#sinceMs = runningMs;
     }

@@ -140,6 +140,9 @@ export class NodeCore implements ReplicaOwner {
         this.lease.promises.onRelease(message);
         this.#adoptDeferred();
         return;
+      case MessageType.room:
+        this.replica.fellows.onRoom(link, message);
+        return;
       case MessageType.getMap:
         this.#answerGetMap(link, message.rid, message.newerThan);
         return;
@@ -423,6 +426,7 @@ export class NodeCore implements ReplicaOwner {
     this.lease.tick(this.replica.store.keys, this.replica.store.bytes);
     this.#reach.tick();
     if (this.#diskWatch.isHung(this.#reach.runningMs)) this.#reach.report(this.membership.nodeId);
+    this.replica.fellows.tick();
     this.replica.tick();
     this.#learner.tick();
     this.#sweeper.tick();

@@ -17,6 +17,7 @@ import { AcceptedWrites } from './accepted-writes.js';
 import { Admission } from './admission.js';
 import { Answers } from './answers.js';
 import { DiskGate } from './disk-gate.js';
+import { FellowRoom } from './fellow-room.js';
 import { type Journal, noJournal } from './journal.js';
 import { type Condition, type KeyWork, KeyWorks } from './key-work.js';
 import type { Lease } from './lease.js';
@@ -33,6 +34,7 @@ import type { FormerEntry, Reader } from './waiting-readers.js';
 
 export class Replica implements PeerWriteOwner {
   readonly store: KeyStore;
+  readonly fellows: FellowRoom;
   readonly plain: PlainRequests;
   readonly peerWrites: PeerWrites;
   readonly counts = new SlotCounts();
@@ -68,9 +70,9 @@ export class Replica implements PeerWriteOwner {
     this.#owner = owner;
     this.#journal = journal;
     this.#answers = new Answers(store);
-    this.#admission = new Admission(membership, lease, journal, store, () => {
-      owner.mapWanted();
-    });
+    this.fellows = new FellowRoom(ports, membership, journal, store);
+    const mapWanted = owner.mapWanted.bind(owner);
+    this.#admission = new Admission(membership, lease, journal, store, this.fellows, mapWanted);
     this.#gate = new DiskGate(journal, store, this.#answers, this.fence.bind(this), FencedReason.notReplica);
     this.#accepted = new AcceptedWrites(store);
     this.#settleQueue = new SettleQueue(store, timings.settleAfterMs);
@@ -131,7 +133,7 @@ export class Replica implements PeerWriteOwner {
       this.fence(link, message.rid, fault);
       return noRecord;
     }
-    const refusal = this.#gate.isCrowded ? RefusedReason.queueFull : this.#admission.refusal(message);
+    const refusal = this.#gate.isCrowded ? RefusedReason.queueFull : this.#admission.refusal(slot, message);
     if (refusal !== -1) {
       this.refuse(link, message.rid, refusal);
       return noRecord;
