@@ -2,6 +2,7 @@
  * How a command ends: what went wrong in one line on stderr, and the exit code. A stack trace helps nobody at a
  * prompt; the place of a mistake of ours is named all the same.
  */
+import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { GTStoreError, type ErrorCode } from '../protocol/errors.js';
 
@@ -9,11 +10,26 @@ export const exitFailed = 1;
 export const exitUsage = 2;
 /** Ended by a second Ctrl-C: 128 + SIGINT. */
 export const exitKilled = 130;
+/** The threads of a process have so long to end. */
+const exitMsMax = 1000;
 
 /** For who was asked to end by a signal, as a shell has it: 128 and the number of the signal. */
 export function exitCodeOf(signal: string): number {
   const signals: Readonly<Record<string, number>> = constants.signals;
   return 128 + (signals[signal] ?? 0);
+}
+
+/**
+ * `process.exit` waits for Node's threads, and one that is in a call to a disk that hangs does not come back: then another
+ * process puts an end to it.
+ */
+export function exitSurely(code?: number): never {
+  const { pid } = process;
+  const watch =
+    `setInterval(() => { if (process.ppid !== ${pid}) process.exit(); }, 10);` +
+    `setTimeout(() => { process.kill(${pid}, 'SIGKILL'); }, ${exitMsMax})`;
+  spawn(process.execPath, ['-e', watch], { detached: true, stdio: 'ignore', env: {} }).unref();
+  process.exit(code);
 }
 
 /** The command line is wrong: nothing was begun. The message says what to write instead. */

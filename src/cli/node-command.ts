@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { NodeServer } from '../node/index.js';
-import { UsageError } from './exit.js';
+import { exitSurely, UsageError } from './exit.js';
 import { addressTowards, isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
 import { maxMemoryOption, memoryBytesMax } from './max-memory.js';
@@ -82,7 +82,7 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   const log = createLogger('node', args.logLevel);
   const { startNode } = await import('../node/index.js');
   let node: NodeServer | null = null;
-  void stop.requested.then((reason) => node?.stop(reason) ?? process.exit(0));
+  void stop.requested.then((reason) => node?.stop(reason) ?? exitSurely(0));
   node = await startNode({
     manager,
     host,
@@ -97,7 +97,7 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   });
   log.info(`listening on ${formatAddress(node.address)}, joining by ${formatAddress(manager)}`);
   log.info(`ended: ${await node.ended}`);
-  process.exit();
+  exitSurely();
 }
 
 async function hostToListenOn(

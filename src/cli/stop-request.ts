@@ -2,7 +2,7 @@
  * Ctrl-C, SIGTERM and a closed terminal ask for an orderly end; a second Ctrl-C for an end at once. The handlers are
  * in place from the beginning, so that a signal in the middle of start-up does not leave half a cluster behind.
  */
-import { exitKilled } from './exit.js';
+import { exitKilled, exitSurely } from './exit.js';
 
 /**
  * One Ctrl-C may arrive twice: the terminal sends it to everyone, and npx passes its own on. What comes sooner than
@@ -52,7 +52,7 @@ export class StopRequest {
       this.request('SIGINT');
     } else if (nowMs - this.#interruptedAtMs > sameKeyMsMax && this.mayKill()) {
       this.killAtOnce();
-      process.exit(exitKilled);
+      exitSurely(exitKilled);
     }
   }
 }

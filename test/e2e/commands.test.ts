@@ -1,9 +1,23 @@
 // Every gtstore command against a running cluster: what it prints, as text and as JSON, and its exit code.
 import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type ClusterStatus, GTStoreClient, type HotSlot } from '../../src/client/index.js';
 import { type TestCluster, startCluster } from '../../src/testing/index.js';
-import { eventually } from '../support/cluster-until.js';
+import { eventually, within } from '../support/cluster-until.js';
 import { type Result, gtstore, launcher, run, severally } from './command.js';
+
+/** The writing end of a pipe that somebody reads; null: nobody does yet. */
+function openRead(pipe: string): number | null {
+  try {
+    return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return null;
+    throw error;
+  }
+}
 
 describe('gtstore commands', function () {
   this.timeout(60_000);
@@ -277,6 +291,24 @@ describe('gtstore commands', function () {
       expect(stderr).to.equal('');
       expect(stdout).to.match(new RegExp(`Examples:\\n +gtstore ${name}\\b`));
       if (name !== 'start') expect(stdout).to.include('--manager').and.include('GTSTORE_URL');
+    }
+  });
+
+  it('a further node whose disk hangs while it is opened ends on Ctrl-C', async function () {
+    if (process.platform === 'win32') this.skip();
+    const directory = mkdtempSync(join(tmpdir(), 'gtstore-hung-'));
+    mkdirSync(join(directory, 'node'));
+    // Whoever reads it waits for somebody who writes.
+    const pipe = join(directory, 'node', 'CURRENT');
+    execFileSync('mkfifo', [pipe]);
+    const node = launch(gtstore, ['node', '--manager', cluster.url, '--data-dir', directory]);
+    const file = await eventually('it reads from its disk', () => openRead(pipe));
+    try {
+      node.signal('SIGINT');
+      await within('it ends', 10_000, node.ended());
+    } finally {
+      closeSync(file);
+      rmSync(directory, { recursive: true });
     }
   });
 

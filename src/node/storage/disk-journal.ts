@@ -1,5 +1,6 @@
 /** The journal of a node on its disk. */
 import { Buffer } from 'node:buffer';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { DiskContent } from '../../protocol/cold-messages.js';
 import type { Logger } from '../../protocol/logger.js';
 import type { Journal } from '../core/journal.js';
@@ -28,6 +29,7 @@ import { BatchWriter } from './disk/writer.js';
 
 /** With `interval`, as often at most: a few syncs for thousands of changes. */
 const intervalMs = 20;
+const markMsMax = 1000;
 /**
  * What waits for the disk may be 64 MiB, beside as much of each other node on the same disk. The manager waits longer
  * before it kills (`nodes-end.ts`).
@@ -276,7 +278,8 @@ export class DiskJournal implements Journal {
     this.#sweeper.stop();
     this.#compactor.stop();
     const isSaved = await this.#writer.close(this.#closeMsMax);
-    await this.#mark.close();
+    // On a disk that hangs it would wait for ever; what it says is older than it could be then, no more.
+    await Promise.race([this.#mark.close(), pause(markMsMax, undefined, { ref: false })]);
     if (isSaved) return;
     const { directory, log } = this.#options;
     const lost = this.#noted - this.#saved;
