@@ -14,12 +14,21 @@ export interface CopyingOptions {
   readonly limit?: number;
   /** How long a question and its answer are on their way; default: a tick. */
   readonly answerMs?: number;
+  /** Bytes in a second that the line from the source carries, answers one after the other; default: any number. */
+  readonly lineBytesPerSecond?: number;
+  /** Other full replicas of each slot. */
+  readonly others?: readonly number[];
   readonly node?: NodeOnTable;
+}
+
+/** As a connection of the transport it counts what has come on it. */
+class CountingKeepingLink extends KeepingLink {
+  bytesReceived = 0;
 }
 
 export class Copying {
   readonly node: NodeOnTable;
-  readonly link = new KeepingLink();
+  readonly link = new CountingKeepingLink();
   /** Bytes that the source has sent so far. */
   bytes = 0;
   asked: CopyMessage[] = [];
@@ -28,6 +37,8 @@ export class Copying {
   readonly #options: CopyingOptions;
   readonly #askedAtMs = new WeakMap<CopyMessage, number>();
   #serial = 0;
+  /** Of the answer that is on the line, or to be its next: bytes that the line could have carried. */
+  #carried = 0;
 
   constructor(options: CopyingOptions) {
     this.#options = options;
@@ -38,7 +49,7 @@ export class Copying {
 
   /** The same members, another limit. */
   limit(copyBytesPerSecondMax: number): void {
-    const slot = { replicas: [source], learners: [self], changedAt: 1 };
+    const slot = { replicas: [source, ...(this.#options.others ?? [])], learners: [self], changedAt: 1 };
     this.node.map(
       Array.from({ length: this.#options.slots }, () => slot),
       { copyBytesPerSecondMax, durability: 'interval' },
@@ -50,8 +61,8 @@ export class Copying {
     this.node.pass(ms, () => {
       const { nowMs } = this.node;
       const isDue = (message: CopyMessage): boolean => (this.#askedAtMs.get(message) ?? 0) + answerMs < nowMs;
-      const due = this.asked.filter(isDue);
-      this.asked = this.asked.filter((message) => !isDue(message));
+      const due = this.#carry(this.asked.filter(isDue));
+      this.asked = this.asked.filter((message) => !due.includes(message));
       for (const message of due) this.answer(message);
       for (const message of this.link.take(MessageType.copy)) {
         this.#askedAtMs.set(message, nowMs);
@@ -60,6 +71,18 @@ export class Copying {
       this.mostUnderWay = Math.max(this.mostUnderWay, this.asked.length);
       each();
     });
+  }
+
+  /** @returns those of which the answers have come in whole after one more tick */
+  #carry(waiting: CopyMessage[]): CopyMessage[] {
+    const { lineBytesPerSecond, batchBytes } = this.#options;
+    if (lineBytesPerSecond === undefined || waiting.length === 0) return waiting;
+    const bytes = lineBytesPerSecond / 100;
+    this.#carried += bytes;
+    this.link.bytesReceived += bytes;
+    const due = waiting.slice(0, Math.floor(this.#carried / batchBytes));
+    this.#carried = due.length === waiting.length ? 0 : this.#carried - due.length * batchBytes;
+    return due;
   }
 
   answer({ rid, slot, first }: CopyMessage): void {

@@ -2,8 +2,8 @@
  * A learner fills itself (PROTOCOL M5, M6). For each slot it is a learner of, it asks a full replica for one bounded
  * batch after the other, merges what comes with the WRITEs that arrive meanwhile (higher version wins, VALID and
  * INVALID are kept), and tells the manager when it has everything. Many slots at once, one batch each in flight, but few
- * while others ask for something (copy-pace.ts), and no more of them than the cluster's limit allows. Any trouble
- * starts that slot's copy again at the next replica.
+ * while others ask for something (copy-pace.ts), no more of them than the cluster's limit allows, and no more than the line
+ * from the source takes (copy-line.ts). Any trouble starts that slot's copy again at the next replica.
  *
  * A learner that found some of the slot on its disk copies the difference only (D2): it compares digests of buckets, asks
  * for what it does not have of those that differ, and takes the rest from its attic (hints.ts).
@@ -11,15 +11,18 @@
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
 import type {
+  CopyMessage,
   DifferenceEndMessage,
+  DifferenceMessage,
+  DigestAskMessage,
   DigestsMessage,
   EntriesMessage,
   Entry,
-  Message,
 } from '../../protocol/messages.js';
 import type { Attic } from './attic.js';
 import { CopyBudget } from './copy-budget.js';
 import { CopyPace } from './copy-pace.js';
+import { CopySources } from './copy-sources.js';
 import { FillTally } from './fill-tally.js';
 import { Hints } from './hints.js';
 import type { Journal } from './journal.js';
@@ -27,7 +30,10 @@ import type { Membership, RoleChange } from './membership.js';
 import { Role } from './membership.js';
 import type { NodePorts } from './ports.js';
 import type { Replica } from './replica.js';
+import { isLooking, newCopy } from './slot-copy.js';
+import type { SlotCopy } from './slot-copy.js';
 
+/** A source of which nothing at all has come for this long is given up for another one. */
 const batchTimeoutMs = 1000;
 const retryMsMin = 5;
 const retryMsMax = 200;
@@ -38,29 +44,6 @@ const behindMs = 50;
 const tellAgainMs = 200;
 const noBytes = new Uint8Array(0);
 
-/** What is asked for next, or, from `compare` on, done with the attic. */
-type Stage = 'whole' | 'digests' | 'difference' | 'compare' | 'sift' | 'merge';
-
-interface SlotCopy {
-  readonly slot: number;
-  readonly joinedAt: number;
-  /** Node asked at present; -1: none yet. */
-  source: number;
-  /** Request in flight; 0: none. */
-  rid: number;
-  sentMs: number;
-  retryAtMs: number;
-  failures: number;
-  /** Batches of the source's walk have come: the next one goes on from there. */
-  begun: boolean;
-  done: boolean;
-  stage: Stage;
-  /** What the attic has of the slot; null: nothing, or nothing worth comparing. */
-  hints: Hints | null;
-  /** D2: told of once the journal has saved this change. */
-  noted: number;
-}
-
 export class Learner {
   readonly #ports: NodePorts;
   readonly #membership: Membership;
@@ -69,7 +52,7 @@ export class Learner {
   readonly #journal: Journal;
   readonly #nextRid: () => number;
   readonly #copies = new Map<number, SlotCopy>();
-  readonly #byRid = new Map<number, SlotCopy>();
+  readonly #sources: CopySources;
   readonly #budget = new CopyBudget();
   readonly #pace = new CopyPace();
   #toldAtMs = -Infinity;
@@ -95,6 +78,7 @@ export class Learner {
     this.#attic = attic;
     this.#journal = journal;
     this.#nextRid = nextRid;
+    this.#sources = new CopySources(ports, membership);
   }
 
   /** Slots are being filled. */
@@ -107,33 +91,20 @@ export class Learner {
     const joinedAt = this.#membership.map?.joinedAt(slot, this.#membership.nodeId);
     if (after !== Role.learner || joinedAt === undefined) return;
     if (this.#unfilled++ === 0) this.#tally = new FillTally(this.#ports.nowMs());
-    this.#copies.set(slot, {
-      slot,
-      joinedAt,
-      source: -1,
-      rid: 0,
-      sentMs: 0,
-      retryAtMs: -Infinity,
-      failures: 0,
-      begun: false,
-      done: false,
-      stage: 'whole',
-      hints: null,
-      noted: 0,
-    });
+    this.#copies.set(slot, newCopy(slot, joinedAt));
   }
 
   #drop(slot: number): void {
     const copy = this.#copies.get(slot);
     if (copy === undefined) return;
-    this.#byRid.delete(copy.rid);
+    this.#sources.forget(copy);
     this.#copies.delete(slot);
     if (!copy.done) this.#unfilled--;
   }
 
   tick(): void {
     const nowMs = this.#ports.nowMs();
-    for (const copy of this.#byRid.values()) if (nowMs - copy.sentMs > batchTimeoutMs) this.#failed(copy);
+    this.#sources.watch(nowMs, this.#failed, batchTimeoutMs);
     this.#shareHost();
     this.#pace.tick(nowMs, this.#replica.counts.total, this.#isInNeed(), this.isCopying);
     for (const copy of this.#copies.values()) this.#look(copy);
@@ -165,11 +136,18 @@ export class Learner {
     for (const copy of this.#copies.values()) {
       if (copy.done || isLooking(copy) || copy.rid !== 0 || copy.retryAtMs > nowMs) continue;
       if (!this.#mayAsk(nowMs)) return;
-      this.#pace.asked();
-      this.#askedAtMs = nowMs;
-      if (copy.begun) this.#ask(copy, false);
-      else this.#start(copy);
+      if (copy.next === 'start') copy.source = this.#sources.choose(copy);
+      // Being dialled: nobody is asked in vain.
+      if (copy.source === -1) copy.retryAtMs = nowMs + unreachableMs;
+      else if (this.#sources.hasRoom(copy)) this.#goOn(copy, nowMs);
     }
+  }
+
+  #goOn(copy: SlotCopy, nowMs: number): void {
+    this.#pace.asked();
+    this.#askedAtMs = nowMs;
+    if (copy.next === 'start') this.#start(copy);
+    else this.#ask(copy, copy.next === 'first');
   }
 
   /**
@@ -177,22 +155,13 @@ export class Learner {
    * however much those bring: the slot is short of a replica.
    */
   #mayAsk(nowMs: number): boolean {
-    const underWay = this.#byRid.size;
+    const { underWay } = this.#sources;
     if (this.#journal.isBehind && (underWay > 0 || nowMs - this.#askedAtMs < behindMs)) return false;
     const limit = this.#membership.map?.settings.copyBytesPerSecondMax ?? 0;
     return this.#pace.allows(underWay) && this.#budget.allows(underWay, limit, nowMs);
   }
 
   #start(copy: SlotCopy): void {
-    const replicas = this.#membership.map?.slots[copy.slot]?.replicas ?? [];
-    const reachable = replicas.filter((id) => this.#ports.peer(id) !== undefined);
-    const source = reachable[(copy.slot + copy.failures) % Math.max(1, reachable.length)];
-    if (source === undefined) {
-      // Being dialled: nobody is asked in vain.
-      copy.retryAtMs = this.#ports.nowMs() + unreachableMs;
-      return;
-    }
-    copy.source = source;
     copy.hints = this.#attic.has(copy.slot) ? new Hints(this.#replica.store, copy.slot) : null;
     copy.stage = copy.hints === null ? 'whole' : 'digests';
     this.#ask(copy, true);
@@ -204,13 +173,17 @@ export class Learner {
       this.#failed(copy);
       return;
     }
-    copy.rid = this.#nextRid();
-    copy.sentMs = this.#ports.nowMs();
-    this.#byRid.set(copy.rid, copy);
-    link.send(this.#request(copy, first));
+    const request = this.#request(copy, this.#nextRid(), first);
+    const isLong = request.type === MessageType.difference;
+    this.#sources.asked(copy, request.rid, link, isLong ? request.known.length : 0);
+    link.send(request);
   }
 
-  #request({ rid, slot, joinedAt, stage, hints }: SlotCopy, first: boolean): Message {
+  #request(
+    { slot, joinedAt, stage, hints }: SlotCopy,
+    rid: number,
+    first: boolean,
+  ): CopyMessage | DigestAskMessage | DifferenceMessage {
     if (stage === 'digests') return { type: MessageType.digestAsk, rid, slot, joinedAt, first };
     if (stage !== 'difference' || hints === null)
       return { type: MessageType.copy, rid, slot, joinedAt, first };
@@ -220,19 +193,11 @@ export class Learner {
     return { type: MessageType.difference, rid, slot, joinedAt, first, buckets, wanted, known };
   }
 
-  /** The answer is to a request under way. */
-  #answered(rid: number): SlotCopy | undefined {
-    const copy = this.#byRid.get(rid);
-    if (copy === undefined) return undefined;
-    this.#byRid.delete(rid);
-    copy.rid = 0;
-    return copy;
-  }
-
   /** D2. */
   onDigests({ rid, done, buckets, digests }: DigestsMessage): void {
-    const copy = this.#answered(rid);
+    const copy = this.#sources.find(rid);
     if (copy === undefined) return;
+    this.#sources.answered(copy, digests.length);
     if (!done) {
       this.#ask(copy, false);
       return;
@@ -244,8 +209,10 @@ export class Learner {
 
   /** D2: what the attic has beyond `missing` is what the source has. */
   onDifferenceEnd({ rid, missing }: DifferenceEndMessage): void {
-    const copy = this.#answered(rid);
-    if (copy !== undefined) this.#confirmBut(copy, missing);
+    const copy = this.#sources.find(rid);
+    if (copy === undefined) return;
+    this.#sources.answered(copy, missing.length);
+    this.#confirmBut(copy, missing);
   }
 
   /** All that the attic has beyond `missing` is right; null: nothing is. */
@@ -274,7 +241,8 @@ export class Learner {
       this.#takeOver(copy);
     } else {
       copy.stage = copy.hints?.isWorthIt === true ? 'difference' : 'whole';
-      this.#ask(copy, true);
+      if (this.#sources.hasRoom(copy)) this.#ask(copy, true);
+      else copy.next = 'first';
     }
     return looked;
   }
@@ -316,21 +284,22 @@ export class Learner {
     return merged;
   }
 
-  #failed(copy: SlotCopy): void {
-    this.#byRid.delete(copy.rid);
-    copy.rid = 0;
-    copy.begun = false;
+  readonly #failed = (copy: SlotCopy): void => {
+    this.#sources.forget(copy);
+    copy.next = 'start';
     copy.failures++;
     const pauseMs = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(copy.failures, 10));
     copy.retryAtMs = this.#ports.nowMs() + pauseMs * (0.5 + this.#ports.random());
-  }
+  };
 
   onBatch(message: EntriesMessage): void {
-    const copy = this.#answered(message.rid);
+    const copy = this.#sources.find(message.rid);
     if (copy === undefined) return;
-    copy.begun = true;
+    const bytes = this.#tally.copied(message.entries);
+    this.#sources.answered(copy, bytes);
+    this.#budget.spend(bytes);
+    copy.next = 'more';
     for (const entry of message.entries) this.#replica.merge(copy.slot, entry);
-    this.#budget.spend(this.#tally.copied(message.entries));
     if (message.done) this.#copied(copy);
     else this.#startCopies(this.#ports.nowMs());
   }
@@ -360,12 +329,12 @@ export class Learner {
   }
 
   onRefused(rid: number): void {
-    const copy = this.#byRid.get(rid);
+    const copy = this.#sources.find(rid);
     if (copy !== undefined) this.#failed(copy);
   }
 
   onPeerDown(nodeId: number): void {
-    for (const copy of this.#byRid.values()) if (copy.source === nodeId) this.#failed(copy);
+    this.#sources.lost(nodeId, this.#failed);
   }
 
   /** One message for all slots that are done and not yet full in the map. */
@@ -380,8 +349,4 @@ export class Learner {
     const { nodeId, incarnation } = this.#membership;
     manager.send({ type: MessageType.copyDone, nodeId, incarnation, slots });
   }
-}
-
-function isLooking({ stage }: SlotCopy): boolean {
-  return stage === 'compare' || stage === 'sift' || stage === 'merge';
 }
