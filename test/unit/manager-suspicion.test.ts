@@ -83,4 +83,51 @@ describe('M2: a node that others report', () => {
     harness.pass(1000);
     expect(holdsSlots()).to.equal(true);
   });
+
+  /** Its disk hangs for a while, or it says so. @returns for how long it has no slots behind that, about */
+  function hungAnew(): number {
+    reported([victim], 1500);
+    expect(holdsSlots()).to.equal(false);
+    return untilItHoldsSlots();
+  }
+
+  function untilItHoldsSlots(): number {
+    let passedMs = 0;
+    for (; !holdsSlots(); passedMs += everyMs) harness.pass(everyMs);
+    return passedMs;
+  }
+
+  const seconds = (ms: number): number => Math.round(ms / 1000);
+
+  it('stays off twice as long each time its disk hangs anew, up to ten minutes, in its next life, too', () => {
+    expect([hungAnew(), hungAnew(), hungAnew()].map(seconds)).to.deep.equal([3, 6, 12]);
+    harness.end(harness.node(victim));
+    harness.pass(3000);
+    expect([hungAnew(), hungAnew(), hungAnew()].map(seconds)).to.deep.equal([24, 48, 96]);
+    expect([hungAnew(), hungAnew(), hungAnew(), hungAnew()].map(seconds)).to.deep.equal([192, 384, 600, 600]);
+  });
+
+  it('is forgiven that its disk has hung when that has gone well for ten minutes', () => {
+    for (let n = 0; n < 4; n++) hungAnew();
+    harness.pass(590_000);
+    expect(seconds(hungAnew())).to.equal(48);
+    harness.pass(610_000);
+    expect(seconds(hungAnew())).to.equal(3);
+  });
+
+  it('stays off no longer each time it is cut off anew', () => {
+    for (let n = 0; n < 4; n++) {
+      reported([0, 1], 1500);
+      expect(holdsSlots()).to.equal(false);
+      expect(seconds(untilItHoldsSlots())).to.equal(3);
+    }
+  });
+
+  it('stays off when the manager stands still, and finds the reports of that time when it goes on', () => {
+    reported([victim], 1500);
+    harness.stall(30_000);
+    harness.pass(1000);
+    expect(holdsSlots()).to.equal(false);
+    expect(seconds(untilItHoldsSlots())).to.equal(2);
+  });
 });
