@@ -130,4 +130,36 @@ describe('M2: a node that others report', () => {
     expect(holdsSlots()).to.equal(false);
     expect(seconds(untilItHoldsSlots())).to.equal(2);
   });
+
+  it('does not keep a cluster from being ready whose other nodes serve everything', () => {
+    harness = new ManagerHarness({ nodes: 4, settings: { replicas: 4 } });
+    harness.pass(1000);
+    reported([victim], 1500);
+    expect([harness.core.isSettled, harness.core.isIsolated(victim)]).to.deep.equal([true, true]);
+  });
+
+  it('is in the status as long as its disk hangs, whoever is taken off, and is logged once each time', () => {
+    const warnings = (): readonly string[] => harness.core.status().warnings ?? [];
+    const off = 'node 0 gets no slots that others can serve until';
+    const both = (forMs: number): void => {
+      for (let passed = 0; passed < forMs; passed += everyMs) {
+        harness.node(0).report(harness.node(0));
+        reported([victim], everyMs);
+      }
+    };
+    both(30_000);
+    expect(warnings()).to.deep.equal([
+      `${off} that is over: its disk hangs`,
+      `node ${victim} keeps its slots, where writes wait or fail, though it says that its disk hangs`,
+    ]);
+    harness.pass(1000);
+    expect(warnings()).to.deep.equal([`${off} its disk, which hung, has gone well for 3 s`]);
+    harness.pass(6000);
+    expect(warnings()).to.deep.equal([]);
+    const says = (id: number): number =>
+      harness.logged.filter((line) => line === `node ${id}: says that its disk hangs`).length;
+    expect([says(0), says(victim)]).to.deep.equal([1, 1]);
+    both(1000);
+    expect([says(0), says(victim)]).to.deep.equal([2, 2]);
+  });
 });

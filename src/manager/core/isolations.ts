@@ -59,9 +59,10 @@ export class Isolations {
     const { roster, timings, nowMs } = this.#options;
     const { reportCountsMs, reportPersistMs } = timings;
     const reporterIds = reporters(member, nowMs(), reportCountsMs, reportPersistMs);
+    const hasHungDisk = reporterIds.includes(member.id);
+    this.#note(member, hasHungDisk);
     // Whoever does not answer the manager either is no such case: its lease or its end decides (M3).
     if (member.link === null || member.suspect || member.probeRid !== 0) return;
-    const hasHungDisk = reporterIds.includes(member.id);
     const count = reporterIds.length - (hasHungDisk ? 1 : 0);
     const isCutOff = count >= 2 && count * 2 >= roster.members.size - 1;
     if (!hasHungDisk && !isCutOff) return;
@@ -70,11 +71,18 @@ export class Isolations {
     else known.untilMs = this.#runningMs + known.forMs;
   }
 
+  /** Several may say so, and only one of them is taken off. */
+  #note(member: Member, hasHungDisk: boolean): void {
+    if (hasHungDisk && !member.hasHungDisk)
+      this.#options.log('warn', `node ${member.id}: says that its disk hangs`);
+    member.hasHungDisk = hasHungDisk;
+  }
+
   #isolate({ id }: Member, cause: Isolation['cause'], count: number): void {
     const { roster, timings, log } = this.#options;
     // One at a time: when everybody reports everybody, or has the same disk, removing all would help nobody.
     if ([...roster.isolated.values()].some((other) => other.cause === cause)) return;
-    const why = cause === 'hungDisk' ? 'says that its disk hangs' : `${count} nodes cannot reach it`;
+    const why = cause === 'hungDisk' ? 'its disk hangs' : `${count} nodes cannot reach it`;
     const forMs = cause === 'hungDisk' ? this.#nextForMs(id) : timings.isolationMs;
     log('warn', `node ${id}: ${why}; taking it off its slots, for ${forMs / 1000} s longer than that`);
     roster.isolated.set(id, { cause, forMs, untilMs: this.#runningMs + forMs });

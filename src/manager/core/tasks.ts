@@ -311,7 +311,7 @@ export class Tasks {
   #isWhole(map: ClusterMap): boolean {
     const { roster, intent, places } = this.#options;
     const wanted = Math.min(intent.settings.replicas, places().length);
-    return isWhole(map, roster.members) && map.slots.every(({ replicas }) => replicas.length >= wanted);
+    return isWhole(map, roster) && map.slots.every(({ replicas }) => replicas.length >= wanted);
   }
 
   /** A node that is off its slots in order to be restarted is told to end, again and again. */
