@@ -211,7 +211,7 @@ export class ManagerCore {
     this.#stopping = true;
     this.#registry.close();
     for (const member of this.#roster.members.values())
-      member.link?.send({ type: MessageType.stop, epoch: 0 });
+      member.link?.send({ type: MessageType.stop, epoch: 0, fault: '' });
   }
 
   #acceptLoss(): AdminResult {

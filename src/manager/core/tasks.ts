@@ -324,7 +324,7 @@ export class Tasks {
       this.#options.intent.restartingId !== id
     )
       return;
-    if (this.#isEmpty(map, id)) link.send({ type: MessageType.stop, epoch: map.epoch });
+    if (this.#isEmpty(map, id)) link.send({ type: MessageType.stop, epoch: map.epoch, fault: '' });
   }
 
   /** The node ends because it was told to: that is no failure. */
