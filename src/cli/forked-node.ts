@@ -37,6 +37,7 @@ try {
   void stopWanted.then(() => node?.stop('SIGTERM') ?? process.exit(0));
   node = await startNode({ ...argument, port: 0, log });
   log.debug(`ends: ${await node.ended}`);
+  if (node.fault !== null) throw new Error(`this node ${node.fault}`);
   process.exit(0);
 } catch (error) {
   log.error(error instanceof Error ? error.message : String(error));

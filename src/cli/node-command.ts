@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { NodeServer } from '../node/index.js';
-import { exitSurely, UsageError } from './exit.js';
+import { exitSurely, reportFailure, UsageError } from './exit.js';
 import { addressTowards, isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
 import { maxMemoryOption, memoryBytesMax } from './max-memory.js';
@@ -57,7 +57,7 @@ export const nodeCommand: CommandModule<object, NodeOptions> = {
         type: 'string',
         requiresArg: true,
         describe: 'Where this node keeps what it stores, if the cluster is one that does',
-        defaultDescription: 'in memory only',
+        defaultDescription: 'in memory only; a cluster that keeps its data on disks refuses that',
       })
       .option('host-label', {
         type: 'string',
@@ -97,6 +97,7 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   });
   log.info(`listening on ${formatAddress(node.address)}, joining by ${formatAddress(manager)}`);
   log.info(`ended: ${await node.ended}`);
+  if (node.fault !== null) reportFailure(new Error(`this node ${node.fault}`));
   exitSurely();
 }
 

@@ -30,6 +30,7 @@ export class TaskDisplay {
   #printed = '';
   #bar: ProgressBar | undefined;
   #barTotal = 0;
+  #noted = '';
 
   constructor(options: DisplayOptions) {
     this.#options = options;
@@ -62,7 +63,13 @@ export class TaskDisplay {
   }
 
   #draw(progress: TaskProgress): void {
-    const { done, total } = progress;
+    const { done, total, note } = progress;
+    // A bar has no room for it.
+    if (progress.state === 'running' && note !== undefined && note !== this.#noted) {
+      this.#noted = note;
+      this.clear();
+      this.#options.print(note);
+    }
     if (this.#bar === undefined || this.#barTotal !== total) {
       this.#barTotal = total;
       this.#bar = progressBar(this.#options.screen, taskWords[progress.task].label, total);
@@ -74,7 +81,10 @@ export class TaskDisplay {
 export function describeProgress(progress: TaskProgress): string {
   const { label, steps } = taskWords[progress.task];
   const bytes = bytesOf(progress);
-  return `${label}: ${progress.done} of ${progress.total} ${steps}${bytes === '' ? '' : `, ${bytes}`}`;
+  // Otherwise the command says it at the end.
+  const note = progress.state === 'running' ? (progress.note ?? '') : '';
+  const howFar = `${label}: ${progress.done} of ${progress.total} ${steps}${bytes === '' ? '' : `, ${bytes}`}`;
+  return note === '' ? howFar : `${howFar}; ${note}`;
 }
 
 function bytesOf({ bytesDone, bytesTotal }: TaskProgress): string {

@@ -237,14 +237,14 @@ export class ManagerServer {
     return { host: this.#listener.host, port: this.#listener.port };
   }
 
-  /** How many nodes of a stored cluster cannot be started. */
+  /** How many nodes serve nothing: those of a stored cluster that cannot be started, and any that are off their slots (M2). */
   get missing(): number {
-    return this.#isNew
-      ? 0
-      : this.#nodesToStart.filter(({ id }) => this.core.map?.node(id) === undefined).length;
+    const { map } = this.core;
+    const ids = this.#isNew ? (map?.nodes ?? []) : this.#nodesToStart;
+    return ids.filter(({ id }) => map?.node(id) === undefined || this.core.isIsolated(id)).length;
   }
 
-  /** Fulfilled once every node serves, or every slot if some nodes of a stored cluster cannot be started. @throws Error (rejects) if the nodes cannot be started. */
+  /** Fulfilled once every node serves, or every slot if some nodes of a stored cluster cannot be started, or any are off their slots. @throws Error (rejects) if the nodes cannot be started. */
   whenReady(): Promise<void> {
     return this.#whenReady;
   }

@@ -79,6 +79,7 @@ export class NodeServer {
   #manager: Redialler | undefined;
   #managerLink: Connection | undefined;
   #managerLostAtMs = 0;
+  #fault: string | null = null;
   /** And has said so. */
   #hasMetStranger = false;
   #timer: AfterPollTimer | undefined;
@@ -108,6 +109,11 @@ export class NodeServer {
         this.#core?.onPeerDown(nodeId);
       },
     });
+  }
+
+  /** Why the manager refused it: it goes on from 'this node'; null: it has not. */
+  get fault(): string | null {
+    return this.#fault;
   }
 
   get address(): { host: string; port: number } {
@@ -217,8 +223,9 @@ export class NodeServer {
             : `node ${nodeId}, incarnation ${incarnation}`,
         );
       },
-      stopOrdered: () => {
-        void this.stop('the manager ended the cluster');
+      stopOrdered: (fault) => {
+        if (fault !== '') this.#fault ??= fault;
+        void this.stop(fault === '' ? 'the manager ended the cluster' : 'the manager refused it');
       },
       log: (level, text) => {
         log[level](text);

@@ -162,6 +162,7 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
     port,
     pid: anyUint,
     hostLabel: name,
+    hasDisk: bool,
     disk: recordOf<DiskContent>({
       clusterId: name,
       slots: listOf(pairOf(slot, epoch), wireLimits.slotsMax),
@@ -185,7 +186,7 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
   [MessageType.statusResult]: { rid, json: text(wireLimits.jsonBytesMax) },
   [MessageType.scan]: { rid, slot, scanId: anyUint, first: bool, prefix: key },
   [MessageType.removed]: { incarnation, epoch },
-  [MessageType.stop]: { epoch },
+  [MessageType.stop]: { epoch, fault: text(wireLimits.textBytesMax) },
   [MessageType.probe]: { rid },
   [MessageType.probeAck]: { rid },
   [MessageType.digestAsk]: { rid, slot, joinedAt: epoch, first: bool },

@@ -108,6 +108,8 @@ export interface RegisterMessage {
   readonly pid: number;
   /** Nodes with the same label share a fate, as those of one host do; '': it stands alone. */
   readonly hostLabel: string;
+  /** What it stores is kept on one. */
+  readonly hasDisk: boolean;
   readonly disk: DiskContent;
 }
 
@@ -292,11 +294,13 @@ export interface RemovedMessage {
   readonly epoch: number;
 }
 
-/** Manager to node: the cluster is ending; exit. */
+/** Manager to node: exit, for the cluster is ending, or has no use for this node. */
 export interface StopMessage {
   readonly type: typeof MessageType.stop;
   /** Only if the node has adopted no newer one: it was in no slot then (M9); 0: whatever it holds. */
   readonly epoch: number;
+  /** What is wrong with the node, for its user: one line, which goes on from 'this node'; '': nothing. */
+  readonly fault: string;
 }
 
 /** Manager to a node that was reported, or a node to one that leaves a write unanswered: are you there? (M2) */

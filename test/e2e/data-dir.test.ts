@@ -280,6 +280,26 @@ describe('gtstore start --data-dir', function () {
     expect(readFileSync(stateFile(), 'utf8')).to.equal('torn');
   });
 
+  it('D1: a further node without --data-dir is refused, in one line, exit 1; with it, it joins', async () => {
+    const cluster = start('-n', '1', '-k', '1');
+    const manager = await cluster.ready();
+    const { code, stdout, stderr } = await run(gtstore, [
+      'node',
+      '--manager',
+      manager,
+      '--log-level',
+      'error',
+    ]);
+    const fault = 'has no disk, and this cluster keeps its data on disks: start it with --data-dir';
+    expect(stderr).to.equal(`gtstore: this node ${fault}\n`);
+    expect([stdout, code]).to.deep.equal(['', 1]);
+    expect(cluster.stderr).to.include(fault);
+    const further = launch(gtstore, ['node', '--manager', manager, '--data-dir', join(directory, 'further')]);
+    await eventually('it has joined', async () => (await statusOf(cluster)).nodes[1]?.state === 'up');
+    further.signal('SIGTERM');
+    expect((await further.ended()).code).to.equal(0);
+  });
+
   /** Its nodes live on. */
   async function killed(cluster: Launched): Promise<void> {
     cluster.signal('SIGKILL');

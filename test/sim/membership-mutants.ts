@@ -14,7 +14,7 @@ export const membershipMutants: readonly Mutant[] = [
   {
     name: 'nobody is believed that his own disk hangs',
     rule: 'M2',
-    edits: one(`${manager}/suspicion.js`, 'if (!hasHungDisk && !isCutOff)', 'if (!isCutOff)'),
+    edits: one(`${manager}/isolations.js`, 'if (!hasHungDisk && !isCutOff)', 'if (!isCutOff)'),
     bias: 'cutOff',
     disks: true,
   },
@@ -28,7 +28,7 @@ export const membershipMutants: readonly Mutant[] = [
   {
     name: 'who is cut off gets its slots back while it is',
     rule: 'M2',
-    edits: one(`${manager}/suspicion.js`, 'known.untilMs = untilMs;', ';'),
+    edits: one(`${manager}/isolations.js`, 'known.untilMs = this.#runningMs + known.forMs;', ';'),
     bias: 'cutOff',
   },
   {

@@ -222,6 +222,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
       reportCountsMs: 250,
       reportPersistMs: 250,
       isolationMs: 1000,
+      isolationMsMax: 8000,
       rejoinGraceMs: prng.pick(bias === 'siblings' ? [0, 20] : [0, 20, 200, 1000]),
       respawnMsMin: prng.int(5, 50),
       respawnMsMax: prng.int(50, 400),

@@ -271,8 +271,9 @@ class Schedule {
     const { settleAfterMs } = world.plan.nodeTimings;
     if (!world.runUntil(() => this.#disagreement() === '', settleAfterMs * 4 + 1000, 20))
       world.fail(this.#disagreement());
-    // Late news of the last cut may isolate a node once more (M2), for a while.
-    if (!world.runUntil(() => this.#isHealed(), 1000 + 3 * world.plan.managerTimings.isolationMs, 20))
+    // Late news of the last cut, or of a disk that hung, may isolate a node once more (M2), for a while.
+    const { isolationMs, isolationMsMax } = world.plan.managerTimings;
+    if (!world.runUntil(() => this.#isHealed(), 1000 + 2 * isolationMs + isolationMsMax, 20))
       world.fail(`the cluster does not stay healed: ${this.#notHealed()}`);
   }
 

@@ -53,6 +53,7 @@ export function registerOf({
     port: pid,
     pid,
     hostLabel: '',
+    hasDisk: false,
     disk: { clusterId: '', slots: [], clockUs: 0 },
   };
 }
@@ -97,7 +98,9 @@ class FakeNode implements Link {
 
   register(): void {
     const hostLabel = this.#harness.labelOf(this.nodeId);
-    this.#harness.deliver(this, { ...registerOf(this), hostLabel, disk: this.#harness.diskOf(this.nodeId) });
+    const disk = this.#harness.diskOf(this.nodeId);
+    const hasDisk = this.#harness.hasDisks || disk.clusterId !== '';
+    this.#harness.deliver(this, { ...registerOf(this), hostLabel, hasDisk, disk });
   }
 
   /** It cannot reach that node. */
@@ -185,6 +188,8 @@ export class ManagerHarness {
   readonly labelOf: (id: number) => string;
   /** What a node has on its disk when it registers. */
   diskOf: (id: number) => DiskContent = () => registerOf({ nodeId: 0, incarnation: 0, pid: 0 }).disk;
+  /** Whether nodes have disks, however empty; by default where the cluster needs them. */
+  hasDisks: boolean;
   /** Processes that the manager's host does not know. */
   readonly elsewhere = new Set<number>();
   /** Nodes whose processes are started and never heard of. */
@@ -201,6 +206,7 @@ export class ManagerHarness {
     this.#options = options;
     this.labelOf = options.labelOf ?? (() => '');
     this.lost = new Set(options.lost);
+    this.hasDisks = (options.settings?.durability ?? defaultSettings.durability) !== 'none';
     this.core = this.#newCore();
     this.core.start();
     this.run();

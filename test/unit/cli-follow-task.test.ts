@@ -167,4 +167,16 @@ describe('showing a task', () => {
     expect(drawn.endsWith('\r\u001b[K')).to.equal(true);
     expect(lines).to.deep.equal([]);
   });
+
+  it('what is to be known of it while it runs: once above the bar, and with the plain line', () => {
+    const noted = { ...moves(10), note: 'node 2 has been missing for 600 s' };
+    const bar = display(false, true);
+    for (let n = 0; n < 3; n++) bar.show(noted);
+    expect(lines).to.deep.equal([noted.note]);
+    const plain = display(false, false);
+    nowMs = 1000;
+    plain.show(noted);
+    plain.show({ ...noted, state: 'done' });
+    expect(lines).to.deep.equal([`draining: 10 of 10 slots, 10.0 MiB of 10.0 MiB; ${noted.note}`]);
+  });
 });

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import type { TaskProgress } from '../../src/protocol/admin.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
+import type { Durability } from '../../src/protocol/settings.js';
 import { heartbeatOf, ManagerHarness, registerOf } from '../support/manager-harness.js';
 import { KeepingLink } from '../support/node-core.js';
 
@@ -268,5 +269,41 @@ describe('M3: a cluster with disks whose last node comes within a moment of the 
     harness.core.onProcessExit(1, 99);
     harness.find(1);
     expect(harness.core.map?.nodes.map(({ id }) => id)).to.deep.equal([0, 1, 2, 3]);
+  });
+});
+
+describe('D1: a node without a disk', () => {
+  /** Whatever is said to it. */
+  function told(durability: Durability, incarnation: number, hasDisk: boolean): [ManagerHarness, LaterLink] {
+    const harness = new ManagerHarness({ settings: { durability } });
+    harness.pass(500);
+    const link = new LaterLink(1);
+    harness.core.onMessage(link, { ...registerOf({ nodeId: -1, incarnation, pid: 77 }), hasDisk });
+    harness.run();
+    return [harness, link];
+  }
+
+  for (const durability of ['always', 'interval'] as const) {
+    for (const incarnation of [0, 2]) {
+      it(`is told why it must end where data is kept on disks, and is not remembered: ${durability}, incarnation ${incarnation}`, () => {
+        const [harness, link] = told(durability, incarnation, false);
+        const fault = 'has no disk, and this cluster keeps its data on disks: start it with --data-dir';
+        expect(link.sent).to.deep.equal([{ type: MessageType.stop, epoch: 0, fault }]);
+        expect(harness.logged.at(-1)).to.equal(`node at h:77, pid 77: ${fault}`);
+        expect(harness.core.status().nodes).to.have.length(4);
+      });
+    }
+  }
+
+  it('joins where data is in memory only; so does one with a disk, there and where data is kept on disks', () => {
+    for (const [durability, hasDisk] of [
+      ['none', false],
+      ['none', true],
+      ['always', true],
+    ] as const) {
+      const [harness, link] = told(durability, 0, hasDisk);
+      expect(link.sent.map(({ type }) => type)).to.include(MessageType.registered);
+      expect(harness.core.status().nodes).to.have.length(5);
+    }
   });
 });

@@ -83,4 +83,83 @@ describe('M2: a node that others report', () => {
     harness.pass(1000);
     expect(holdsSlots()).to.equal(true);
   });
+
+  /** Its disk hangs for a while, or it says so. @returns for how long it has no slots behind that, about */
+  function hungAnew(): number {
+    reported([victim], 1500);
+    expect(holdsSlots()).to.equal(false);
+    return untilItHoldsSlots();
+  }
+
+  function untilItHoldsSlots(): number {
+    let passedMs = 0;
+    for (; !holdsSlots(); passedMs += everyMs) harness.pass(everyMs);
+    return passedMs;
+  }
+
+  const seconds = (ms: number): number => Math.round(ms / 1000);
+
+  it('stays off twice as long each time its disk hangs anew, up to ten minutes, in its next life, too', () => {
+    expect([hungAnew(), hungAnew(), hungAnew()].map(seconds)).to.deep.equal([3, 6, 12]);
+    harness.end(harness.node(victim));
+    harness.pass(3000);
+    expect([hungAnew(), hungAnew(), hungAnew()].map(seconds)).to.deep.equal([24, 48, 96]);
+    expect([hungAnew(), hungAnew(), hungAnew(), hungAnew()].map(seconds)).to.deep.equal([192, 384, 600, 600]);
+  });
+
+  it('is forgiven that its disk has hung when that has gone well for ten minutes', () => {
+    for (let n = 0; n < 4; n++) hungAnew();
+    harness.pass(590_000);
+    expect(seconds(hungAnew())).to.equal(48);
+    harness.pass(610_000);
+    expect(seconds(hungAnew())).to.equal(3);
+  });
+
+  it('stays off no longer each time it is cut off anew', () => {
+    for (let n = 0; n < 4; n++) {
+      reported([0, 1], 1500);
+      expect(holdsSlots()).to.equal(false);
+      expect(seconds(untilItHoldsSlots())).to.equal(3);
+    }
+  });
+
+  it('stays off when the manager stands still, and finds the reports of that time when it goes on', () => {
+    reported([victim], 1500);
+    harness.stall(30_000);
+    harness.pass(1000);
+    expect(holdsSlots()).to.equal(false);
+    expect(seconds(untilItHoldsSlots())).to.equal(2);
+  });
+
+  it('does not keep a cluster from being ready whose other nodes serve everything', () => {
+    harness = new ManagerHarness({ nodes: 4, settings: { replicas: 4 } });
+    harness.pass(1000);
+    reported([victim], 1500);
+    expect([harness.core.isSettled, harness.core.isIsolated(victim)]).to.deep.equal([true, true]);
+  });
+
+  it('is in the status as long as its disk hangs, whoever is taken off, and is logged once each time', () => {
+    const warnings = (): readonly string[] => harness.core.status().warnings ?? [];
+    const off = 'node 0 gets no slots that others can serve until';
+    const both = (forMs: number): void => {
+      for (let passed = 0; passed < forMs; passed += everyMs) {
+        harness.node(0).report(harness.node(0));
+        reported([victim], everyMs);
+      }
+    };
+    both(30_000);
+    expect(warnings()).to.deep.equal([
+      `${off} that is over: its disk hangs`,
+      `node ${victim} keeps its slots, where writes wait or fail, though it says that its disk hangs`,
+    ]);
+    harness.pass(1000);
+    expect(warnings()).to.deep.equal([`${off} its disk, which hung, has gone well for 3 s`]);
+    harness.pass(6000);
+    expect(warnings()).to.deep.equal([]);
+    const says = (id: number): number =>
+      harness.logged.filter((line) => line === `node ${id}: says that its disk hangs`).length;
+    expect([says(0), says(victim)]).to.deep.equal([1, 1]);
+    both(1000);
+    expect([says(0), says(victim)]).to.deep.equal([2, 2]);
+  });
 });

@@ -176,4 +176,64 @@ describe('tasks that do not go on', () => {
     harness.pass(1000);
     expect(count(harness.slots, 4)).to.equal(before);
   });
+
+  /** Its disk hangs for so long, as it says itself. */
+  function hang(harness: ManagerHarness, id: number, forMs: number): void {
+    for (let passedMs = 0; passedMs < forMs; passedMs += 200) {
+      const node = harness.nodes.find(({ nodeId }) => nodeId === id);
+      node?.report(node);
+      harness.run();
+      harness.pass(200);
+    }
+  }
+
+  for (const [nodes, replicas] of [
+    [3, 3],
+    [2, 1],
+  ] as const) {
+    it(`M9: a rolling restart of ${nodes} nodes that need one whose disk hangs for good fails, and names it; K = ${replicas}`, () => {
+      const harness = new ManagerHarness({ nodes, settings: { replicas } });
+      harness.pass(1000);
+      const hung = nodes - 1;
+      hang(harness, hung, 3000);
+      harness.ask({ command: 'restart-rolling' });
+      hang(harness, hung, 590_000);
+      expect(progressOf(harness)).to.equal(`restart-rolling running 0/${nodes}`);
+      hang(harness, hung, 20_000);
+      expect(progressOf(harness)).to.equal(`restart-rolling failed 0/${nodes}`);
+      expect(noteOf(harness)).to.match(
+        new RegExp(`^node ${hung} has been off its slots for 600 s; not restarted: 0 1`),
+      );
+    }).timeout(60_000);
+  }
+
+  it('M9: a rolling restart goes on beside a node whose disk hangs, where others can take its slots', () => {
+    const harness = new ManagerHarness({ nodes: 4, settings: { replicas: 3 } });
+    harness.pass(1000);
+    hang(harness, 3, 3000);
+    harness.ask({ command: 'restart-rolling' });
+    hang(harness, 3, 60_000);
+    expect(progressOf(harness)).to.equal('restart-rolling done 4/4');
+  });
+
+  it('M9: a drain that cannot end without a node that is missing says so, and ends when that is back', () => {
+    const harness = new ManagerHarness({ settings: { replicas: 3 } });
+    harness.pass(1000);
+    harness.lost.add(2);
+    harness.end(harness.node(2));
+    harness.pass(5000);
+    harness.ask({ command: 'drain', nodeId: 3 });
+    harness.pass(580_000);
+    expect([progressOf(harness), noteOf(harness)]).to.deep.equal(['drain running 9/9', undefined]);
+    harness.pass(30_000);
+    expect(noteOf(harness)).to.equal(
+      'node 2 has been missing for 600 s: 12 slots cannot leave node 3, or have no replica, until it serves again',
+    );
+    expect(harness.logged.filter((line) => line.includes('drain: node 2 has been missing'))).to.have.length(
+      1,
+    );
+    harness.find(2);
+    harness.pass(10_000);
+    expect([progressOf(harness), noteOf(harness)]).to.deep.equal(['drain done 9/9', undefined]);
+  });
 });

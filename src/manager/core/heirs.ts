@@ -82,13 +82,13 @@ export class Heirs {
       this.wait(link, message);
       return `${holds}; ${newcomer} waits for its id`;
     }
-    link.send({ type: MessageType.stop, epoch: 0 });
+    link.send({ type: MessageType.stop, epoch: 0, fault: '' });
     return `${holds}; ${newcomer} shall end`;
   }
 
   /** The cluster ends. */
   dismiss(): void {
-    for (const link of this.#waiting.keys()) link.send({ type: MessageType.stop, epoch: 0 });
+    for (const link of this.#waiting.keys()) link.send({ type: MessageType.stop, epoch: 0, fault: '' });
     this.#waiting.clear();
     this.#contending.clear();
   }

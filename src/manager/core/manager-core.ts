@@ -182,12 +182,17 @@ export class ManagerCore {
   get isSettled(): boolean {
     const { map, isBusy, plan } = this.#publisher;
     if (map !== null && this.#administration.tasks.isRunning) return isServing(map, this.#roster.members);
-    return map !== null && !isBusy && plan === null && isWhole(map, this.#roster.members);
+    return map !== null && !isBusy && plan === null && isWhole(map, this.#roster);
   }
 
   /** A process has that id, or had it when the manager was started again and has not been found dead since. */
   hasMember(nodeId: number): boolean {
     return this.#roster.members.has(nodeId);
+  }
+
+  /** It gets no slots for now (M2). */
+  isIsolated(nodeId: number): boolean {
+    return this.#roster.isolated.has(nodeId);
   }
 
   /** Forks the nodes of a new cluster, or those of a restored one that have no member. */
@@ -206,7 +211,7 @@ export class ManagerCore {
     this.#stopping = true;
     this.#registry.close();
     for (const member of this.#roster.members.values())
-      member.link?.send({ type: MessageType.stop, epoch: 0 });
+      member.link?.send({ type: MessageType.stop, epoch: 0, fault: '' });
   }
 
   #acceptLoss(): AdminResult {

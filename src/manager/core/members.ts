@@ -42,6 +42,8 @@ export interface Member {
   suspect: boolean;
   /** Nodes that report it; itself, if its disk hangs. */
   readonly reportedBy: Map<number, Reports>;
+  /** It goes on saying so. */
+  hasHungDisk: boolean;
 }
 
 export function newMember(
@@ -68,6 +70,7 @@ export function newMember(
     probeSentMs: 0,
     suspect: false,
     reportedBy: new Map(),
+    hasHungDisk: false,
   };
 }
 

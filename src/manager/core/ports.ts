@@ -34,6 +34,8 @@ export interface ManagerTimings {
   readonly reportPersistMs: number;
   /** How long a node that most of its fellows cannot reach, or whose disk hangs, is left without slots after the last report. */
   readonly isolationMs: number;
+  /** It is doubled each time the same node's disk hangs anew, up to this; forgiven when all has gone well for as long. */
+  readonly isolationMsMax: number;
   /** How long a dead node's place is kept for its next life before others take over its slots. */
   readonly rejoinGraceMs: number;
   /** Pause before a dead node is started again; not at once, for starting a process takes what failing over needs. */
@@ -56,6 +58,7 @@ export const managerTimings: ManagerTimings = {
   reportCountsMs: 250,
   reportPersistMs: 300,
   isolationMs: 3000,
+  isolationMsMax: 600_000,
   rejoinGraceMs: 2000,
   respawnMsMin: 150,
   respawnMsMax: 10_000,

@@ -6,7 +6,7 @@ import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/messages.js';
 import type { Administration } from './administration.js';
-import { hasDiskOf, Heirs, isOutdated, isSameProcess } from './heirs.js';
+import { Heirs, isOutdated, isSameProcess } from './heirs.js';
 import { newMember } from './members.js';
 import type { Member } from './members.js';
 import type { ManagerPorts } from './ports.js';
@@ -43,9 +43,10 @@ export class Registry {
 
   onRegister(link: Link, message: RegisterMessage): void {
     if (this.#isClosed) {
-      link.send({ type: MessageType.stop, epoch: 0 });
+      link.send({ type: MessageType.stop, epoch: 0, fault: '' });
       return;
     }
+    if (this.#refusesDiskless(link, message)) return;
     const id = message.nodeId >= 0 ? message.nodeId : this.#options.administration.freeId();
     const member = this.#options.roster.members.get(id);
     if (member !== undefined && isOutdated(link, message, member)) return;
@@ -56,7 +57,7 @@ export class Registry {
       return;
     }
     if (this.#options.administration.isDrained(id)) {
-      link.send({ type: MessageType.stop, epoch: 0 });
+      link.send({ type: MessageType.stop, epoch: 0, fault: '' });
       return;
     }
     if (this.#heirs.isDead(message, this.#options.ports.nowMs())) return;
@@ -80,7 +81,7 @@ export class Registry {
     const known = this.#options.knownNodes.get(id);
     const { host, port, pid, hostLabel } = message;
     const spawned = known?.spawned === true && this.#isOfThisHost(id, pid);
-    this.#options.knownNodes.set(id, { id, spawned, pid, hostLabel, hasDisk: this.#hasDisk(message) });
+    this.#options.knownNodes.set(id, { id, spawned, pid, hostLabel, hasDisk: message.hasDisk });
     const incarnation = this.nextIncarnation++;
     const identity = { id, incarnation, host, port, pid };
     this.#options.roster.members.set(id, newMember(identity, message, link, this.#options.ports.nowMs()));
@@ -94,9 +95,13 @@ export class Registry {
     this.#options.joined();
   }
 
-  /** Perhaps: the first life of a process with an empty disk does not tell of it. Without durability there is none. */
-  #hasDisk(message: RegisterMessage): boolean {
-    return hasDiskOf(message) || (this.#options.map()?.settings.durability ?? 'none') !== 'none';
+  /** D1: what it said ACK to would be in its memory alone, and every copy of a slot could be such a one. *[found]* */
+  #refusesDiskless(link: Link, { hasDisk, host, port, pid }: RegisterMessage): boolean {
+    if (hasDisk || this.#options.administration.intent.settings.durability === 'none') return false;
+    const fault = 'has no disk, and this cluster keeps its data on disks: start it with --data-dir';
+    this.#options.ports.log('warn', `node at ${host}:${port}, pid ${pid}: ${fault}`);
+    link.send({ type: MessageType.stop, epoch: 0, fault });
+    return true;
   }
 
   /** M3: who has just registered lives. If this host does not know it - it came with the disk from another - its lease tells its end. */
@@ -112,7 +117,8 @@ export class Registry {
 
   /** M6: that incarnation is over; whoever had it joins anew, unless it was taken out for good. */
   sendRemoved(link: Link, { nodeId, incarnation }: HeartbeatMessage | RegisterMessage): void {
-    if (this.#options.administration.isDrained(nodeId)) link.send({ type: MessageType.stop, epoch: 0 });
+    if (this.#options.administration.isDrained(nodeId))
+      link.send({ type: MessageType.stop, epoch: 0, fault: '' });
     else link.send({ type: MessageType.removed, incarnation, epoch: this.#options.map()?.epoch ?? 0 });
   }
 
@@ -130,8 +136,7 @@ export class Registry {
     member.diskClockUs = message.disk.clockUs;
     member.heardAtMs = this.#options.ports.nowMs();
     const known = this.#options.knownNodes.get(member.id);
-    if (known !== undefined)
-      this.#options.knownNodes.set(member.id, { ...known, hasDisk: this.#hasDisk(message) });
+    if (known !== undefined) this.#options.knownNodes.set(member.id, { ...known, hasDisk: message.hasDisk });
     this.#options.ports.log('info', `node ${member.id}: connected again, incarnation ${member.incarnation}`);
     const map = this.#options.map();
     if (map !== null) this.#welcome(member.id, link, message.rid, map);

@@ -15,6 +15,9 @@ const unknownOrigin = { disk: { clusterId: '', slots: [], clockUs: 0 } } as cons
 export interface Isolation {
   /** Its fellows cannot reach it, or its disk hangs. */
   readonly cause: 'cutOff' | 'hungDisk';
+  /** How long after the last report. */
+  readonly forMs: number;
+  /** In the time that isolations.ts counts. */
   untilMs: number;
 }
 

@@ -14,7 +14,7 @@ export interface KnownNode {
   readonly hostLabel?: string;
   /** Taken out of the cluster for good: neither started nor admitted again. */
   readonly drained?: boolean;
-  /** It had something on a disk when it last registered; absent: not known. */
+  /** It kept what it stores on a disk when it last registered; absent: not known. */
   readonly hasDisk?: boolean;
 }
 

@@ -3,7 +3,7 @@ import type { ClusterMap } from '../../protocol/cluster-map.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus, NodeState, NodeStatus } from '../../protocol/status.js';
 import type { Member } from './members.js';
-import type { Isolation } from './roster.js';
+import type { Isolation, Roster } from './roster.js';
 import type { KnownNode } from './state.js';
 
 export interface StatusSource {
@@ -24,7 +24,7 @@ export function statusOf(source: StatusSource): ClusterStatus {
   const known = [...knownNodes.values()].filter(({ drained }) => drained !== true);
   const ids = new Set([...known.map(({ id }) => id), ...members.keys()]);
   const slots = map?.slots ?? [];
-  const warnings = [...source.warnings, ...[...source.isolated].map(describeIsolation)];
+  const warnings = [...source.warnings, ...hindrances(source)];
   return {
     clusterId: map?.clusterId ?? '',
     epoch: map?.epoch ?? 0,
@@ -38,9 +38,25 @@ export function statusOf(source: StatusSource): ClusterStatus {
   };
 }
 
-function describeIsolation([id, { cause }]: readonly [number, Isolation]): string {
-  const why = cause === 'hungDisk' ? 'its disk hangs' : 'other nodes cannot reach it';
-  return `node ${id} gets no slots that others can serve until that is over: ${why}`;
+/** A line for each node that is off its slots, or whose disk hangs (M2). */
+function hindrances({ isolated, members }: StatusSource): string[] {
+  const off = [...isolated].map(([id, isolation]) =>
+    describeIsolation(id, isolation, members.get(id)?.hasHungDisk === true),
+  );
+  const hung = [...members.values()].filter(({ id, hasHungDisk }) => hasHungDisk && !isolated.has(id));
+  return [
+    ...off,
+    ...hung.map(
+      ({ id }) => `node ${id} keeps its slots, where writes wait or fail, though it says that its disk hangs`,
+    ),
+  ];
+}
+
+function describeIsolation(id: number, { cause, forMs }: Isolation, hangs: boolean): string {
+  const off = `node ${id} gets no slots that others can serve until`;
+  if (cause === 'cutOff') return `${off} that is over: other nodes cannot reach it`;
+  if (hangs) return `${off} that is over: its disk hangs`;
+  return `${off} its disk, which hung, has gone well for ${Math.round(forMs / 1000)} s`;
 }
 
 function nodeStatus(id: number, source: StatusSource): NodeStatus {
@@ -81,9 +97,13 @@ export function isServing(map: ClusterMap, members: ReadonlyMap<number, Member>)
   return isLinked && map.slots.every((slot) => slot.replicas.length > 0);
 }
 
-/** All slots are served by as many full replicas as asked for, and every member has adopted the map. */
-export function isWhole(map: ClusterMap, members: ReadonlyMap<number, Member>): boolean {
-  const wanted = Math.min(map.settings.replicas, map.nodes.length);
+/** All slots are served by as many full replicas as asked for, or as may have any, and every member has adopted the map. */
+export function isWhole(
+  map: ClusterMap,
+  { members, isolated }: Pick<Roster, 'members' | 'isolated'>,
+): boolean {
+  const able = map.nodes.filter(({ id }) => !isolated.has(id)).length;
+  const wanted = Math.max(1, Math.min(map.settings.replicas, able));
   if (map.slots.some((slot) => slot.learners.length > 0 || slot.replicas.length < wanted)) return false;
   // Of some nodes of the map it may just have been learnt that they are dead.
   return (

@@ -4,13 +4,14 @@
  * a time, so that a thousand false reports cost no more than one.
  *
  * A node that answers the manager in time, but that most of its fellow nodes report all the while, is cut off from them: it is isolated,
- * that is taken off its slots behind a fence, until the reports have ceased for a while. *[found: on a machine that was slow to start
- * its nodes, each stood still for a moment in turn, and lost all its slots when it had long gone on]* So is one that says of itself
- * that its disk hangs.
+ * that is taken off its slots behind a fence, until the reports have ceased for a while (isolations.ts). *[found: on a machine that was
+ * slow to start its nodes, each stood still for a moment in turn, and lost all its slots when it had long gone on]* So is one that says
+ * of itself that its disk hangs.
  */
 import { MessageType } from '../../protocol/messages.js';
 import type { Link, ReportMessage } from '../../protocol/messages.js';
-import { recordReport, reporters } from './members.js';
+import { Isolations } from './isolations.js';
+import { recordReport } from './members.js';
 import type { Member } from './members.js';
 import type { ManagerPorts, ManagerTimings } from './ports.js';
 import type { Roster } from './roster.js';
@@ -20,12 +21,19 @@ export class Suspicion {
   readonly #timings: ManagerTimings;
   readonly #roster: Roster;
   readonly #nextRid: () => number;
+  readonly #isolations: Isolations;
 
   constructor(ports: ManagerPorts, timings: ManagerTimings, roster: Roster, nextRid: () => number) {
     this.#ports = ports;
     this.#timings = timings;
     this.#roster = roster;
     this.#nextRid = nextRid;
+    this.#isolations = new Isolations({
+      roster,
+      timings,
+      nowMs: () => ports.nowMs(),
+      log: ports.log.bind(ports),
+    });
   }
 
   /** A report on a past incarnation is dropped. */
@@ -59,39 +67,12 @@ export class Suspicion {
       member.suspect = true;
       this.#ports.log('warn', `node ${member.id}: reported, and does not answer a probe; suspected`);
     }
-    this.#checkIsolation(nowMs);
+    this.#isolations.tick();
   }
 
   #endProbe(member: Member): void {
     member.probeRid = 0;
     // What its fellows saw, the manager has seen, too: it was not cut off from them. Who still cannot reach it says so again.
     if (this.#ports.nowMs() - member.probeSentMs >= this.#timings.probeMsMax) member.reportedBy.clear();
-  }
-
-  #checkIsolation(nowMs: number): void {
-    const { members, isolated } = this.#roster;
-    const { reportCountsMs, reportPersistMs, isolationMs } = this.#timings;
-    for (const [id, { untilMs }] of isolated) if (nowMs >= untilMs) isolated.delete(id);
-    for (const member of members.values()) {
-      // Whoever does not answer the manager either is no such case: its lease or its end decides (M3).
-      if (member.link === null || member.suspect || member.probeRid !== 0) continue;
-      const reporterIds = reporters(member, nowMs, reportCountsMs, reportPersistMs);
-      const hasHungDisk = reporterIds.includes(member.id);
-      const count = reporterIds.length - (hasHungDisk ? 1 : 0);
-      const isCutOff = count >= 2 && count * 2 >= members.size - 1;
-      if (!hasHungDisk && !isCutOff) continue;
-      const untilMs = nowMs + isolationMs;
-      const known = isolated.get(member.id);
-      if (known !== undefined) {
-        known.untilMs = untilMs;
-        continue;
-      }
-      const cause = hasHungDisk ? 'hungDisk' : 'cutOff';
-      // One at a time: when everybody reports everybody, or has the same disk, removing all would help nobody.
-      if ([...isolated.values()].some((other) => other.cause === cause)) continue;
-      const why = hasHungDisk ? 'says that its disk hangs' : `${count} nodes cannot reach it`;
-      this.#ports.log('warn', `node ${member.id}: ${why}; taking it off its slots`);
-      isolated.set(member.id, { cause, untilMs });
-    }
   }
 }

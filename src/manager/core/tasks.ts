@@ -46,6 +46,10 @@ type Beginning = Partial<TaskState> & Pick<TaskState, 'task'>;
 export class Tasks {
   readonly #options: TasksOptions;
   readonly #absences: Absences;
+  /** Nodes without which a drain cannot end. */
+  readonly #missing: Absences;
+  /** Of a drain, for as long as that is so. */
+  #missingNote: string | undefined;
   #task: TaskState | null = null;
   /** By this manager. */
   #begunAtMs = -Infinity;
@@ -53,6 +57,7 @@ export class Tasks {
   constructor(options: TasksOptions) {
     this.#options = options;
     this.#absences = new Absences(options.timings.taskWaitMsMax);
+    this.#missing = new Absences(options.timings.taskWaitMsMax);
   }
 
   restore({ targets, task }: ManagerState): void {
@@ -72,7 +77,8 @@ export class Tasks {
   get progress(): TaskProgress | null {
     const task = this.#task;
     if (task === null) return null;
-    const { bytesTotal, total, steps, moving, restarts, outcome = 'done', note } = task;
+    const { bytesTotal, total, steps, moving, restarts, outcome = 'done' } = task;
+    const note = this.#missingNote ?? task.note;
     const bytesLeft = [...steps, ...moving].reduce((sum, { bytes }) => sum + bytes, 0);
     return {
       task: task.task,
@@ -123,6 +129,7 @@ export class Tasks {
 
   #begin(beginning: Beginning): void {
     this.#absences.forget();
+    this.#missing.forget();
     this.#begunAtMs = this.#options.nowMs();
     const nothing = { steps: [], moving: [], restarts: [], total: 0, bytesTotal: 0, nodeId: -1 };
     this.#set({ ...nothing, isDone: false, copyBytesPerSecondBefore: null, ...beginning });
@@ -132,6 +139,7 @@ export class Tasks {
   #set(task: TaskState | null): void {
     const { intent } = this.#options;
     this.#task = task;
+    this.#missingNote = undefined;
     intent.waiting.clear();
     const running = task?.isDone === false ? task : null;
     for (const { slot } of running?.steps ?? []) intent.waiting.add(slot);
@@ -169,7 +177,30 @@ export class Tasks {
     const steps = task.steps.slice(begun.length);
     if (begun.length > 0 || moving.length < task.moving.length)
       this.#set({ ...(this.#task ?? task), steps, moving: [...moving, ...begun] });
-    if (steps.length + moving.length + begun.length === 0 && this.#isEmpty(map, task.nodeId)) this.#finish();
+    if (steps.length + moving.length + begun.length > 0) return;
+    if (this.#isEmpty(map, task.nodeId)) this.#finish();
+    else this.#noteMissing(map, task);
+  }
+
+  /** All have moved that can, and the node that is drained keeps what nobody else can take while others are missing. */
+  #noteMissing(map: ClusterMap, task: TaskState): void {
+    const { places, nowMs, log } = this.#options;
+    const missing = places().filter((id) => id !== task.nodeId && this.#isMissing(id));
+    const overdue = this.#missing.overdue(missing, nowMs());
+    const hadNote = this.#missingNote !== undefined;
+    this.#missingNote = undefined;
+    if (overdue.length === 0) return;
+    const kept = map.slots.filter(({ replicas }) => replicas.length === 0 || replicas.includes(task.nodeId));
+    this.#missingNote =
+      `node ${overdue.join(' ')} has been missing for ${this.#patience}: ` +
+      `${kept.length} slots cannot leave node ${task.nodeId}, or have no replica, until it serves again`;
+    if (!hadNote) log('warn', `${task.task}: ${this.#missingNote}`);
+  }
+
+  /** It has its place in the cluster, and gets no slots for now. */
+  #isMissing(id: number): boolean {
+    const { roster } = this.#options;
+    return roster.members.get(id)?.admitted !== true || roster.lapsed.has(id) || roster.isolated.has(id);
   }
 
   /** Those up to the first one to a node that was added and is not up yet: it is waited for, unless that takes too long. */
@@ -246,6 +277,7 @@ export class Tasks {
     if (!isOld) intent.restartingId = -1;
     if (!isOld && member?.admitted === true && isWholeNow) {
       log('info', `node ${id}: restarted`);
+      this.#absences.forget();
       this.#set({ ...task, restarts: task.restarts.slice(1) });
       if (task.restarts.length === 1) this.#finish();
     } else if (isOld && intent.restartingId < 0) {
@@ -259,17 +291,16 @@ export class Tasks {
   /** Nobody but a person can say what has become of a node that stays away. */
   #givesUp(map: ClusterMap, task: TaskState): boolean {
     const { roster, intent, places, nowMs } = this.#options;
-    const isAway = (id: number): boolean => {
-      const member = roster.members.get(id);
-      const isEnding = id === intent.restartingId && this.#isEmpty(map, id);
-      return member?.admitted !== true || roster.lapsed.has(id) || isEnding;
-    };
+    // One that is isolated holds nobody up where others can take its slots: each node that is restarted begins the wait anew.
+    const isAway = (id: number): boolean =>
+      this.#isMissing(id) || (id === intent.restartingId && this.#isEmpty(map, id));
     const [lost] = this.#absences.overdue(places().filter(isAway), nowMs());
     if (lost === undefined) return false;
     const left = task.restarts.map(([id]) => id).join(' ');
+    const away = roster.isolated.has(lost) ? 'off its slots' : 'away';
     this.#end(
       'failed',
-      `node ${lost} has been away for ${this.#patience}; not restarted: ${left}. ` +
+      `node ${lost} has been ${away} for ${this.#patience}; not restarted: ${left}. ` +
         `See in the log what keeps node ${lost}, then restart again`,
     );
     this.#options.save();
@@ -280,7 +311,7 @@ export class Tasks {
   #isWhole(map: ClusterMap): boolean {
     const { roster, intent, places } = this.#options;
     const wanted = Math.min(intent.settings.replicas, places().length);
-    return isWhole(map, roster.members) && map.slots.every(({ replicas }) => replicas.length >= wanted);
+    return isWhole(map, roster) && map.slots.every(({ replicas }) => replicas.length >= wanted);
   }
 
   /** A node that is off its slots in order to be restarted is told to end, again and again. */
@@ -293,7 +324,7 @@ export class Tasks {
       this.#options.intent.restartingId !== id
     )
       return;
-    if (this.#isEmpty(map, id)) link.send({ type: MessageType.stop, epoch: map.epoch });
+    if (this.#isEmpty(map, id)) link.send({ type: MessageType.stop, epoch: map.epoch, fault: '' });
   }
 
   /** The node ends because it was told to: that is no failure. */

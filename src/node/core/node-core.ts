@@ -62,6 +62,7 @@ export class NodeCore implements ReplicaOwner {
   readonly attic: Attic;
   readonly #ports: NodePorts;
   readonly #address: NodeAddress;
+  readonly #hasDisk: boolean;
   readonly #reach: PeerReach;
   readonly #diskWatch: DiskWatch;
   readonly #conditions: Conditions;
@@ -85,6 +86,7 @@ export class NodeCore implements ReplicaOwner {
   }: NodeCoreOptions) {
     this.#ports = ports;
     this.#address = address;
+    this.#hasDisk = journal !== noJournal;
     if (nodeId !== undefined) this.membership.nodeId = nodeId;
     const nextRid = (): number => ++this.#rid;
     this.lease = new Lease(ports, this.membership, nextRid);
@@ -226,7 +228,8 @@ export class NodeCore implements ReplicaOwner {
         this.#ports.manager()?.send({ type: MessageType.probeAck, rid: message.rid });
         return;
       case MessageType.stop:
-        if (message.epoch === 0 || message.epoch >= this.membership.epoch) this.#ports.stopOrdered();
+        if (message.epoch === 0 || message.epoch >= this.membership.epoch)
+          this.#ports.stopOrdered(message.fault);
         return;
       default:
         throw new ProtocolError(`message type ${message.type} is not a message of a manager`);
@@ -272,6 +275,7 @@ export class NodeCore implements ReplicaOwner {
       nodeId,
       incarnation,
       ...this.#address,
+      hasDisk: this.#hasDisk,
       disk: this.attic.content(),
     };
     this.#ports.manager()?.send(message);

@@ -23,8 +23,8 @@ export interface NodePorts {
   mapAdopted(map: ClusterMap): void;
   /** The manager gave this node an identity; 0 as incarnation: it has lost it. */
   identityChanged(nodeId: number, incarnation: number): void;
-  /** The manager orders the process to end. */
-  stopOrdered(): void;
+  /** The manager orders the process to end. @param fault - what is wrong with this node; '': nothing */
+  stopOrdered(fault: string): void;
   log(level: LogLevel, text: string): void;
 }
 
