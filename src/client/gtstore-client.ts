@@ -423,7 +423,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       const { timeoutMs, ttlMs } = options;
       const isExact =
         timeoutMs !== undefined || ttlMs !== undefined || (CallType as unknown) === ConditionCall;
-      const nowMs = isExact ? this.#session.now() : this.#session.recently();
+      const nowMs = isExact ? this.#session.now() : this.#session.nowOfBeginning();
       const deadlineMs = nowMs + checkedTimeoutMs(timeoutMs, this.#timeoutMs);
       const signal = checkedSignal(options.signal);
       if (signal?.aborted === true) throw abortedError(signal, 'the call was aborted before it began');

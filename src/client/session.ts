@@ -39,8 +39,8 @@ export interface SessionListener {
 
 /** How often deadlines and retries are looked at while operations are under way. */
 const tickMs = 5;
-/** Operations in a row that may begin by one reading of the clock. */
-const begunPerReading = 15;
+/** What is begun, and its version, may be dated back by so much: no more than a tick. */
+const sampleMsMax = tickMs;
 /** A request to the manager waits this long for a connection that this side has ended. */
 const redialMsMax = 1000;
 /** `init` waits for the connections to the nodes this long; operations wait for them by themselves. */
@@ -58,8 +58,6 @@ export class Session {
   readonly #managers: ManagerLinks;
   readonly #nodeClocks: NodeClocks;
   readonly #down = new Set<number>();
-  /** Operations that have begun since the clock was read for one. */
-  #begunSinceNow = 0;
   #timer: AfterPollTimer | undefined;
   #closed = false;
   /** Told of every step towards being connected. */
@@ -175,17 +173,14 @@ export class Session {
   }
 
   /**
-   * The same, as it was read last: with operations under way it is read every few milliseconds, and reading it anew for
-   * each one that begins is a good part of what that costs. A caller that computes for long between two calls, without
-   * letting the loop turn, has that time counted to both: so at most a few in a row go by one reading.
+   * The same, for an operation that begins with its client's usual deadline. That deadline is counted from here, however long
+   * the caller has computed since the last event. With operations under way the wall clock, the other half of what a sample
+   * costs, is looked at every few milliseconds all the same.
    */
-  recently(): number {
-    if (this.core.inFlight > 0 && this.#begunSinceNow < begunPerReading) {
-      this.#begunSinceNow++;
-      return this.#clock.nowMs;
-    }
-    this.#begunSinceNow = 0;
-    return this.now();
+  nowOfBeginning(): number {
+    if (this.core.inFlight === 0) return this.now();
+    const nowMs = performance.now();
+    return nowMs - this.#clock.nowMs > sampleMsMax ? this.now() : nowMs;
   }
 
   /** Microseconds of the manager's clock, by which values end. */

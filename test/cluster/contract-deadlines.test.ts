@@ -106,6 +106,19 @@ describe('the contract: deadlines, queues, ends', function () {
     expect(await store.getMany(['raced', 'late', 'never'])).to.deep.equal([0, undefined, undefined]);
   });
 
+  it('the deadline of a call begins with the call, though the caller has computed for longer since the last event', async () => {
+    const store = await fixture.open({ timeoutMs: 500 });
+    const compute = (ms: number): void => {
+      const untilMs = performance.now() + ms;
+      while (performance.now() < untilMs);
+    };
+    await store.put('computed', 0);
+    const underWay = store.get('computed', { timeoutMs: 10_000 });
+    compute(600);
+    const begunAfter = [store.put('computed', 1), store.get('computed')];
+    expect(await Promise.all([underWay, ...begunAfter.map(codeOf)])).to.deep.equal([0, 'none', 'none']);
+  });
+
   it('a call with many keys that fails begins no more, and ends when none is under way', async () => {
     const store = await fixture.open({ inFlightMax: 8 });
     let given = 0;
