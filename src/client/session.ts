@@ -18,6 +18,7 @@ import type { Call } from './calls.js';
 import { ClientCore } from './core/client-core.js';
 import { diagnosticsChannelNames } from './diagnostics.js';
 import type { MapEvent } from './diagnostics.js';
+import { closedError } from './deadline.js';
 import { pause } from './flow.js';
 import { LearntClock } from './learnt-clock.js';
 import { ManagerLinks } from './manager-links.js';
@@ -59,7 +60,7 @@ export class Session {
   readonly #nodeClocks: NodeClocks;
   readonly #down = new Set<number>();
   #timer: AfterPollTimer | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
   /** Told of every step towards being connected. */
   #onProgress: (() => void) | undefined;
 
@@ -189,7 +190,12 @@ export class Session {
   }
 
   get isClosed(): boolean {
-    return this.#closed;
+    return this.#closing.signal.aborted;
+  }
+
+  /** Aborted when it is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   get manager(): Connection | undefined {
@@ -223,11 +229,11 @@ export class Session {
       const startedAtMs = performance.now();
       const check = (): void => {
         const elapsedMs = performance.now() - startedAtMs;
-        const isOver = elapsedMs >= timeoutMs || this.#managers.isHopeless || this.#closed;
+        const isOver = elapsedMs >= timeoutMs || this.#managers.isHopeless || this.isClosed;
         if (!this.#isConnected(elapsedMs) && !isOver) return;
         clearInterval(timer);
         this.#onProgress = undefined;
-        if (this.#isConnected(Infinity) && !this.#closed) resolve();
+        if (this.#isConnected(Infinity) && !this.isClosed) resolve();
         else reject(this.#openError(timeoutMs));
       };
       const timer = setInterval(check, 2 * tickMs);
@@ -244,7 +250,7 @@ export class Session {
   #openError(timeoutMs: number): GTStoreError {
     const where = this.#options.managers.map(({ host, port }) => `${host}:${port}`).join(', ');
     const cause = this.#managers.trouble;
-    if (this.#closed) return new GTStoreError('CLOSED', 'the client was closed');
+    if (this.isClosed) return closedError();
     if (cause !== undefined && this.#managers.isHopeless)
       return new GTStoreError('PROTOCOL', cause.message, { cause });
     const reason =
@@ -292,16 +298,20 @@ export class Session {
    */
   async askManager(build: (rid: number) => Message, timeoutMs: number, isWrite = false): Promise<Message> {
     const untilMs = performance.now() + timeoutMs;
-    for (;;) {
+    // Of what changes something only what was not sent is tried again.
+    const notSent = { outcome: 'not-applied' } as const;
+    for (let attempt = 0; ; attempt++) {
       if (this.#clock.isDoubtful) await this.#untilManager(untilMs);
       const { manager } = this;
-      if (this.#closed) throw new GTStoreError('CLOSED', 'the client was closed');
-      if (manager === undefined)
-        throw new GTStoreError('UNAVAILABLE', 'the manager is away; reads and writes go on without it');
+      if (this.isClosed) throw closedError();
+      if (manager === undefined) {
+        const text = 'the manager is away; reads and writes go on without it';
+        throw new GTStoreError('UNAVAILABLE', text, isWrite || attempt === 0 ? notSent : {});
+      }
       try {
         return await this.requests.request(manager, build, untilMs - performance.now(), { isWrite });
       } catch (cause) {
-        if (!(cause instanceof GTStoreError) || cause.code !== 'CLOSED' || this.isClosed) throw cause;
+        if (!(cause instanceof GTStoreError) || cause.code !== 'CLOSED' || this.closing.aborted) throw cause;
         const { message, outcome } = cause;
         if (outcome === 'unknown') throw new GTStoreError('UNAVAILABLE', message, { cause, outcome });
         await this.#untilManager(untilMs);
@@ -312,11 +322,12 @@ export class Session {
   /** It is being dialled anew, which takes some milliseconds if it is there. */
   async #untilManager(untilMs: number): Promise<void> {
     const giveUpAtMs = Math.min(untilMs, performance.now() + redialMsMax);
-    while (this.manager === undefined && !this.#closed && performance.now() < giveUpAtMs) await pause(tickMs);
+    while (this.manager === undefined && !this.isClosed && performance.now() < giveUpAtMs)
+      await pause(tickMs);
   }
 
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     this.#timer?.stop();
     this.#timer = undefined;
     this.#onProgress?.();
