@@ -10,6 +10,7 @@ import type { ClusterSettings } from '../protocol/settings.js';
 import { encodeValue, isPlainObject } from '../protocol/value-codec.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import { ValueError, ValueTooLargeError } from '../protocol/value-error.js';
+import { cloneVersion, isVersion, type Version } from '../protocol/version.js';
 import { isIpAddress } from '../transport/dialer.js';
 
 export interface OperationOptions {
@@ -93,6 +94,19 @@ export function checkedValue(value: StoreValue, { valueBytesMax }: ClusterSettin
     const reason = cause instanceof Error ? cause.message : describe(cause);
     throw invalidArgument(`the value cannot be read: ${reason}`, cause);
   }
+}
+
+/** A copy: a getter of the caller's may say something else the second time. @throws GTStoreError INVALID_ARGUMENT */
+export function checkedVersion(version: Version): Version {
+  const text = 'expectedVersion must be a version from getEntry or put, or null for an absent key';
+  let copy: unknown;
+  try {
+    copy = typeof version === 'object' && cloneVersion(version);
+  } catch (cause) {
+    throw invalidArgument(text, cause);
+  }
+  if (!isVersion(copy)) throw invalidArgument(text);
+  return copy;
 }
 
 /** undefined is no value, though inside it stands for a delete. @throws GTStoreError INVALID_ARGUMENT */

@@ -34,6 +34,7 @@ const operationChannel = channel(diagnosticsChannelNames.operation);
 export abstract class Call<T> {
   readonly #resolve: (result: T) => void;
   readonly #reject: (error: unknown) => void;
+  /** 0: nobody listened when it began. */
   readonly #startedAtMs: number;
   signal: AbortSignal | undefined;
   onAbort: (() => void) | undefined;
@@ -59,7 +60,8 @@ export abstract class Call<T> {
   /** The operation is decided; it and its bytes are reused when this returns. */
   completed(operation: Operation): void {
     if (this.signal !== undefined && this.onAbort !== undefined) forgetAbort(this.signal, this.onAbort);
-    if (operationChannel.hasSubscribers) operationChannel.publish(this.#event(operation));
+    if (this.#startedAtMs !== 0 && operationChannel.hasSubscribers)
+      operationChannel.publish(this.#event(operation));
     if (operation.outcome !== Outcome.done) {
       this.#reject(this.#errorOf(operation));
       return;

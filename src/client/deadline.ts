@@ -1,12 +1,14 @@
 /** One deadline for a call of several steps. */
 import { GTStoreError } from '../protocol/errors.js';
 import type { WriteOutcome } from '../protocol/errors.js';
-import { checkedTimeoutMs, checkOptions } from './arguments.js';
+import { abortedError, forgetAbort, onAbort } from './abort-watch.js';
+import { checkedSignal, checkedTimeoutMs, checkOptions } from './arguments.js';
 import type { OperationOptions } from './arguments.js';
-import { withinMs } from './flow.js';
 
-/** Options of the next step of a call: what is left of its deadline. @throws GTStoreError TIMEOUT if nothing is */
-export type Remaining = () => OperationOptions & { readonly timeoutMs: number };
+/** Options of the next step of a call: what is left of its deadline. */
+export type Left = OperationOptions & { readonly timeoutMs: number };
+/** @throws GTStoreError TIMEOUT if nothing is left */
+export type Remaining = () => Left;
 
 /**
  * @param outcome - of a call that writes, between two of its steps
@@ -14,7 +16,7 @@ export type Remaining = () => OperationOptions & { readonly timeoutMs: number };
  */
 export function remainingOf(options: OperationOptions, defaultMs: number, outcome?: WriteOutcome): Remaining {
   checkOptions(options);
-  const { signal } = options;
+  const signal = checkedSignal(options.signal);
   const timeoutMs = checkedTimeoutMs(options.timeoutMs, defaultMs);
   const untilMs = performance.now() + timeoutMs;
   return () => {
@@ -25,19 +27,59 @@ export function remainingOf(options: OperationOptions, defaultMs: number, outcom
 }
 
 /**
- * What work of the caller's own comes to, in the time that is left. Not begun if there is none.
- * @throws GTStoreError (rejects) TIMEOUT, nothing applied; or what the work throws
+ * What the promise comes to, in the time that is left to a call that writes, between two of its steps.
+ * @param closing - aborted when the client is closed
+ * @throws GTStoreError (rejects) with nothing applied: TIMEOUT, also when the call is aborted; CLOSED. Or what the promise is
+ *   rejected with
  */
-export async function inTime<T>(work: () => T | PromiseLike<T>, remaining: Remaining): Promise<T> {
-  const { timeoutMs, signal } = remaining();
-  const result = work();
-  if (!isThenable(result)) return result;
-  const late = (): GTStoreError => tooLate(timeoutMs, 'not-applied');
-  return withinMs(Promise.resolve(result), timeoutMs, late, signal);
+export function inTime<T>(
+  promise: PromiseLike<T>,
+  { timeoutMs, signal }: Left,
+  closing: AbortSignal,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      end(() => {
+        reject(tooLate(timeoutMs, 'not-applied'));
+      });
+    }, timeoutMs);
+    const abort = (): void => {
+      end(() => {
+        reject(
+          closing.aborted || signal === undefined
+            ? closedError()
+            : abortedError(signal, 'the call was aborted'),
+        );
+      });
+    };
+    const end = (settle: () => void): void => {
+      clearTimeout(timer);
+      forgetAbort(closing, abort);
+      if (signal !== undefined) forgetAbort(signal, abort);
+      settle();
+    };
+    onAbort(closing, abort);
+    if (signal !== undefined) onAbort(signal, abort);
+    if (closing.aborted || signal?.aborted === true) abort();
+    promise.then(
+      (result) => {
+        end(() => {
+          resolve(result);
+        });
+      },
+      (error: unknown) => {
+        end(() => {
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the caller's function threw
+          reject(error);
+        });
+      },
+    );
+  });
 }
 
-function isThenable<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
-  return typeof (result as { readonly then?: unknown } | null | undefined)?.then === 'function';
+/** Of a call that has changed nothing so far. */
+export function closedError(): GTStoreError {
+  return new GTStoreError('CLOSED', 'the client was closed', { outcome: 'not-applied' });
 }
 
 function tooLate(timeoutMs: number, outcome: WriteOutcome | undefined): GTStoreError {

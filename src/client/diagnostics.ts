@@ -5,7 +5,7 @@
 import type { GTStoreError } from '../protocol/errors.js';
 
 export const diagnosticsChannelNames = {
-  /** Every operation when it ends: an `OperationEvent`. */
+  /** Every operation that began while somebody was subscribed, when it ends: an `OperationEvent`. */
   operation: 'gtstore:operation',
   /** Every new cluster map: a `MapEvent`. */
   map: 'gtstore:map',

@@ -7,7 +7,7 @@ import { MessageType } from '../protocol/messages.js';
 import type { ClusterSettings } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import type { StoreValue } from '../protocol/value-codec.js';
-import { isVersion, type Version } from '../protocol/version.js';
+import type { Version } from '../protocol/version.js';
 import { abortedError, onAbort } from './abort-watch.js';
 import { askAdmin, askStatus } from './admin.js';
 import {
@@ -22,6 +22,7 @@ import {
   checkedSignal,
   checkedTimeoutMs,
   checkedValue,
+  checkedVersion,
   checkOptions,
   invalidArgument,
   isIterable,
@@ -40,8 +41,9 @@ import {
 import type { Call, ConditionOutcome, Entry } from './calls.js';
 import type { ClientEvents, ClientOptions, KeyLocation } from './client-options.js';
 import type { Operation } from './core/operation.js';
-import { inTime, remainingOf } from './deadline.js';
-import { mapInWindow, pauseAfter } from './flow.js';
+import { closedError, remainingOf } from './deadline.js';
+import { mapInWindow } from './flow.js';
+import { type KeyCall, type Mutate, ReadModifyWrite } from './read-modify-write.js';
 import { Session } from './session.js';
 import type { SessionListener } from './session.js';
 import { type CommittedValue, type StoredEntry, walkEntries } from './stored-entries.js';
@@ -68,6 +70,14 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   readonly #timeoutMs: number;
   /** How many of its operations a call with many keys keeps under way. */
   readonly #window: number;
+  readonly #readModifyWrite = new ReadModifyWrite({
+    entry: (key, options) => this.#entry(CurrentEntryCall, key, options),
+    version: (key, options) =>
+      this.#call(CurrentVersionCall, options, (settings, deadlineMs, call) =>
+        this.#session.core.get(checkedKey(key, settings), true, deadlineMs, call),
+      ),
+    putIf: (...args) => this.#putIf(...args),
+  });
   #state: 'new' | 'open' | 'closed' = 'new';
   #opening: Promise<void> | undefined;
 
@@ -130,7 +140,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   }
 
   #assertNotClosed(): void {
-    if (this.#state === 'closed') throw new GTStoreError('CLOSED', 'the client was closed');
+    if (this.#state === 'closed') throw closedError();
   }
 
   /** Ends the session: calls under way are rejected with CLOSED, or OUTCOME_UNKNOWN for writes already sent. */
@@ -165,6 +175,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       const keyBytes = checkedKey(key, settings);
       const bytes = checkedValue(value, settings);
       const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.lifeClockUs());
+      // A getter of the value may have closed the client.
+      this.#assertOpen();
       return this.#session.core.put(keyBytes, bytes, expiresAtMs, deadlineMs, call);
     });
   }
@@ -217,70 +229,45 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   ): Promise<ConditionOutcome> {
     return this.#call(ConditionCall, options, (settings, deadlineMs, call) => {
       const keyBytes = checkedKey(key, settings);
-      if (expected !== null && !isVersion(expected)) {
-        throw invalidArgument(
-          'expectedVersion must be a version from getEntry or put, or null for an absent key',
-        );
-      }
+      const version = expected === null ? null : checkedVersion(expected);
       const bytes = value === undefined ? null : checkedValue(value, settings);
       const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.lifeClockUs());
-      return this.#session.core.putIf(keyBytes, expected, bytes, expiresAtMs, wantValue, deadlineMs, call);
+      // A getter of the value may have closed the client.
+      this.#assertOpen();
+      return this.#session.core.putIf(keyBytes, version, bytes, expiresAtMs, wantValue, deadlineMs, call);
     });
   }
 
   /**
-   * Deletes the key.
+   * Deletes the key. While others put it without any pause, it may not get its turn before its deadline (TIMEOUT, or
+   * OUTCOME_UNKNOWN if its last attempt is still without an answer).
    * @returns true if it existed: exactly one of several concurrent deletes of one value gets true
    * @throws GTStoreError as `put`
    */
   async delete(key: string, options: OperationOptions = {}): Promise<boolean> {
-    const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
-    for (let conflicts = 0; ; conflicts++) {
-      const version = await this.#call(CurrentVersionCall, remaining(), (settings, deadlineMs, call) =>
-        this.#session.core.get(checkedKey(key, settings), true, deadlineMs, call),
-      );
-      if (version === undefined) return false;
-      const { applied } = await this.#putIf(key, version, undefined, false, remaining());
-      if (applied) return true;
-      await pauseAfter(conflicts);
-    }
+    return this.#readModifyWrite.delete(this.#keyCall(key, options));
   }
 
   /**
    * Read, mutate, store, until no concurrent write came between. `mutate` gets the current value (undefined: absent)
    * and gives the next (undefined: delete); it is called once per attempt and must not depend on being called once.
+   * Updates, increments and deletes of one key by one client wait for each other. While others put the key without any pause,
+   * it may not get its turn before its deadline (TIMEOUT, or OUTCOME_UNKNOWN if its last attempt is still without an answer).
    * @returns what was stored, with its version; undefined after a delete
    * @throws GTStoreError as `put`; or whatever `mutate` throws, with nothing stored
    */
-  async update(
-    key: string,
-    mutate: (value: StoreValue | undefined) => StoreValue | undefined | Promise<StoreValue | undefined>,
-    options: WriteOptions = {},
-  ): Promise<Entry | undefined> {
+  async update(key: string, mutate: Mutate, options: WriteOptions = {}): Promise<Entry | undefined> {
     checkMutate(mutate);
+    const call = this.#keyCall(key, options);
+    checkedExpiry(options.ttlMs, 0);
+    return this.#readModifyWrite.update(call, mutate, options.ttlMs);
+  }
+
+  #keyCall(key: string, options: OperationOptions): KeyCall {
+    const settings = this.#assertOpen();
     const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
-    let current = await this.#entry(CurrentEntryCall, key, remaining());
-    for (let conflicts = 0; ; conflicts++) {
-      const before = current?.value;
-      const next = await inTime(() => mutate(before), remaining);
-      if (next === undefined && current === undefined) return undefined;
-      const outcome = await this.#putIf(key, current?.version ?? null, next, true, {
-        ...options,
-        ...remaining(),
-      });
-      if (outcome.applied) {
-        return next === undefined || outcome.version === null
-          ? undefined
-          : { value: next, version: outcome.version };
-      }
-      if (conflicts > 1) {
-        await pauseAfter(conflicts);
-        current = await this.#entry(CurrentEntryCall, key, remaining());
-      } else {
-        const { version, value } = outcome;
-        current = version === null || value === undefined ? undefined : { version, value };
-      }
-    }
+    checkedKey(key, settings);
+    return { key, remaining, closing: this.#session.closing };
   }
 
   /**
@@ -320,6 +307,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   ): Promise<{ version: Version }[]> {
     const pairs = checkedPairs(entries);
     const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
+    checkedExpiry(options.ttlMs, 0);
     return mapInWindow(pairs, this.#window, (pair) => {
       if (!Array.isArray(pair)) throw invalidArgument('putMany needs [key, value] pairs');
       return this.put(pair[0], pair[1], { ...options, ...remaining() });
@@ -408,8 +396,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   #assertOpen(): ClusterSettings {
     const settings = this.#session.core.map?.settings;
     if (this.#state === 'open' && settings !== undefined) return settings;
-    const text = this.#state === 'closed' ? 'the client was closed' : 'call init() first';
-    throw new GTStoreError('CLOSED', text, { outcome: 'not-applied' });
+    this.#assertNotClosed();
+    throw new GTStoreError('CLOSED', 'call init() first', { outcome: 'not-applied' });
   }
 
   #call<T>(
@@ -423,7 +411,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       const { timeoutMs, ttlMs } = options;
       const isExact =
         timeoutMs !== undefined || ttlMs !== undefined || (CallType as unknown) === ConditionCall;
-      const nowMs = isExact ? this.#session.now() : this.#session.recently();
+      const nowMs = isExact ? this.#session.now() : this.#session.nowOfBeginning();
       const deadlineMs = nowMs + checkedTimeoutMs(timeoutMs, this.#timeoutMs);
       const signal = checkedSignal(options.signal);
       if (signal?.aborted === true) throw abortedError(signal, 'the call was aborted before it began');

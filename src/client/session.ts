@@ -18,6 +18,7 @@ import type { Call } from './calls.js';
 import { ClientCore } from './core/client-core.js';
 import { diagnosticsChannelNames } from './diagnostics.js';
 import type { MapEvent } from './diagnostics.js';
+import { closedError } from './deadline.js';
 import { pause } from './flow.js';
 import { LearntClock } from './learnt-clock.js';
 import { ManagerLinks } from './manager-links.js';
@@ -39,8 +40,8 @@ export interface SessionListener {
 
 /** How often deadlines and retries are looked at while operations are under way. */
 const tickMs = 5;
-/** Operations in a row that may begin by one reading of the clock. */
-const begunPerReading = 15;
+/** What is begun, and its version, may be dated back by so much: no more than a tick. */
+const sampleMsMax = tickMs;
 /** A request to the manager waits this long for a connection that this side has ended. */
 const redialMsMax = 1000;
 /** `init` waits for the connections to the nodes this long; operations wait for them by themselves. */
@@ -58,10 +59,8 @@ export class Session {
   readonly #managers: ManagerLinks;
   readonly #nodeClocks: NodeClocks;
   readonly #down = new Set<number>();
-  /** Operations that have begun since the clock was read for one. */
-  #begunSinceNow = 0;
   #timer: AfterPollTimer | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
   /** Told of every step towards being connected. */
   #onProgress: (() => void) | undefined;
 
@@ -175,17 +174,14 @@ export class Session {
   }
 
   /**
-   * The same, as it was read last: with operations under way it is read every few milliseconds, and reading it anew for
-   * each one that begins is a good part of what that costs. A caller that computes for long between two calls, without
-   * letting the loop turn, has that time counted to both: so at most a few in a row go by one reading.
+   * The same, for an operation that begins with its client's usual deadline. That deadline is counted from here, however long
+   * the caller has computed since the last event. With operations under way the wall clock, the other half of what a sample
+   * costs, is looked at every few milliseconds all the same.
    */
-  recently(): number {
-    if (this.core.inFlight > 0 && this.#begunSinceNow < begunPerReading) {
-      this.#begunSinceNow++;
-      return this.#clock.nowMs;
-    }
-    this.#begunSinceNow = 0;
-    return this.now();
+  nowOfBeginning(): number {
+    if (this.core.inFlight === 0) return this.now();
+    const nowMs = performance.now();
+    return nowMs - this.#clock.nowMs > sampleMsMax ? this.now() : nowMs;
   }
 
   /** Microseconds of the manager's clock, by which values end. */
@@ -194,7 +190,12 @@ export class Session {
   }
 
   get isClosed(): boolean {
-    return this.#closed;
+    return this.#closing.signal.aborted;
+  }
+
+  /** Aborted when it is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   get manager(): Connection | undefined {
@@ -228,11 +229,11 @@ export class Session {
       const startedAtMs = performance.now();
       const check = (): void => {
         const elapsedMs = performance.now() - startedAtMs;
-        const isOver = elapsedMs >= timeoutMs || this.#managers.isHopeless || this.#closed;
+        const isOver = elapsedMs >= timeoutMs || this.#managers.isHopeless || this.isClosed;
         if (!this.#isConnected(elapsedMs) && !isOver) return;
         clearInterval(timer);
         this.#onProgress = undefined;
-        if (this.#isConnected(Infinity) && !this.#closed) resolve();
+        if (this.#isConnected(Infinity) && !this.isClosed) resolve();
         else reject(this.#openError(timeoutMs));
       };
       const timer = setInterval(check, 2 * tickMs);
@@ -249,7 +250,7 @@ export class Session {
   #openError(timeoutMs: number): GTStoreError {
     const where = this.#options.managers.map(({ host, port }) => `${host}:${port}`).join(', ');
     const cause = this.#managers.trouble;
-    if (this.#closed) return new GTStoreError('CLOSED', 'the client was closed');
+    if (this.isClosed) return closedError();
     if (cause !== undefined && this.#managers.isHopeless)
       return new GTStoreError('PROTOCOL', cause.message, { cause });
     const reason =
@@ -297,16 +298,20 @@ export class Session {
    */
   async askManager(build: (rid: number) => Message, timeoutMs: number, isWrite = false): Promise<Message> {
     const untilMs = performance.now() + timeoutMs;
-    for (;;) {
+    // Of what changes something only what was not sent is tried again.
+    const notSent = { outcome: 'not-applied' } as const;
+    for (let attempt = 0; ; attempt++) {
       if (this.#clock.isDoubtful) await this.#untilManager(untilMs);
       const { manager } = this;
-      if (this.#closed) throw new GTStoreError('CLOSED', 'the client was closed');
-      if (manager === undefined)
-        throw new GTStoreError('UNAVAILABLE', 'the manager is away; reads and writes go on without it');
+      if (this.isClosed) throw closedError();
+      if (manager === undefined) {
+        const text = 'the manager is away; reads and writes go on without it';
+        throw new GTStoreError('UNAVAILABLE', text, isWrite || attempt === 0 ? notSent : {});
+      }
       try {
         return await this.requests.request(manager, build, untilMs - performance.now(), { isWrite });
       } catch (cause) {
-        if (!(cause instanceof GTStoreError) || cause.code !== 'CLOSED' || this.isClosed) throw cause;
+        if (!(cause instanceof GTStoreError) || cause.code !== 'CLOSED' || this.closing.aborted) throw cause;
         const { message, outcome } = cause;
         if (outcome === 'unknown') throw new GTStoreError('UNAVAILABLE', message, { cause, outcome });
         await this.#untilManager(untilMs);
@@ -317,11 +322,12 @@ export class Session {
   /** It is being dialled anew, which takes some milliseconds if it is there. */
   async #untilManager(untilMs: number): Promise<void> {
     const giveUpAtMs = Math.min(untilMs, performance.now() + redialMsMax);
-    while (this.manager === undefined && !this.#closed && performance.now() < giveUpAtMs) await pause(tickMs);
+    while (this.manager === undefined && !this.isClosed && performance.now() < giveUpAtMs)
+      await pause(tickMs);
   }
 
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     this.#timer?.stop();
     this.#timer = undefined;
     this.#onProgress?.();

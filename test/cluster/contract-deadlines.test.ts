@@ -2,8 +2,9 @@
 import { expect } from 'chai';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { GTStoreClient, type GTStoreError } from '../../src/client/index.js';
-import type { ErrorCode } from '../../src/client/index.js';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { diagnosticsChannelNames, GTStoreClient, type GTStoreError } from '../../src/client/index.js';
+import type { ErrorCode, OperationEvent } from '../../src/client/index.js';
 import { keysWhere, nodeOf, slotOf, useCluster } from '../support/cluster-fixture.js';
 import { codeOf } from '../support/cluster-load.js';
 import { eventually } from '../support/cluster-until.js';
@@ -106,6 +107,19 @@ describe('the contract: deadlines, queues, ends', function () {
     expect(await store.getMany(['raced', 'late', 'never'])).to.deep.equal([0, undefined, undefined]);
   });
 
+  it('the deadline of a call begins with the call, though the caller has computed for longer since the last event', async () => {
+    const store = await fixture.open({ timeoutMs: 500 });
+    const compute = (ms: number): void => {
+      const untilMs = performance.now() + ms;
+      while (performance.now() < untilMs);
+    };
+    await store.put('computed', 0);
+    const underWay = store.get('computed', { timeoutMs: 10_000 });
+    compute(600);
+    const begunAfter = [store.put('computed', 1), store.get('computed')];
+    expect(await Promise.all([underWay, ...begunAfter.map(codeOf)])).to.deep.equal([0, 'none', 'none']);
+  });
+
   it('a call with many keys that fails begins no more, and ends when none is under way', async () => {
     const store = await fixture.open({ inFlightMax: 8 });
     let given = 0;
@@ -182,6 +196,77 @@ describe('the contract: deadlines, queues, ends', function () {
     expect(await codeOf(readAll(entries))).to.equal('CLOSED');
     expect(await codeOf(store.getMany(['x']))).to.equal('CLOSED');
     expect(await codeOf(store.entries().next())).to.equal('CLOSED');
+  });
+
+  it('CLOSED: calls whose function is pending, that wait for their turn, or that close the client themselves', async () => {
+    const store = await fixture.open();
+    const pending = errorOf(() => store.update('pending', () => new Promise<number>(() => undefined)));
+    const waiting = errorOf(() => store.increment('pending'));
+    await store.get('pending');
+    const closer = await fixture.open();
+    const closing = {
+      get now(): number {
+        void closer.finalize();
+        return 1;
+      },
+    };
+    const own = errorOf(() => closer.put('own', closing));
+    await store.finalize();
+    const inits = errorOf(() => store.init());
+    const admin = errorOf(() => store.admin({ command: 'progress' }));
+    for (const error of await Promise.all([pending, waiting, own, inits, admin]))
+      expect(error).to.include({ code: 'CLOSED', outcome: 'not-applied' });
+  });
+
+  it('INVALID_ARGUMENT: options are looked at before anything is sent or any function is called', async () => {
+    const store = await fixture.open();
+    let calls = 0;
+    const mutate = (): undefined => {
+      calls++;
+    };
+    const signal = {} as AbortSignal;
+    for (const call of [
+      () => store.update('options', mutate, { ttlMs: -1 }),
+      () => store.update('options', mutate, { signal }),
+      () => store.increment('options', 1, { ttlMs: NaN }),
+      () => store.getMany([], { signal }),
+      () => store.putMany([], { signal }),
+      () => store.putMany([], { ttlMs: 0 }),
+    ])
+      expect(await errorOf(call), String(call)).to.include({
+        code: 'INVALID_ARGUMENT',
+        outcome: 'not-applied',
+      });
+    expect(calls).to.equal(0);
+    let looks = 0;
+    const changing = {
+      get hlc(): number {
+        return looks++ === 0 ? 1 : 1.5;
+      },
+      clientId: 1,
+      seq: 0,
+      epoch: 0,
+    };
+    expect(await store.compareAndSet('options', changing, 1)).to.deep.equal({
+      applied: false,
+      version: null,
+    });
+    expect(looks).to.equal(1);
+  });
+
+  it('tells subscribers of operations that began while they were subscribed', async () => {
+    const store = await fixture.open();
+    const events: OperationEvent[] = [];
+    const keep = (event: unknown): number => events.push(event as OperationEvent);
+    const underWay = store.put('before', 1);
+    subscribe(diagnosticsChannelNames.operation, keep);
+    try {
+      await underWay;
+      await store.put('after', 1);
+    } finally {
+      unsubscribe(diagnosticsChannelNames.operation, keep);
+    }
+    expect(events.map(({ key }) => key)).to.deep.equal(['after']);
   });
 
   it('UNAVAILABLE, PROTOCOL: what is no manager is told from one that is not there', async () => {
