@@ -51,11 +51,18 @@ export const diskMutants: readonly Mutant[] = [
     quick: true,
   },
   {
+    name: 'ACK of what is VALID before the disk has the label',
+    rule: 'D2 D3',
+    edits: one(`${node}/disk-gate.js`, ' && journal.saved >= journal.labelled', ''),
+    bias: 'disasters',
+    disks: true,
+  },
+  {
     name: 'list told of before the disk has it',
     rule: 'D1 RMW5',
     edits: one(
       `${node}/disk-gate.js`,
-      'return kind === WriteKind.plain && this.#store.isValid(record);',
+      'return kind === WriteKind.plain && this.#store.isValid(record) && journal.saved >= journal.labelled;',
       'return this.#store.isValid(record);',
     ),
     disks: true,

@@ -102,6 +102,7 @@ export class SimJournal implements Journal {
   isSpent = false;
   hasNoRoom = false;
   noted = 0;
+  labelled = 0;
   saved = 0;
   readonly #world: World;
   readonly #disk: SimDisk;
@@ -149,6 +150,7 @@ export class SimJournal implements Journal {
 
   label(slot: number, joinedAt: number): void {
     this.#note(({ labels }) => labels.set(slot, joinedAt));
+    this.labelled = this.noted;
   }
 
   unlabel(slot: number): void {

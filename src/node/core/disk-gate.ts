@@ -57,9 +57,9 @@ export class DiskGate {
   #isSaved(record: RecordId, kind: WriteKind): boolean {
     const journal = this.#journal;
     if (!journal.isAwaited || journal.saved >= journal.noted) return true;
-    // VALID is committed, and committed is on the disk of every member. Of the list of conditional writes, which the answer to
-    // any other write speaks of, too, it says nothing (RMW5).
-    return kind === WriteKind.plain && this.#store.isValid(record);
+    // VALID is committed, and committed is on the disk of every member, unless a learner has just become full with a part (D3)
+    // *[found]*. Of the list of conditional writes, which the answer to any other write speaks of, too, it says nothing (RMW5).
+    return kind === WriteKind.plain && this.#store.isValid(record) && journal.saved >= journal.labelled;
   }
 
   ack(link: Link, { rid, kind }: WriteMessage, record: RecordId): void {

@@ -17,6 +17,8 @@ export interface Journal {
   readonly hasNoRoom: boolean;
   /** Number of the last change noted so far; 0: none. */
   readonly noted: number;
+  /** Number of the last label. */
+  readonly labelled: number;
   /** Changes up to this number are on the disk. */
   readonly saved: number;
   /** The record has changed: all of it is saved anew. Reads the record within the call. */
@@ -38,6 +40,7 @@ export const noJournal: Journal = {
   isSpent: false,
   hasNoRoom: false,
   noted: 0,
+  labelled: 0,
   saved: 0,
   save: () => undefined,
   remove: () => undefined,

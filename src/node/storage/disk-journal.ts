@@ -65,6 +65,7 @@ export class DiskJournal implements Journal {
   /** Slots of whose present generation there is a record, or was. */
   readonly #used = new Set<number>();
   #noted = 0;
+  #labelled = 0;
   #saved = 0;
   #isClosed = false;
 
@@ -145,6 +146,10 @@ export class DiskJournal implements Journal {
 
   get noted(): number {
     return this.#noted;
+  }
+
+  get labelled(): number {
+    return this.#labelled;
   }
 
   get saved(): number {
@@ -235,6 +240,7 @@ export class DiskJournal implements Journal {
 
   label(slot: number, joinedAt: number): void {
     this.#setSlot(slot, { generation: this.#generation(slot), joinedAt });
+    this.#labelled = this.#noted;
   }
 
   unlabel(slot: number): void {
