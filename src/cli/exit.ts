@@ -23,7 +23,7 @@ export function exitCodeOf(signal: string): number {
  * `process.exit` waits for Node's threads, and one that is in a call to a disk that hangs does not come back: then another
  * process puts an end to it.
  */
-export function exitSurely(code?: number): never {
+export function exitSurely(code = process.exitCode): never {
   const { pid } = process;
   const watch =
     `setInterval(() => { if (process.ppid !== ${pid}) process.exit(); }, 10);` +
