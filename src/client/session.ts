@@ -60,6 +60,8 @@ export class Session {
   readonly #nodeClocks: NodeClocks;
   readonly #down = new Set<number>();
   #timer: AfterPollTimer | undefined;
+  /** With every call it is asked for, and that of a signal takes long. */
+  #isClosed = false;
   readonly #closing = new AbortController();
   /** Told of every step towards being connected. */
   #onProgress: (() => void) | undefined;
@@ -190,7 +192,7 @@ export class Session {
   }
 
   get isClosed(): boolean {
-    return this.#closing.signal.aborted;
+    return this.#isClosed;
   }
 
   /** Aborted when it is closed. */
@@ -327,6 +329,7 @@ export class Session {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#closing.abort();
     this.#timer?.stop();
     this.#timer = undefined;
