@@ -5,7 +5,7 @@ import { runSchedule, usualKind } from './schedule.js';
 
 /** Enough to notice what is broken; campaigns (`npm run sim`) go on from here. */
 const schedulesMax = 2000;
-const secondsMax = 32;
+const secondsMax = 24;
 
 /** Situations so rare that a sample may miss them. */
 const rare: ReadonlySet<Situation> = new Set<Situation>([
