@@ -1,6 +1,7 @@
 /**
  * Loaded into a node's process with `--import`: all that it sends goes, from the moment on at which the file `SLOW_LINE_FILE`
- * is there, over one line that carries as many bytes in a second as that file says.
+ * is there - to be renamed to its place, so that it is there whole -, over one line that carries as many bytes in a second
+ * as that file says.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -10,16 +11,12 @@ type Written = (error?: Error | null) => void;
 type Chunks = readonly { readonly chunk: Buffer }[];
 
 const file = process.env['SLOW_LINE_FILE'] ?? '';
-const lookEveryMs = 100;
 let bytesPerMs = Infinity;
 /** When all that was written so far has gone out. */
 let freeAtMs = 0;
 
-setInterval(() => {
-  if (existsSync(file)) bytesPerMs = Number(readFileSync(file, 'utf8')) / 1000;
-}, lookEveryMs).unref();
-
 function afterLine(socket: Socket, bytes: number, written: Written, write: () => void): void {
+  if (bytesPerMs === Infinity && existsSync(file)) bytesPerMs = Number(readFileSync(file, 'utf8')) / 1000;
   const nowMs = performance.now();
   freeAtMs = Math.max(freeAtMs, nowMs) + bytes / bytesPerMs;
   if (freeAtMs - nowMs < 2) {
