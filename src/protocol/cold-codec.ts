@@ -152,7 +152,15 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
     nodes,
     slots: listOf(pairOf(slot, slotAssignment), wireLimits.slotsMax),
   },
-  [MessageType.heartbeat]: { rid, nodeId, incarnation, epoch, keys: anyUint, bytes: anyUint },
+  [MessageType.heartbeat]: {
+    rid,
+    nodeId,
+    incarnation,
+    epoch,
+    keys: anyUint,
+    bytes: anyUint,
+    noRoom: nullable(refusedReason),
+  },
   [MessageType.lease]: { rid, epoch, leaseMs: ms, clockUs: anyUint },
   [MessageType.register]: {
     rid,

@@ -74,6 +74,8 @@ export interface HeartbeatMessage {
   readonly epoch: number;
   readonly keys: number;
   readonly bytes: number;
+  /** Why it takes no new values (D4); null: it does. */
+  readonly noRoom: RefusedReason | null;
 }
 
 export interface LeaseMessage {

@@ -1,7 +1,7 @@
 /** The numbers that tell messages apart on the wire; see messages.ts. Never reused for something else. */
 
 /** Raised with every incompatible change; a peer of another version is told so and closed. */
-export const protocolVersion = 7;
+export const protocolVersion = 8;
 
 export const MessageType = {
   write: 1,

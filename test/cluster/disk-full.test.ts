@@ -122,16 +122,24 @@ describe('a disk that is full', function () {
     await ledger.stop();
     expect([...ledger.failures.keys()].filter((what) => !what.startsWith('DISK_FULL'))).to.deep.equal([]);
     // What the load has overwritten is compacted meanwhile, on all nodes or on one; the room that makes is taken, too.
+    const takeRoom = (): void => {
+      const { bavail, bsize } = statfsSync(options.dataDir);
+      writeBallast(ballast(2), bavail * bsize - keptBytes + MB);
+    };
     for (const call of [() => store.put('new', 'x'), () => store.increment('new-counter')]) {
       await eventually('the call is refused', async () => {
-        const { bavail, bsize } = statfsSync(options.dataDir);
-        writeBallast(ballast(2), bavail * bsize - keptBytes + MB);
+        takeRoom();
         const error = await failureOf(call());
         if (error === undefined || (error.code === 'DISK_FULL' && error.outcome === 'unknown')) return false;
         expect(error).to.include({ code: 'DISK_FULL', outcome: 'not-applied', retryable: true });
         return true;
       });
     }
+    const warning = /^node \d has no room on its disk: values of its keys are refused \(DISK_FULL\)$/;
+    await eventually('the status names a node', async () => {
+      takeRoom();
+      return (await cluster.status()).warnings?.some((text) => warning.test(text));
+    });
     // Also of keys whose last write some replicas have taken and others refused.
     await ledger.check(await fixture.open());
     await expectEntries(await fixture.open({ readFrom: 'any' }), kept);

@@ -62,6 +62,11 @@ describe('nodes that hold as much as they may', function () {
       /^a replica of 'new' holds as much as it may in memory \(--max-memory; .* says node \d: delete keys, give it more, or add nodes; reads and deletes go on$/,
     );
     await expectEntries(await fixture.open({ readFrom: 'any' }), kept);
+    const warning =
+      /^node \d holds as much as --max-memory allows, or 15 GiB: values of its keys are refused \(MEMORY_FULL\)$/;
+    await eventually('the status names a node', async () =>
+      (await cluster.status()).warnings?.some((line) => warning.test(line)),
+    );
     // The first one is enough, and the others may be a hair below.
     const told = [0, 1, 2].map(timesFull);
     expect(Math.max(...told)).to.equal(1);
@@ -78,6 +83,7 @@ describe('nodes that hold as much as they may', function () {
     );
     await expectEntries(store, kept);
     expect(await store.getMany(deleted)).to.deep.equal(deleted.map(() => undefined));
+    await eventually('no node is full', async () => (await cluster.status()).warnings === undefined);
     expect(incarnations(await cluster.status())).to.equal(before);
   });
 

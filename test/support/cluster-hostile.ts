@@ -72,7 +72,7 @@ function honestFrames(key: string): Buffer[] {
     encode({ type: MessageType.query, rid, key }),
     encode({ type: MessageType.status, rid }),
     encode({ type: MessageType.report, rid, nodeId, incarnation, epoch }),
-    encode({ type: MessageType.heartbeat, rid, nodeId, incarnation, epoch, keys: 1, bytes: 1 }),
+    encode({ type: MessageType.heartbeat, rid, nodeId, incarnation, epoch, keys: 1, bytes: 1, noRoom: null }),
     encode({ type: MessageType.copyDone, nodeId, incarnation, slots: [[1, 1]] }),
     encode({ type: MessageType.promiseAsk, rid, nodeId, incarnation, epoch }),
     encode({ type: MessageType.fenceAck, rid, epoch }),

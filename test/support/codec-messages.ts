@@ -212,6 +212,7 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
     epoch: uint,
     keys: uint,
     bytes: uint,
+    noRoom: fc.option(fc.constantFrom(...Object.values(RefusedReason))),
   }),
   lease: of(T.lease, { rid: uint, epoch: uint, leaseMs: fc.integer({ min: 1, max: 10_000 }), clockUs: uint }),
   register: of(T.register, {

@@ -11,6 +11,7 @@ import type {
   HeartbeatMessage,
   Link,
   Message,
+  RefusedReason,
   RegisterMessage,
 } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
@@ -59,7 +60,7 @@ export function registerOf({
 }
 
 export function heartbeatOf({ nodeId, incarnation }: Identity, epoch: number): HeartbeatMessage {
-  return { type: MessageType.heartbeat, rid: 2, nodeId, incarnation, epoch, keys: 0, bytes: 0 };
+  return { type: MessageType.heartbeat, rid: 2, nodeId, incarnation, epoch, keys: 0, bytes: 0, noRoom: null };
 }
 
 class FakeNode implements Link {
@@ -77,6 +78,7 @@ class FakeNode implements Link {
   isDeaf = false;
   /** Does not answer probes. */
   isStill = false;
+  noRoom: RefusedReason | null = null;
   /** As the last lease told it. */
   clockUs = 0;
 
@@ -110,7 +112,11 @@ class FakeNode implements Link {
   }
 
   heartbeat(): void {
-    if (this.incarnation !== 0) this.#harness.deliver(this, heartbeatOf(this, this.map?.epoch ?? 0));
+    if (this.incarnation !== 0)
+      this.#harness.deliver(this, {
+        ...heartbeatOf(this, this.map?.epoch ?? 0),
+        noRoom: this.noRoom,
+      });
   }
 
   #receive(message: Message): void {

@@ -2,7 +2,7 @@
  * The manager's view of its nodes: who has registered, when each was last heard of, until when it may believe to
  * hold a lease (M1), and what reports and probes say (M2). No decisions on slots here.
  */
-import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/messages.js';
+import type { HeartbeatMessage, Link, RefusedReason, RegisterMessage } from '../../protocol/messages.js';
 import { clockDriftRatio } from '../../protocol/settings.js';
 
 /** By one node on another, each soon after the one before. */
@@ -36,6 +36,8 @@ export interface Member {
   adoptedEpoch: number;
   keys: number;
   bytes: number;
+  /** Why it takes no new values (D4); null: it does. */
+  noRoom: RefusedReason | null;
   /** Probe in flight: its rid and when it was sent; 0: none. */
   probeRid: number;
   probeSentMs: number;
@@ -66,6 +68,7 @@ export function newMember(
     adoptedEpoch: 0,
     keys: 0,
     bytes: 0,
+    noRoom: null,
     probeRid: 0,
     probeSentMs: 0,
     suspect: false,
@@ -85,6 +88,7 @@ export function recordHeartbeat(member: Member, message: HeartbeatMessage, nowMs
   member.adoptedEpoch = Math.max(member.adoptedEpoch, message.epoch);
   member.keys = message.keys;
   member.bytes = message.bytes;
+  member.noRoom = message.noRoom;
   member.suspect = false;
 }
 

@@ -1,5 +1,6 @@
 /** The status document: `gtstore status --json` and the client's `status()`. */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
+import { RefusedReason } from '../../protocol/messages.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus, NodeState, NodeStatus } from '../../protocol/status.js';
 import type { Member } from './members.js';
@@ -38,14 +39,18 @@ export function statusOf(source: StatusSource): ClusterStatus {
   };
 }
 
-/** A line for each node that is off its slots, or whose disk hangs (M2). */
+/** A line for each node that is off its slots, or whose disk hangs (M2), or that has no room (D4). */
 function hindrances({ isolated, members }: StatusSource): string[] {
   const off = [...isolated].map(([id, isolation]) =>
     describeIsolation(id, isolation, members.get(id)?.hasHungDisk === true),
   );
   const hung = [...members.values()].filter(({ id, hasHungDisk }) => hasHungDisk && !isolated.has(id));
+  const full = [...members.values()].flatMap(({ id, noRoom }) =>
+    noRoom === null ? [] : [`node ${id} ${describeFault(noRoom)}`],
+  );
   return [
     ...off,
+    ...full,
     ...hung.map(
       ({ id }) => `node ${id} keeps its slots, where writes wait or fail, though it says that its disk hangs`,
     ),
@@ -57,6 +62,16 @@ function describeIsolation(id: number, { cause, forMs }: Isolation, hangs: boole
   if (cause === 'cutOff') return `${off} that is over: other nodes cannot reach it`;
   if (hangs) return `${off} that is over: its disk hangs`;
   return `${off} its disk, which hung, has gone well for ${Math.round(forMs / 1000)} s`;
+}
+
+function describeFault(fault: RefusedReason): string {
+  const refused = 'values of its keys are refused';
+  if (fault === RefusedReason.diskFull) return `has no room on its disk: ${refused} (DISK_FULL)`;
+  const cause =
+    fault === RefusedReason.memoryLow
+      ? 'is on a machine or in a container with hardly any memory left'
+      : 'holds as much as --max-memory allows, or 15 GiB';
+  return `${cause}: ${refused} (MEMORY_FULL)`;
 }
 
 function nodeStatus(id: number, source: StatusSource): NodeStatus {

@@ -50,6 +50,12 @@ export class FellowRoom {
     return this.#full.size === 0;
   }
 
+  /** Why this node takes no values; null: it does. */
+  get ownFault(): RefusedReason | null {
+    const fault = ownRoomFault(this.#journal, this.#store);
+    return fault === -1 ? null : fault;
+  }
+
   /** Why another member of the slot takes no values; -1: none has said so. */
   fault(slot: number): RefusedReason | -1 {
     if (this.#full.size === 0) return -1;

@@ -7,7 +7,13 @@
  * A node that hears the manager declines to promise: then it is the asker who is cut off, and it shall stop.
  */
 import { MessageType } from '../../protocol/messages.js';
-import type { LeaseMessage, Link, PromiseAskMessage, PromiseMessage } from '../../protocol/messages.js';
+import type {
+  HeartbeatMessage,
+  LeaseMessage,
+  Link,
+  PromiseAskMessage,
+  PromiseMessage,
+} from '../../protocol/messages.js';
 import { defaultSettings } from '../../protocol/settings.js';
 import { ClusterClock } from './cluster-clock.js';
 import type { Membership } from './membership.js';
@@ -22,6 +28,9 @@ const silenceRatio = 0.4;
 const answerMsUsual = 25;
 /** Share of a lease between two rounds of asking for promises. */
 const askRatio = 0.25;
+
+/** What a node holds, and whether it takes more: the manager is told with each heartbeat. */
+export type Holdings = Pick<HeartbeatMessage, 'keys' | 'bytes' | 'noRoom'>;
 
 export class Lease {
   readonly promises: Promises;
@@ -121,24 +130,24 @@ export class Lease {
     return 0;
   }
 
-  tick(keys: number, bytes: number): void {
+  tick(holdings: () => Holdings): void {
     this.promises.tick();
     if (this.#membership.incarnation === 0) return;
     const nowMs = this.#ports.nowMs();
-    if (nowMs - this.#lastHeartbeatMs >= this.#leaseMs / heartbeatsPerLease) this.heartbeat(keys, bytes);
+    if (nowMs - this.#lastHeartbeatMs >= this.#leaseMs / heartbeatsPerLease) this.heartbeat(holdings());
     if (!this.managerAway() || nowMs - this.#lastAskMs < this.#leaseMs * askRatio) return;
     this.#lastAskMs = nowMs;
     this.promises.ask(this.#leaseMs);
   }
 
-  heartbeat(keys: number, bytes: number): void {
+  heartbeat({ keys, bytes, noRoom }: Holdings): void {
     const manager = this.#ports.manager();
     if (manager === undefined) return;
     const { nodeId, incarnation, epoch } = this.#membership;
     const rid = this.#nextRid();
     this.#lastHeartbeatMs = this.#ports.nowMs();
     this.#heartbeats.set(rid, this.#lastHeartbeatMs);
-    manager.send({ type: MessageType.heartbeat, rid, nodeId, incarnation, epoch, keys, bytes });
+    manager.send({ type: MessageType.heartbeat, rid, nodeId, incarnation, epoch, keys, bytes, noRoom });
   }
 
   /** Another node asks this one. `hasDeferred`: a newer map is already waiting here. */

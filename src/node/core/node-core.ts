@@ -30,6 +30,7 @@ import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
 import { Learner } from './learner.js';
 import { Lease } from './lease.js';
+import type { Holdings } from './lease.js';
 import { Membership, Role } from './membership.js';
 import { PeerReach } from './peer-reach.js';
 import type { PeerWrite } from './peer-writes.js';
@@ -414,8 +415,12 @@ export class NodeCore implements ReplicaOwner {
   // --- time ------------------------------------------------------------------------------------------------------
 
   #heartbeat(): void {
-    const { keys, bytes } = this.replica.store;
-    if (this.membership.incarnation !== 0) this.lease.heartbeat(keys, bytes);
+    if (this.membership.incarnation !== 0) this.lease.heartbeat(this.#holdings());
+  }
+
+  #holdings(): Holdings {
+    const { store, fellows } = this.replica;
+    return { keys: store.keys, bytes: store.bytes, noRoom: fellows.ownFault };
   }
 
   /** Ticks shall come soon; otherwise one every twentieth of a lease will do. */
@@ -427,7 +432,7 @@ export class NodeCore implements ReplicaOwner {
 
   tick(): void {
     this.#adoptDeferred();
-    this.lease.tick(this.replica.store.keys, this.replica.store.bytes);
+    this.lease.tick(() => this.#holdings());
     this.#reach.tick();
     if (this.#diskWatch.isHung(this.#reach.runningMs)) this.#reach.report(this.membership.nodeId);
     this.replica.fellows.tick();
