@@ -40,7 +40,8 @@ import {
 } from './calls.js';
 import type { Call, ConditionOutcome, Entry } from './calls.js';
 import type { ClientEvents, ClientOptions, KeyLocation } from './client-options.js';
-import type { Operation } from './core/operation.js';
+import { noWants } from './core/operation.js';
+import type { Operation, Wants } from './core/operation.js';
 import { closedError, remainingOf } from './deadline.js';
 import { mapInWindow } from './flow.js';
 import { type KeyCall, type Mutate, ReadModifyWrite } from './read-modify-write.js';
@@ -215,7 +216,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     options: WriteOptions = {},
   ): Promise<{ applied: boolean; version: Version | null }> {
     checkGiven(value);
-    const { applied, version } = await this.#putIf(key, expectedVersion, value, false, options);
+    const { applied, version } = await this.#putIf(key, expectedVersion, value, noWants, options);
     return { applied, version };
   }
 
@@ -224,7 +225,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     key: string,
     expected: Version | null,
     value: StoreValue | undefined,
-    wantValue: boolean,
+    wants: Wants,
     options: WriteOptions,
   ): Promise<ConditionOutcome> {
     return this.#call(ConditionCall, options, (settings, deadlineMs, call) => {
@@ -234,13 +235,12 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.lifeClockUs());
       // A getter of the value may have closed the client.
       this.#assertOpen();
-      return this.#session.core.putIf(keyBytes, version, bytes, expiresAtMs, wantValue, deadlineMs, call);
+      return this.#session.core.putIf(keyBytes, version, bytes, expiresAtMs, wants, deadlineMs, call);
     });
   }
 
   /**
-   * Deletes the key. While others put it without any pause, it may not get its turn before its deadline (TIMEOUT, or
-   * OUTCOME_UNKNOWN if its last attempt is still without an answer).
+   * Deletes the key. Beside others who put it without a pause it gets its turn (PROTOCOL RMW7).
    * @returns true if it existed: exactly one of several concurrent deletes of one value gets true
    * @throws GTStoreError as `put`
    */
@@ -251,8 +251,9 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   /**
    * Read, mutate, store, until no concurrent write came between. `mutate` gets the current value (undefined: absent)
    * and gives the next (undefined: delete); it is called once per attempt and must not depend on being called once.
-   * Updates, increments and deletes of one key by one client wait for each other. While others put the key without any pause,
-   * it may not get its turn before its deadline (TIMEOUT, or OUTCOME_UNKNOWN if its last attempt is still without an answer).
+   * Updates, increments and deletes of one key by one client wait for each other. Beside others who put the key without a pause
+   * it gets its turn (PROTOCOL RMW7), if `mutate` does not take longer than some 20 ms; otherwise it may end as TIMEOUT, or as
+   * OUTCOME_UNKNOWN if its last attempt is still without an answer.
    * @returns what was stored, with its version; undefined after a delete
    * @throws GTStoreError as `put`; or whatever `mutate` throws, with nothing stored
    */

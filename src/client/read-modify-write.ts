@@ -10,6 +10,7 @@ import type { StoreValue } from '../protocol/value-codec.js';
 import type { Version } from '../protocol/version.js';
 import type { OperationOptions, WriteOptions } from './arguments.js';
 import type { ConditionOutcome, Entry } from './calls.js';
+import type { Wants } from './core/operation.js';
 import type { Left, Remaining } from './deadline.js';
 import { inTime } from './deadline.js';
 import { conflictPauseMs, pause } from './flow.js';
@@ -25,7 +26,7 @@ export interface KeySteps {
     key: string,
     expected: Version | null,
     value: StoreValue | undefined,
-    wantValue: boolean,
+    wants: Wants,
     options: WriteOptions,
   ) => Promise<ConditionOutcome>;
 }
@@ -41,6 +42,8 @@ export type Mutate = (
   value: StoreValue | undefined,
 ) => StoreValue | undefined | Promise<StoreValue | undefined>;
 
+/** A call that was refused so often asks for a turn (RMW7). */
+const conflictsBeforeTurn = 2;
 /** From one pause to the next. */
 const conflictsPerPause = 8;
 /**
@@ -62,7 +65,13 @@ export class ReadModifyWrite {
       const { key, remaining } = call;
       let version = (await this.#steps.version(key, remaining())) ?? null;
       for (let conflicts = 1; version !== null; conflicts++) {
-        const outcome = await this.#steps.putIf(key, version, undefined, false, remaining());
+        const outcome = await this.#steps.putIf(
+          key,
+          version,
+          undefined,
+          wantsAfter(conflicts, false),
+          remaining(),
+        );
         if (outcome.applied) return true;
         version = outcome.version;
         await pauseAfter(conflicts);
@@ -81,7 +90,13 @@ export class ReadModifyWrite {
         if (next === undefined && current === undefined) return undefined;
         const options = ttlMs === undefined ? remaining() : { ...remaining(), ttlMs };
         const expected = current?.version ?? null;
-        const { applied, version, value } = await this.#steps.putIf(key, expected, next, true, options);
+        const { applied, version, value } = await this.#steps.putIf(
+          key,
+          expected,
+          next,
+          wantsAfter(conflicts, true),
+          options,
+        );
         if (applied) return next === undefined || version === null ? undefined : { value: next, version };
         current = version === null || value === undefined ? undefined : { version, value };
         await pauseAfter(conflicts);
@@ -117,6 +132,11 @@ export class ReadModifyWrite {
       clearTimeout(lapse);
     }
   }
+}
+
+/** @param conflicts this attempt included, should it be refused */
+function wantsAfter(conflicts: number, value: boolean): Wants {
+  return { value, turn: conflicts > conflictsBeforeTurn };
 }
 
 /** Fulfilled when it is time to try again after so many conflicts. */

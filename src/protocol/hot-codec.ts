@@ -221,7 +221,7 @@ function putCondition(writer: MsgpackWriter, message: ConditionMessage): number 
   pos = putUint(buf, pos, message.opClientId);
   pos = putUint(buf, pos, message.opNumber);
   pos = putBool(buf, pos, message.retried);
-  pos = putBool(buf, pos, message.wantValue);
+  pos = putUint(buf, pos, message.wants);
   pos = putBool(buf, pos, message.expectAbsent);
   pos = putVersion(buf, pos, message.expected);
   pos = putKey(buf, pos, key);

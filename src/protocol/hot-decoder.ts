@@ -11,7 +11,7 @@ import type { AppliedList } from './applied-list.js';
 import { ProtocolError } from './errors.js';
 import { elementCounts, entryElements, wireKeyBytesMax } from './hot-codec.js';
 import type { RunMessage } from './hot-codec.js';
-import { ConditionStatus, FencedReason, MessageType, RefusedReason, WriteKind } from './messages.js';
+import { ConditionStatus, FencedReason, MessageType, RefusedReason, Want, WriteKind } from './messages.js';
 import type {
   AckMessage,
   ConditionMessage,
@@ -111,7 +111,7 @@ export class HotDecoder {
     opClientId: 0,
     opNumber: 0,
     retried: false,
-    wantValue: false,
+    wants: 0,
     expectAbsent: false,
     expected: noVersion(),
     key: '',
@@ -251,7 +251,7 @@ export class HotDecoder {
     message.opClientId = readUint(reader);
     message.opNumber = readUint(reader);
     message.retried = reader.bool();
-    message.wantValue = reader.bool();
+    message.wants = oneOf(reader, Want.value + Want.turn, 'wants of a condition');
     message.expectAbsent = reader.bool();
     readVersion(reader, message.expected);
     message.key = readKey(reader, wireKeyBytesMax);

@@ -146,6 +146,14 @@ export interface ValueMessage {
   readonly value: Uint8Array | null;
 }
 
+/** What a conditional write wants if it is not applied. Bits of one element: an array of up to 15 has a header of one byte. */
+export const Want = {
+  /** The current value with the answer. */
+  value: 1,
+  /** That plain WRITEs of the key wait for a moment; also if it has to wait itself (RMW7). */
+  turn: 2,
+} as const;
+
 /** A conditional write, asked of the primary (RMW1). */
 export interface ConditionMessage {
   readonly type: typeof MessageType.condition;
@@ -156,8 +164,8 @@ export interface ConditionMessage {
   readonly opNumber: number;
   /** An earlier attempt may have been applied. */
   readonly retried: boolean;
-  /** If it is not applied, answer with the current value, too. */
-  readonly wantValue: boolean;
+  /** Of `Want`, their sum. */
+  readonly wants: number;
   /** True: the key must be absent; `expected` then means nothing. */
   readonly expectAbsent: boolean;
   readonly expected: Version;

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import type { GTStoreClient } from '../../src/client/index.js';
 import { useCluster } from '../support/cluster-fixture.js';
-import { eventually } from '../support/cluster-until.js';
+import { eventually, within } from '../support/cluster-until.js';
 
 const key = 'hot';
 const writers = 4;
@@ -10,6 +10,11 @@ const writers = 4;
 const putsInFlight = 64;
 const readsBefore = 20;
 const reads = 40;
+/** Another one, that others than putters change, too. */
+const other = 'changed';
+const callsEach = 20;
+/** For a call that takes some 5 ms; without turns it took more than 10 s, as a rule. */
+const turnMsMax = 2000;
 
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
@@ -58,6 +63,36 @@ describe('a key that is written all the time', function () {
     } finally {
       isOver = true;
       await load;
+    }
+  });
+
+  it('RMW7: is deleted, updated and incremented beside puts without a pause, by few clients and by many', async () => {
+    const caller = await fixture.open();
+    const calls = ['delete', 'update', 'increment'] as const;
+    const call: Record<(typeof calls)[number], () => Promise<unknown>> = {
+      delete: () => caller.delete(other),
+      update: () => caller.update(other, () => 0, { timeoutMs: turnMsMax }),
+      increment: () => caller.increment(other, 1, { timeoutMs: turnMsMax }),
+    };
+    for (const lanes of [1, 4 * writers]) {
+      let isOver = false;
+      const putters = await Promise.all(
+        Array.from({ length: Math.min(lanes, writers) }, () => fixture.open()),
+      );
+      const load = Promise.all(
+        Array.from({ length: lanes }, async (_, lane) => {
+          const putter = putters[lane % putters.length] ?? expect.fail();
+          for (let count = 0; !isOver; count++) await putter.put(other, count);
+        }),
+      );
+      try {
+        await eventually('it is put', async () => (await caller.get(other)) !== undefined);
+        for (const name of calls)
+          for (let i = 0; i < callsEach; i++) await within(name, turnMsMax, call[name]());
+      } finally {
+        isOver = true;
+        await load;
+      }
     }
   });
 });

@@ -17,6 +17,8 @@ export const situations = [
   'conditionalInterrupted',
   'conditionalUnknown',
   'conditionalStale',
+  'turnWaited',
+  'turnTaken',
   'putUnknown',
   'putTimedOut',
   'putRaised',

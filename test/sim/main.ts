@@ -38,6 +38,8 @@ const { values: options } = parseArgs({
     expiry: { type: 'string' },
     /** A manager whose disk may be full, or slow: always or never; otherwise in every seventh schedule. */
     'manager-disk': { type: 'string' },
+    /** Conditional writes that ask for a turn: always or never; otherwise in every eighth schedule. */
+    turns: { type: 'string' },
     /** Requests that are offered as frames first: always or never; otherwise every other one. */
     frames: { type: 'string' },
     verbose: { type: 'boolean', default: false },
@@ -76,8 +78,14 @@ if (![seed, schedules, workers].every((n) => Number.isSafeInteger(n) && n >= 0))
 }
 
 /** Those options that a seed decides otherwise. */
-const kindNames = { disks: 'disks', calm: 'calm', expiry: 'expiry', managerDisk: 'manager-disk' } as const;
-const kinds = ['disks', 'calm', 'expiry', 'managerDisk'] as const satisfies readonly (keyof Kind)[];
+const kindNames = {
+  disks: 'disks',
+  calm: 'calm',
+  expiry: 'expiry',
+  managerDisk: 'manager-disk',
+  turns: 'turns',
+} as const;
+const kinds = ['disks', 'calm', 'expiry', 'managerDisk', 'turns'] as const satisfies readonly (keyof Kind)[];
 
 /** What that schedule is like, as far as the seed alone does not say. */
 function kindOf(scheduleSeed: number): Kind & { bias: Bias | undefined; frames: FrameMode } {
@@ -92,6 +100,7 @@ function kindOf(scheduleSeed: number): Kind & { bias: Bias | undefined; frames: 
     calm: isWanted('calm'),
     expiry: isWanted('expiry'),
     managerDisk: isWanted('managerDisk'),
+    turns: isWanted('turns'),
     frames: options.frames === undefined ? 'mixed' : options.frames === 'always' ? 'always' : 'never',
   };
 }

@@ -26,8 +26,8 @@ export const mutants: readonly Mutant[] = [
     name: 'INVALID value exposed',
     rule: 'R2',
     edits: one(
-      `${node}/replica.js`,
-      'if (record === noRecord || this.store.isValid(record)) {',
+      `${node}/reads.js`,
+      'if (record === noRecord || this.#store.isValid(record)) {',
       'if (link.id >= 0) {',
     ),
     quick: true,
@@ -37,8 +37,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'R2',
     edits: one(
       `${node}/replica.js`,
-      'if (this.store.holds(record, Hold.work))\n            this.#keepForReaders(record);',
-      'if (this.store.holds(record, Hold.work)) {\n            this.#keepForReaders(record); this.#serveFormer(record, this.store.versionOf(record)); }',
+      'if (this.store.holds(record, Hold.work))\n            this.reads.keep(record);',
+      'if (this.store.holds(record, Hold.work)) {\n            this.reads.keep(record); this.reads.serveFormer(record, this.store.versionOf(record)); }',
     ),
     bias: 'hotKey',
     quick: true,

@@ -14,6 +14,7 @@ import type { Edit, Mutant } from './mutant.js';
 import { managerDiskMutants } from './manager-disk-mutants.js';
 import { membershipMutants } from './membership-mutants.js';
 import { plainMutants } from './plain-mutants.js';
+import { turnMutants } from './turn-mutants.js';
 import { taskMutants } from './task-mutants.js';
 import { variants } from './variants.js';
 
@@ -29,6 +30,7 @@ export const mutants: readonly Mutant[] = [
   ...diskMutants,
   ...taskMutants,
   ...plainMutants,
+  ...turnMutants,
   ...expiryMutants,
   ...managerDiskMutants,
 ];
@@ -90,6 +92,7 @@ export async function hunt(mutant: Mutant, schedulesMax: number): Promise<Mutant
     const args = ['--hunt', '--schedules', String(schedulesMax), '--seed', String(mutant.firstSeed ?? 1)];
     args.push('--disks', mutant.disks === true ? 'always' : 'never', '--calm', 'never');
     args.push('--manager-disk', mutant.managerDisk === true ? 'always' : 'never');
+    args.push('--turns', 'never');
     args.push('--expiry', mutant.expiry === true ? 'always' : 'never');
     if (mutant.bias !== undefined) args.push('--bias', mutant.bias);
     const output = await run([join(folder, 'test/sim/main.js'), ...args]);

@@ -96,6 +96,32 @@ export class NodeWatch {
       epoch: 0,
     }));
     this.#noticeLists();
+    this.#noticeTurns();
+  }
+
+  /** RMW7: of several WRITEs that waited each is there for a moment only. */
+  #noticeTurns(): void {
+    const { core, world, store } = this.#node;
+    const { turns } = core.replica;
+    const [write, delays, end] = [store.write.bind(store), turns.delays.bind(turns), turns.end.bind(turns)];
+    let isEnding = false;
+    turns.delays = (link, message) => {
+      const waits = delays(link, message);
+      if (waits) world.coverage.note('turnWaited');
+      return waits;
+    };
+    turns.end = (record) => {
+      isEnding = true;
+      end(record);
+      isEnding = false;
+    };
+    store.write = (record, version, value, expiresAtMs, storedAtMs) => {
+      write(record, version, value, expiresAtMs, storedAtMs);
+      if (!isEnding || core.membership.role(store.slotOf(record)) !== Role.full) return;
+      const key = store.keyOf(record);
+      world.observer.noteHeldFull(key, version);
+      world.observer.noteVersion(key, version, value, expiresAtMs);
+    };
   }
 
   /** Looking at all lists after every event took a quarter of the simulator's time. */

@@ -50,6 +50,8 @@ export const biases = [
   'hitches',
   /** One node is cut off from its fellows, or its disk hangs, until it has been taken off its slots, and longer. */
   'cutOff',
+  /** One key that others put all the time while it is updated: updates must get their turn. Half of the schedules have no faults. */
+  'turns',
   /** With disks that hang now and then, for as long as that is noticed, beside all else. */
   'hangs',
 ] as const;
@@ -356,6 +358,28 @@ export function withCutOff(plan: Plan, prng: Prng): Plan {
     mix: drawMix(prng, 'conditions'),
     nodeTimings: { ...plan.nodeTimings, peerAnswerMsMax: 250 },
     managerTimings: { ...plan.managerTimings, probeMsMax: 200 },
+  };
+}
+
+/** The same plan with puts of one key without a pause, beside which updates are to get their turn. */
+export function withTurns(plan: Plan, prng: Prng): Plan {
+  const hasFaults = prng.chance(0.5);
+  return {
+    ...plan,
+    keys: plan.keys.slice(0, 1),
+    clientCount: prng.int(3, 4),
+    // One of them is always under way; where some end unknown, the checker has enough to do with fewer.
+    lanes: hasFaults ? prng.int(1, 3) : prng.int(3, 6),
+    operations: hasFaults ? 3000 : 8000,
+    ttlShare: 0,
+    faultMs: prng.int(600, 1200),
+    faultCount: hasFaults ? prng.int(1, 4) : 0,
+    thinkMs: 0.1,
+    deadlineMs: Math.max(plan.deadlineMs, 1000),
+    delayMs: prng.pick([0.2, 0.5]),
+    slowShare: hasFaults ? plan.slowShare : 0,
+    mix: [60, 1, 1, 0.1, 0.1, 0.1],
+    clientTimings: { ...plan.clientTimings, answerMsMax: 30 },
   };
 }
 

@@ -26,6 +26,8 @@ export interface ScheduleOptions {
   readonly expiry?: boolean | undefined;
   /** The manager's disk may be full, or slow; default: never. */
   readonly managerDisk?: boolean | undefined;
+  /** Conditional writes that ask for a turn, and come back when they are refused; default: none does. */
+  readonly turns?: boolean | undefined;
   /** Whether requests are offered as frames first; default: every other one. */
   readonly frames?: FrameMode | undefined;
   readonly trace?: ((line: string) => void) | undefined;
@@ -36,11 +38,13 @@ export interface Kind {
   readonly calm: boolean;
   readonly expiry: boolean;
   readonly managerDisk: boolean;
+  readonly turns: boolean;
 }
 
 /**
  * What a schedule of that seed is like if nothing else is asked for: every fourth with disks, every third with calm nodes, every
- * fifth with values that expire, every seventh with a manager whose disk may be full.
+ * fifth with values that expire, every seventh with a manager whose disk may be full, every
+ * eighth with turns.
  */
 export function usualKind(seed: number): Kind {
   return {
@@ -48,6 +52,7 @@ export function usualKind(seed: number): Kind {
     calm: seed % 3 === 0,
     expiry: seed % 5 === 0,
     managerDisk: seed % 7 === 0,
+    turns: seed % 8 === 1,
   };
 }
 

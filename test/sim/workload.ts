@@ -3,7 +3,7 @@
  * the checker can tell the writes apart.
  */
 import { Outcome } from '../../src/client/core/operation.js';
-import type { Operation } from '../../src/client/core/operation.js';
+import type { Operation, Wants } from '../../src/client/core/operation.js';
 import { cloneVersion } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
 import type { ClientProcess, OperationContext } from './client-process.js';
@@ -11,6 +11,11 @@ import { SimHistory } from './history.js';
 import type { Record } from './history.js';
 import { decodeWriteId, encodeWriteId } from './wire.js';
 import type { World } from './world.js';
+
+/** As the client library has it. */
+const conflictsBeforeTurn = 2;
+/** An update beside puts without a pause. A third of that is usual, several times that without turns. */
+const updateMsMax = 600;
 
 /** Told whether the operation was done. */
 export type Done = (isDone: boolean) => void;
@@ -50,6 +55,7 @@ export class Workload {
     let left = prng.next() * plan.mix.reduce((sum, weight) => sum + weight, 0);
     const kind = plan.mix.findIndex((weight) => (left -= weight) < 0);
     if (kind === 0) this.put(client, key, done);
+    else if (kind === 2 && plan.bias === 'turns') this.#update(client, key, done);
     else if (kind === 2) this.#compareAndSet(client, key, done);
     else if (kind === 3) this.putIf(client, key, null, this.#newId(), done);
     else if (kind === 4) this.remove(client, key, done);
@@ -71,6 +77,29 @@ export class Workload {
       const fresh = this.#seen.get(key)?.at(-1) ?? null;
       if (isDone && client.alive) this.putIf(client, key, fresh, this.#newId(), done);
       else done(false);
+    });
+  }
+
+  /** As the client library updates: until nobody came between. RMW7: that is soon, if no fault comes between, and no disk. */
+  #update(client: ClientProcess, key: string, done: Done): void {
+    const { plan, queue } = this.#world;
+    const startedMs = queue.nowMs;
+    const isSmooth = plan.faultCount === 0 && !plan.hasDisks && plan.calmTicks === 1;
+    const attempt = (expected: Version | null, conflicts: number): void => {
+      if (isSmooth && queue.nowMs - startedMs > updateMsMax)
+        this.#world.fail(`RMW7: an update of ${key} has not got its turn in ${updateMsMax} ms`);
+      const wants = { value: true, turn: conflicts > conflictsBeforeTurn };
+      this.#conditional(client, key, expected, this.#newId(), wants, (isDone, found) => {
+        if (!isDone && isSmooth && !this.#world.calm)
+          this.#world.fail(`RMW7: an update of ${key} has not been answered in time`);
+        const isRefused = isDone && found !== undefined;
+        if (isRefused && client.alive && !this.#world.calm) attempt(found, conflicts + 1);
+        else done(isDone);
+      });
+    };
+    this.get(client, key, true, (isDone) => {
+      if (isDone && client.alive) attempt(this.#seen.get(key)?.at(-1) ?? null, 1);
+      else done(isDone);
     });
   }
 
@@ -157,30 +186,55 @@ export class Workload {
 
   /** Compare-and-set, put-if-absent (`expected` null), conditional delete (`id` null). */
   putIf(client: ClientProcess, key: string, expected: Version | null, id: number | null, done: Done): void {
-    const { coverage, prng } = this.#world;
+    const { prng, turnPrng } = this.#world;
+    const value = prng.chance(0.5);
+    const turn = turnPrng?.chance(0.5) ?? false;
+    this.#conditional(client, key, expected, id, { value, turn }, (isDone, found) => {
+      // Who asks for a turn comes back at once, as a rule.
+      const comesBack = turn && found !== undefined && id !== null && turnPrng?.chance(0.8) === true;
+      if (comesBack && client.alive) this.putIf(client, key, found, this.#newId(), done);
+      else done(isDone);
+    });
+  }
+
+  /** @param then also told of the version that was in the way: null: the key is absent; undefined: none was */
+  #conditional(
+    client: ClientProcess,
+    key: string,
+    expected: Version | null,
+    id: number | null,
+    wants: Wants,
+    then: (isDone: boolean, found: Version | null | undefined) => void,
+  ): void {
+    const { coverage } = this.#world;
     const record = this.history.begin('cas', key, client.name);
     record.value = id;
     record.expected = expected === null ? null : cloneVersion(expected);
     const bytes = id === null ? null : encodeWriteId(id);
-    const wantValue = prng.chance(0.5);
+    let found: Version | null | undefined;
     const context: OperationContext = {
       completed: (operation) => {
         if (operation.outcome === Outcome.done) {
           record.applied = operation.applied;
           coverage.note(operation.applied ? 'conditionalApplied' : 'conditionalRefused');
+          if (operation.applied && wants.turn) coverage.note('turnTaken');
           const isRefused = !operation.applied && expected === null && !operation.present;
           if (isRefused)
             this.#world.fail(`RMW1: ${key} is told to be absent, which is why nothing was written`);
-          if (!operation.applied) this.#noteSeen(record, operation, wantValue);
-          else if (id !== null) this.#remember(key, operation.version, true);
+          if (!operation.applied) {
+            this.#noteSeen(record, operation, wants.value);
+            found = operation.present ? cloneVersion(operation.version) : null;
+          } else if (id !== null) this.#remember(key, operation.version, true);
         }
-        this.#ended(client, record, operation, done);
+        this.#ended(client, record, operation, (isDone) => {
+          then(isDone, found);
+        });
         bytes?.fill(0xee);
       },
     };
     this.#trace(client, record);
     const expiresAtMs = id === null ? 0 : this.#expiry(client, id);
-    client.core.putIf(key, expected, bytes, expiresAtMs, wantValue, this.#deadline(client), context);
+    client.core.putIf(key, expected, bytes, expiresAtMs, wants, this.#deadline(client), context);
   }
 
   /** As the client library deletes: reads the version, then writes a tombstone on it. */

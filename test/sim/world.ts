@@ -15,7 +15,16 @@ import { ManagerProcess } from './manager-process.js';
 import type { End } from './network.js';
 import { NodeProcess } from './node-process.js';
 import { Observer } from './observer.js';
-import { drawPlan, withCalm, withCutOff, withDisks, withExpiry, withHitches, withStateDisk } from './plan.js';
+import {
+  drawPlan,
+  withCalm,
+  withCutOff,
+  withDisks,
+  withExpiry,
+  withHitches,
+  withStateDisk,
+  withTurns,
+} from './plan.js';
 import type { Plan } from './plan.js';
 import { Prng } from './prng.js';
 import type { SimProcess } from './process.js';
@@ -28,6 +37,7 @@ import { describeMessage } from './wire.js';
 const diskSeedOffset = 2 ** 40;
 const expirySeedOffset = 2 ** 41;
 const stateDiskSeedOffset = 2 ** 42;
+const turnSeedOffset = 2 ** 43;
 const clockStartUs = 1.7e15;
 
 /** The schedule found something wrong. */
@@ -42,6 +52,8 @@ export class World {
   readonly diskPrng: Prng;
   /** The same for values that expire. */
   readonly expiryPrng: Prng;
+  /** Of who asks for a turn; null: nobody does. */
+  readonly turnPrng: Prng | null;
   readonly plan: Plan;
   readonly coverage = new Coverage();
   readonly observer: Observer;
@@ -76,7 +88,7 @@ export class World {
   #port = 100;
 
   constructor(seed: number, options: ScheduleOptions) {
-    const { bias, disks = false, calm = false, expiry = false, managerDisk = false } = options;
+    const { bias, disks = false, calm = false, expiry = false, managerDisk = false, turns = false } = options;
     const { frames = 'mixed', trace } = options;
     this.seed = seed;
     this.frameMode = frames;
@@ -91,6 +103,8 @@ export class World {
     this.plan = stored;
     if (bias === 'hitches') this.plan = withHitches(stored, this.prng);
     if (bias === 'cutOff') this.plan = withCutOff(stored, this.prng);
+    if (bias === 'turns') this.plan = withTurns(stored, this.prng);
+    this.turnPrng = turns || bias === 'turns' ? new Prng(seed + turnSeedOffset) : null;
     this.#traceSink = trace;
     this.tasks = new SimTasks(this, bias === undefined ? undefined : bias === 'tasks');
     this.#watchesOld = this.plan.seesOldExits;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { encodeMessage } from '../../src/protocol/codec.js';
-import { MessageType, PeerRole, WriteKind } from '../../src/protocol/messages.js';
+import { MessageType, PeerRole, Want, WriteKind } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
 import { MsgpackWriter } from '../../src/protocol/msgpack-writer.js';
 import { newHello } from '../../src/transport/handshake.js';
@@ -61,7 +61,7 @@ function honestFrames(key: string): Buffer[] {
     encode({ type: MessageType.validate, rid }),
     encode({
       type: MessageType.condition,
-      ...{ rid, epoch, opClientId: 13, opNumber: 1, retried: false, wantValue: true },
+      ...{ rid, epoch, opClientId: 13, opNumber: 1, retried: false, wants: Want.value },
       ...{ expectAbsent: true, expected: version, key, value, expiresAtMs: 0 },
     }),
     encode({ type: MessageType.scan, rid, slot: 1, scanId: 1, first: true, prefix: 'no such' }),

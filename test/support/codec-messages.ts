@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Unpackr } from 'msgpackr';
 import { encodeMessage, MessageDecoder } from '../../src/protocol/codec.js';
 import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
-import { MessageType, protocolVersion, RefusedReason } from '../../src/protocol/messages.js';
+import { MessageType, protocolVersion, RefusedReason, Want } from '../../src/protocol/messages.js';
 import type { Entry, Message } from '../../src/protocol/messages.js';
 import { MsgpackWriter } from '../../src/protocol/msgpack-writer.js';
 import { fromKeyBytes, toKeyBytes } from '../../src/protocol/partition.js';
@@ -168,7 +168,7 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
     opClientId: uint,
     opNumber: uint,
     retried: bool,
-    wantValue: bool,
+    wants: fc.nat({ max: Want.value + Want.turn }),
     expectAbsent: bool,
     expected: version,
     key,

@@ -1,6 +1,6 @@
 // A client whose host was suspended: its monotonic clock stood still, and the cluster's went on.
 import { expect } from 'chai';
-import { Outcome } from '../../src/client/core/operation.js';
+import { noWants, Outcome } from '../../src/client/core/operation.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import { ClientOnTable } from '../support/client-core.js';
 import type { KeepingLink } from '../support/node-core.js';
@@ -27,7 +27,7 @@ describe('a client whose host was suspended', () => {
   beforeEach(() => (table = new ClientOnTable([primary, 2])));
 
   it('RMW5: does not try a put-if-absent again when the time of its deadline has passed elsewhere', () => {
-    const operation = table.core.putIf('k', null, value, 0, false, table.nowMs + 10_000, null);
+    const operation = table.core.putIf('k', null, value, 0, noWants, table.nowMs + 10_000, null);
     expect(linkOf(table).take(MessageType.condition)).to.have.length(1);
     table.core.hostSleep.suspended(17 * minuteMs);
     table.nowMs += 20;
@@ -37,7 +37,7 @@ describe('a client whose host was suspended', () => {
   });
 
   it('RMW5: nor one that was stopped, even if a connection comes before its deadline is looked at', () => {
-    const operation = table.core.putIf('k', null, value, 0, false, table.nowMs + 10_000, null);
+    const operation = table.core.putIf('k', null, value, 0, noWants, table.nowMs + 10_000, null);
     linkOf(table).take(MessageType.condition);
     table.nowMs += 17 * minuteMs;
     reconnect(table);
@@ -49,7 +49,7 @@ describe('a client whose host was suspended', () => {
     const operations = [
       table.core.get('k', false, table.nowMs + 10_000, null),
       table.core.put('k', value, 0, table.nowMs + 10_000, null),
-      table.core.putIf('k', someVersion, value, 0, false, table.nowMs + 10_000, null),
+      table.core.putIf('k', someVersion, value, 0, noWants, table.nowMs + 10_000, null),
     ];
     for (const link of table.links.values()) link.sent = [];
     table.core.hostSleep.suspended(minuteMs);
@@ -76,7 +76,7 @@ describe('a client whose host was suspended', () => {
 
     // Nothing else is held up.
     table.core.get('k', false, deadlineMs, null);
-    table.core.putIf('m', null, value, expiresAtMs, false, deadlineMs, null);
+    table.core.putIf('m', null, value, expiresAtMs, noWants, deadlineMs, null);
     expect(linkOf(table).sent.map(({ type }) => type)).to.deep.equal([
       MessageType.get,
       MessageType.condition,

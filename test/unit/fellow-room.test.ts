@@ -59,7 +59,13 @@ describe('D4: a node one of whose fellows has no room', () => {
 
   it('refuses conditional writes before anything is stored or sent', () => {
     say(RefusedReason.memoryLow);
-    const condition = { opClientId: 5, opNumber: 1, retried: false, wantValue: false, expectAbsent: true };
+    const condition = {
+      opClientId: 5,
+      opNumber: 1,
+      retried: false,
+      wants: 0,
+      expectAbsent: true,
+    };
     const entry = { expected: { ...versionZero }, key: keyOfSlot(0), value, expiresAtMs: 0 };
     const { epoch } = stage.core.membership;
     stage.core.onRequest(client, { type: MessageType.condition, rid: 70, epoch, ...condition, ...entry });

@@ -1,6 +1,6 @@
 // Back-pressure: what waits for one peer is bounded, and whoever would exceed it waits instead of losing the connection.
 import { expect } from 'chai';
-import { Outcome } from '../../src/client/core/operation.js';
+import { noWants, Outcome } from '../../src/client/core/operation.js';
 import type { Operation } from '../../src/client/core/operation.js';
 import { FencedReason, MessageType, RefusedReason } from '../../src/protocol/messages.js';
 import { ClientOnTable } from '../support/client-core.js';
@@ -82,7 +82,7 @@ describe('a client with a connection that is full', () => {
 
   it('waits with a conditional write while it is that to the primary', () => {
     fill(4);
-    table.core.putIf('k', null, value, 0, false, 5000, null);
+    table.core.putIf('k', null, value, 0, noWants, 5000, null);
     expect(sentTo(table)).to.deep.equal([0, 0, 0]);
     fill(4, false);
     table.core.onRoom();
@@ -144,7 +144,7 @@ describe('a node with a connection to another one that is full', () => {
       opClientId: 5,
       opNumber: 1,
       retried: false,
-      wantValue: false,
+      wants: 0,
       expectAbsent: true,
       expected: version,
       key,

@@ -1,5 +1,6 @@
 // An operation that is the only one of its client leaves within the call; others share writes to the socket.
 import { expect } from 'chai';
+import { noWants } from '../../src/client/core/operation.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import { Connection } from '../../src/transport/connection.js';
 import { ClientOnTable } from '../support/client-core.js';
@@ -16,7 +17,7 @@ describe('an operation that is alone', () => {
     const begin = [
       () => core.get('k', false, 5000, null),
       () => core.put('k', value, 0, 5000, null),
-      () => core.putIf('k', null, value, 0, false, 5000, null),
+      () => core.putIf('k', null, value, 0, noWants, 5000, null),
     ];
     for (const each of begin) {
       const operation = each();

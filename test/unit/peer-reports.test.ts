@@ -18,7 +18,13 @@ describe('M2: a node that drives a write which nobody answers', () => {
     for (const id of [2, 3]) stage.peers.set(id, new KeepingLink());
     stage.map([{ replicas: [self, 2, 3] }]);
     stage.pass(1000);
-    const condition = { opClientId: 5, opNumber: 1, retried: false, wantValue: false, expectAbsent: true };
+    const condition = {
+      opClientId: 5,
+      opNumber: 1,
+      retried: false,
+      wants: 0,
+      expectAbsent: true,
+    };
     const { epoch } = stage.core.membership;
     const entry = { expected: { ...versionZero }, key: 'a', value: new Uint8Array([1]), expiresAtMs: 0 };
     stage.core.onRequest(client, { type: MessageType.condition, rid: 3, epoch, ...condition, ...entry });

@@ -13,6 +13,8 @@ class FakeKey implements KeySteps {
   number = 1;
   reads = 0;
   conditions = 0;
+  /** Of each condition, whether it asked for a turn. */
+  turns: boolean[] = [];
   /** Before a condition is evaluated, so many times. */
   putsBetween = 0;
 
@@ -28,14 +30,15 @@ class FakeKey implements KeySteps {
 
   readonly version: KeySteps['version'] = async () => (await this.entry('k', {}))?.version;
 
-  readonly putIf: KeySteps['putIf'] = async (_key, expected, value, wantValue) => {
+  readonly putIf: KeySteps['putIf'] = async (_key, expected, value, wants) => {
     await this.#turn();
     this.conditions++;
+    this.turns.push(wants.turn);
     if (this.putsBetween-- > 0) this.put(this.number);
     const isMet = expected === null ? this.value === undefined : expected.hlc === this.number;
     if (isMet) this.put(value);
     const version = this.value === undefined ? null : this.current;
-    return { applied: isMet, version, value: isMet || !wantValue ? undefined : this.value };
+    return { applied: isMet, version, value: isMet || !wants.value ? undefined : this.value };
   };
 
   put(value: StoreValue | undefined): void {
@@ -73,6 +76,17 @@ describe('calls that read and conditionally write one key', () => {
     key.putsBetween = 20;
     expect(await calls.delete(call())).to.equal(true);
     expect(key).to.include({ value: undefined, reads: 2, conditions: 42 });
+  });
+
+  it('RMW7: ask for a turn from the third attempt on', async () => {
+    const asked = [false, false, true, true];
+    key.putsBetween = 3;
+    await increment();
+    expect(key.turns).to.deep.equal(asked);
+    key.turns = [];
+    key.putsBetween = 3;
+    await calls.delete(call());
+    expect(key.turns).to.deep.equal(asked);
   });
 
   it('a delete ends when somebody else has deleted the key', async () => {

@@ -67,7 +67,13 @@ describe('slot loads at a node: what it tells the manager', () => {
     node.core.onRequest(client, {
       type: MessageType.condition,
       ...{ rid: ++rid, epoch: 1, key, value: Uint8Array.of(1), opClientId: 9, opNumber: 1 },
-      ...{ retried: false, wantValue: false, expectAbsent: true, expected: versionZero, expiresAtMs: 0 },
+      ...{
+        retried: false,
+        wants: 0,
+        expectAbsent: true,
+        expected: versionZero,
+        expiresAtMs: 0,
+      },
     });
     expect(client.take(MessageType.conditionResult)[0]?.status).to.equal(ConditionStatus.applied);
     node.pass(900);

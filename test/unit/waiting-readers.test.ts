@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { nodeTimings } from '../../src/node/core/ports.js';
-import { FencedReason, MessageType, RefusedReason, WriteKind } from '../../src/protocol/messages.js';
+import { FencedReason, MessageType, RefusedReason, Want, WriteKind } from '../../src/protocol/messages.js';
 import type { ValueMessage } from '../../src/protocol/messages.js';
 import type { Version } from '../../src/protocol/version.js';
 import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
@@ -105,7 +105,7 @@ describe('R2: reads that wait together, on one connection', () => {
       opNumber: 1,
       key: 'k',
       retried: false,
-      wantValue: true,
+      wants: Want.value,
       expectAbsent: false,
     };
     const expected = { hlc: 1, clientId: 1, seq: 0, epoch: 0 };
@@ -282,7 +282,14 @@ describe('R2: reads of a key that is overwritten while they wait', () => {
           opClientId: 5,
           opNumber: rid,
         },
-        ...{ retried: false, wantValue: false, expectAbsent: true, key: 'k', value, expiresAtMs: 0 },
+        ...{
+          retried: false,
+          wants: 0,
+          expectAbsent: true,
+          key: 'k',
+          value,
+          expiresAtMs: 0,
+        },
         expected: { hlc: 0, clientId: 0, seq: 0, epoch: 0 },
       });
     };

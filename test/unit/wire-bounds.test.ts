@@ -54,7 +54,7 @@ describe('bounds of the wire', () => {
     stage.core.onRequest(link, { type: MessageType.validate, rid: 1 });
     stage.core.onRequest(link, {
       ...{ type: MessageType.condition, rid: 2, epoch, opClientId: 5, opNumber: 1, retried: false },
-      ...{ wantValue: false, expectAbsent: false, expected: version, ...rest },
+      ...{ wants: 0, expectAbsent: false, expected: version, ...rest },
     });
     expect(link.take(MessageType.refused).map(({ rid, reason }) => [rid, reason])).to.deep.equal([
       [2, RefusedReason.fromFuture],
@@ -102,7 +102,7 @@ describe('bounds of the wire', () => {
         return { type: MessageType.write, rid, kind, version, key: 'k', value, ...fields };
       };
       const condition = (rid: number, value: Uint8Array | null): void => {
-        const id = { opClientId: 5, opNumber: rid, retried: false, wantValue: false };
+        const id = { opClientId: 5, opNumber: rid, retried: false, wants: 0 };
         const expected = { hlc: 0, clientId: 0, seq: 0, epoch: 0 };
         const rest = { key: 'other', value, expiresAtMs: 0, expectAbsent: true, expected };
         stage.core.onRequest(link, { type: MessageType.condition, rid, epoch, ...id, ...rest });

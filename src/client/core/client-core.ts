@@ -24,7 +24,7 @@ import { copyVersion } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
 import { HostSleep } from './host-sleep.js';
 import { Lateness } from './lateness.js';
-import { type Operation, OperationKind, OperationState, Outcome } from './operation.js';
+import { type Operation, OperationKind, OperationState, Outcome, type Wants } from './operation.js';
 import { OperationTable, operationsMax } from './operation-table.js';
 import { newerMap } from './newer-map.js';
 import { clientTimings } from './ports.js';
@@ -126,13 +126,13 @@ export class ClientCore {
     return operation;
   }
 
-  /** Writes `value` (null deletes) if the key is as expected. `wantValue`: if it is not, tell what it is. */
+  /** Writes `value` (null deletes) if the key is as expected. */
   putIf(
     key: string,
     expected: Expectation,
     value: Uint8Array | null,
     expiresAtMs: number,
-    wantValue: boolean,
+    wants: Wants,
     deadlineMs: number,
     context: unknown,
   ): Operation | undefined {
@@ -140,7 +140,8 @@ export class ClientCore {
     if (operation === undefined) return undefined;
     operation.payload = value;
     operation.expiresAtMs = expiresAtMs;
-    operation.wantValue = wantValue;
+    operation.wantValue = wants.value;
+    operation.wantTurn = wants.turn;
     operation.expectAbsent = expected === null;
     if (expected !== null) copyVersion(expected, operation.expected);
     operation.opNumber = ++this.#opNumber;

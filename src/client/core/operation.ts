@@ -28,6 +28,16 @@ export const Outcome = {
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
+/** What a conditional write that is not applied wants. */
+export interface Wants {
+  /** To be told what is there. */
+  readonly value: boolean;
+  /** That puts of the key wait for a moment, for its caller will try again at once (RMW7). */
+  readonly turn: boolean;
+}
+
+export const noWants: Wants = { value: false, turn: false };
+
 /** Nobody has been asked yet. */
 const noMembers: readonly number[] = [];
 
@@ -52,6 +62,7 @@ export class Operation {
   versionOnly = false;
   expectAbsent = false;
   wantValue = false;
+  wantTurn = false;
   readonly expected: MutableVersion = { hlc: 0, clientId: 0, seq: 0, epoch: 0 };
   /** Identity of a conditional write across its retries (RMW5). */
   opNumber = 0;
@@ -146,6 +157,7 @@ export class Operation {
     this.versionOnly = false;
     this.expectAbsent = false;
     this.wantValue = false;
+    this.wantTurn = false;
     this.opNumber = 0;
     this.attempts = 0;
     this.excuses = 0;

@@ -3,7 +3,7 @@
  * scratch objects, encoded when sent; nothing is allocated per operation.
  */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
-import { MessageType, WriteKind } from '../../protocol/messages.js';
+import { MessageType, Want, WriteKind } from '../../protocol/messages.js';
 import type { Link, Message } from '../../protocol/messages.js';
 import { validateMsMax } from '../../protocol/settings.js';
 import { copyVersion } from '../../protocol/version.js';
@@ -157,7 +157,7 @@ export class Sender {
       opClientId: this.#options.clientId,
       opNumber: operation.opNumber,
       retried: operation.maybeStored,
-      wantValue: operation.wantValue,
+      wants: (operation.wantValue ? Want.value : 0) + (wantsTurn(operation) ? Want.turn : 0),
       expectAbsent: operation.expectAbsent,
       expected: operation.expected,
       key: operation.key,
@@ -200,4 +200,9 @@ export class Sender {
       if (!this.#options.readFromAny) patienceMs = validateMsMax.others;
     }
   }
+}
+
+/** RMW7: one that got no answer waits there, perhaps, while puts keep the key INVALID. */
+function wantsTurn({ wantTurn, attempts }: Operation): boolean {
+  return wantTurn || attempts > 1;
 }

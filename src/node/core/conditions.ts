@@ -11,7 +11,7 @@
 import { extendApplied, findApplied } from '../../protocol/applied-list.js';
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { copyBytes } from '../../protocol/copy-bytes.js';
-import { ConditionStatus, FencedReason, MessageType, RefusedReason } from '../../protocol/messages.js';
+import { ConditionStatus, FencedReason, MessageType, RefusedReason, Want } from '../../protocol/messages.js';
 import type { ConditionMessage, Link } from '../../protocol/messages.js';
 import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
@@ -202,6 +202,7 @@ export class Conditions {
 
   #answerNotApplied(condition: Condition, record: RecordId): void {
     // One of many that waited here, perhaps; nothing has been done, so it may as well be asked for again.
+    if (condition.wantTurn && record !== noRecord) this.#replica.turns.begin(record);
     if (condition.wantValue && condition.link.isFull) {
       this.#replica.fence(condition.link, condition.rid, FencedReason.memberUnreachable);
       return;
@@ -231,7 +232,8 @@ function copyOf(message: ConditionMessage, link: Link, slot: number): Condition 
     opClientId: message.opClientId,
     opNumber: message.opNumber,
     retried: message.retried,
-    wantValue: message.wantValue,
+    wantValue: (message.wants & Want.value) !== 0,
+    wantTurn: (message.wants & Want.turn) !== 0,
     expectAbsent: message.expectAbsent,
     expected: cloneVersion(message.expected),
     slot,

@@ -1,10 +1,11 @@
-/** Work that waits at one key until it is VALID: parked readers, conditional writes in turn, the write in flight. */
+/** Work that waits at one key until it is VALID: parked readers, conditional writes in turn, the write in flight; and a turn. */
 import type { Link } from '../../protocol/messages.js';
 import type { Version } from '../../protocol/version.js';
 import type { PeerWrite } from './peer-writes.js';
 import type { NodePorts, NodeTimings } from './ports.js';
 import { Hold } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
+import type { Turn } from './turns.js';
 import { KeptBytes, WaitingReaders } from './waiting-readers.js';
 
 const replayBackoffMsMax = 500;
@@ -17,6 +18,7 @@ export interface Condition {
   readonly opNumber: number;
   readonly retried: boolean;
   readonly wantValue: boolean;
+  readonly wantTurn: boolean;
   readonly expectAbsent: boolean;
   readonly expected: Version;
   readonly slot: number;
@@ -32,6 +34,8 @@ export interface KeyWork {
   readonly conditions: Condition[];
   /** The replay or conditional write of this key that is under way at the other members. */
   active: PeerWrite | null;
+  /** Of those who write it on a condition (RMW7). */
+  turn: Turn | null;
   /** Own-clock time when somebody began to wait where nobody did, or was last served. */
   movedAtMs: number;
   /** Own-clock time of the next replay, if the key is still INVALID then. */
@@ -74,6 +78,7 @@ export class KeyWorks {
       readers,
       conditions: [],
       active: null,
+      turn: null,
       movedAtMs,
       replayAtMs: 0,
       failures: 0,
@@ -93,6 +98,11 @@ export class KeyWorks {
   /** Whoever waits there has seen nobody served for so long that it is better off elsewhere. */
   isStuck(work: KeyWork): boolean {
     return hasWaiters(work) && this.#ports.nowMs() - work.movedAtMs > this.#timings.waitMsMax;
+  }
+
+  /** Somebody is served there. */
+  moved(work: KeyWork): void {
+    work.movedAtMs = this.#ports.nowMs();
   }
 
   /** A VALIDATE will come soon, or the key is replayed. */
@@ -122,7 +132,7 @@ export class KeyWorks {
 }
 
 function isIdle(work: KeyWork): boolean {
-  return work.active === null && !hasWaiters(work);
+  return work.active === null && work.turn === null && !hasWaiters(work);
 }
 
 function hasWaiters({ readers, conditions }: KeyWork): boolean {

@@ -115,7 +115,7 @@ export class NodeCore implements ReplicaOwner {
         this.replica.onWrite(link, message);
         return;
       case MessageType.get:
-        this.replica.onGet(link, message);
+        this.replica.reads.onGet(link, message);
         return;
       case MessageType.validate:
         this.replica.onValidate(link, message.rid);

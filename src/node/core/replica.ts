@@ -1,5 +1,5 @@
 /**
- * The replica: what one node does with the keys of its slots (PROTOCOL W3, W4, W9, W10, R1-R4).
+ * The replica: what one node does with the keys of its slots (PROTOCOL W3, W4, W9, W10, R3, R4); reads are in reads.ts.
  *
  * Every key is VALID (known to be committed) or INVALID (stored, perhaps not committed). A read is answered with what is known
  * to be committed only; an INVALID key parks its readers until a VALIDATE comes or this replica replays the write itself.
@@ -11,7 +11,7 @@
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
-import type { Entry, GetMessage, Link, StaleMessage, WriteMessage } from '../../protocol/messages.js';
+import type { Entry, Link, StaleMessage, WriteMessage } from '../../protocol/messages.js';
 import type { Version } from '../../protocol/version.js';
 import { AcceptedWrites } from './accepted-writes.js';
 import { Admission } from './admission.js';
@@ -26,11 +26,12 @@ import type { PeerReach } from './peer-reach.js';
 import { type PeerWrite, type PeerWriteOwner, PeerWrites } from './peer-writes.js';
 import { PlainRequests } from './plain-requests.js';
 import type { NodePorts, NodeTimings, ReplicaOwner } from './ports.js';
+import { Reads } from './reads.js';
 import { SettleQueue } from './settle-queue.js';
 import { SlotCounts } from './slot-loads.js';
 import { Hold, type KeyStore, noRecord, type RecordId } from './store.js';
+import { Turns } from './turns.js';
 import { WaitRoom } from './wait-room.js';
-import type { FormerEntry, Reader } from './waiting-readers.js';
 
 export class Replica implements PeerWriteOwner {
   readonly store: KeyStore;
@@ -38,6 +39,8 @@ export class Replica implements PeerWriteOwner {
   readonly plain: PlainRequests;
   readonly peerWrites: PeerWrites;
   readonly counts = new SlotCounts();
+  readonly reads: Reads;
+  readonly turns: Turns;
   readonly #ports: NodePorts;
   readonly #membership: Membership;
   readonly #lease: Lease;
@@ -87,10 +90,25 @@ export class Replica implements PeerWriteOwner {
       hasJournal: journal !== noJournal,
       validate: this.onValidate.bind(this),
     });
+    const parts = {
+      membership,
+      store,
+      works: this.#works,
+      waitRoom: this.#waitRoom,
+      fence: this.fence.bind(this),
+    };
+    this.reads = new Reads({
+      ...parts,
+      answers: this.#answers,
+      counts: this.counts,
+      serviceFault: this.serviceFault.bind(this),
+      isLive: this.isLive.bind(this),
+    });
+    this.turns = new Turns({ ...parts, ports, take: this.#take.bind(this) });
     this.peerWrites = new PeerWrites(ports, membership, store, journal, nextRid, reach, this);
   }
 
-  /** Readers and conditional writes that wait at a key; none once the node is at rest. */
+  /** Readers and writes that wait at a key; none once the node is at rest. */
   get waiters(): number {
     return this.#waitRoom.waiters;
   }
@@ -121,6 +139,10 @@ export class Replica implements PeerWriteOwner {
 
   /** W3, W4. */
   onWrite(link: Link, message: WriteMessage): void {
+    if (!this.turns.delays(link, message)) this.#take(link, message);
+  }
+
+  #take(link: Link, message: WriteMessage): void {
     this.#accepted.note(link, message, this.#write(link, message));
   }
 
@@ -171,7 +193,7 @@ export class Replica implements PeerWriteOwner {
 
   #overwrite(record: RecordId, version: Version, value: Uint8Array | null, expiresAtMs: number): void {
     const nowMs = this.#ports.nowMs();
-    if (this.store.holds(record, Hold.work)) this.#keepForReaders(record);
+    if (this.store.holds(record, Hold.work)) this.reads.keep(record);
     this.store.write(record, version, value, expiresAtMs, nowMs);
     this.#settleQueue.push(record, nowMs);
   }
@@ -182,7 +204,7 @@ export class Replica implements PeerWriteOwner {
     if (record === noRecord) return;
     const version = this.#accepted.takenVersion;
     if (this.store.compareVersion(version, record) !== 0) {
-      this.#serveFormer(record, version);
+      this.reads.serveFormer(record, version);
     } else if (!this.store.isValid(record)) {
       this.store.setValid(record);
       if (this.store.holds(record, Hold.work)) this.wake(record);
@@ -203,51 +225,23 @@ export class Replica implements PeerWriteOwner {
 
   onLinkClosed(link: Link): void {
     this.#accepted.onLinkClosed(link);
-  }
-
-  // --- reads ---------------------------------------------------------------------------------------------------
-
-  /** R1, R2. */
-  onGet(link: Link, message: GetMessage): void {
-    const key = message.keyView ?? message.key;
-    const slot = this.#membership.map?.slotOf(key) ?? 0;
-    const fault = this.serviceFault(slot);
-    if (fault !== -1) {
-      this.fence(link, message.rid, fault);
-      return;
-    }
-    this.counts.read(slot);
-    const record = this.store.get(slot, key);
-    if (record === noRecord || this.store.isValid(record)) {
-      this.#answerGet(link, message.rid, message.versionOnly, record);
-      return;
-    }
-    if (!this.#admitWaiter(link, message.rid)) return;
-    const work = this.#works.at(record);
-    this.#works.beginWait(work);
-    work.readers.add({ link, rid: message.rid, versionOnly: message.versionOnly });
-  }
-
-  #answerGet(link: Link, rid: number, versionOnly: boolean, record: RecordId): void {
-    const live = record !== noRecord && this.isLive(record) ? record : noRecord;
-    this.#answers.value(link, rid, live, versionOnly);
+    this.turns.onLinkClosed(link);
   }
 
   // --- waiting at a key ----------------------------------------------------------------------------------------
 
-  /** @param condition - undefined: a reader */
-  #admitWaiter(link: Link, rid: number, condition?: Condition): boolean {
-    const hasRoom = this.#waitRoom.enter(condition);
-    if (!hasRoom) this.refuse(link, rid, RefusedReason.queueFull);
-    return hasRoom;
-  }
-
   /** Parks a conditional write until the key is VALID and the ones before it are done. */
   park(condition: Condition, record: RecordId): void {
-    if (!this.#admitWaiter(condition.link, condition.rid, condition)) return;
+    if (!this.#waitRoom.enter(condition)) {
+      this.refuse(condition.link, condition.rid, RefusedReason.queueFull);
+      return;
+    }
     const work = this.#works.at(record);
     this.#works.beginWait(work);
     work.conditions.push(condition);
+    if (condition.wantTurn) this.turns.begin(record);
+    // It may be a turn only that is under way at the key.
+    this.wake(record);
   }
 
   /** The key is VALID, or free again: serve whoever waits, in order. */
@@ -255,8 +249,8 @@ export class Replica implements PeerWriteOwner {
     const work = this.#works.get(record);
     if (work === undefined) return;
     if (this.store.isValid(record)) {
-      work.movedAtMs = this.#ports.nowMs();
-      for (const reader of work.readers.takeAll()) this.#serveReader(reader, record, work, null);
+      this.#works.moved(work);
+      this.reads.serveAll(record, work);
     }
     if (work.waking) return;
     work.waking = true;
@@ -264,60 +258,21 @@ export class Replica implements PeerWriteOwner {
       const next = work.conditions.shift();
       if (next === undefined) break;
       this.#waitRoom.leave(next);
-      work.movedAtMs = this.#ports.nowMs();
+      this.#works.moved(work);
       this.#owner.runCondition(next, record);
     }
     work.waking = false;
     this.#works.dropIfIdle(record, work);
   }
 
-  /**
-   * One of many, perhaps, on a connection that was only given small requests: one that is full is left to the next tick.
-   * @param former null: what is there now
-   */
-  #serveReader(reader: Reader, record: RecordId, work: KeyWork, former: FormerEntry | null): void {
-    const { link, rid, versionOnly } = reader;
-    const fault = this.serviceFault(this.store.slotOf(record));
-    if (fault === -1 && link.isFull) {
-      work.readers.add(reader);
-      return;
-    }
-    this.#waitRoom.leave();
-    if (fault !== -1) this.fence(link, rid, fault);
-    else if (former === null) this.#answerGet(link, rid, versionOnly, record);
-    else this.#answers.former(link, rid, former, versionOnly);
-  }
-
-  /** R2: what is there is about to be overwritten, and may turn out to be committed. */
-  #keepForReaders(record: RecordId): void {
-    const { readers, active } = this.#works.at(record);
-    const isUnderWay = active !== null && this.store.compareVersion(active.version, record) === 0;
-    if (!readers.wantsEntry(isUnderWay)) return;
-    const value = this.isLive(record) ? this.store.valueOf(record) : null;
-    readers.keep({ version: this.store.versionOf(record), value });
-  }
-
-  /** R2: that version is committed, and another one has taken its place. */
-  #serveFormer(record: RecordId, version: Version): void {
-    const work = this.#works.get(record);
-    const due = work?.readers.takeUpTo(version);
-    if (work === undefined || !due) return;
-    this.#works.expectSoon(work);
-    work.movedAtMs = this.#ports.nowMs();
-    for (const reader of due.readers) this.#serveReader(reader, record, work, due.entry);
-    this.#works.dropIfIdle(record, work);
-  }
-
   /** Everybody waiting at the key is sent elsewhere. */
   #dismiss(record: RecordId, work: KeyWork, reason: FencedReason): void {
-    for (const reader of work.readers.takeAll()) {
-      this.#waitRoom.leave();
-      this.fence(reader.link, reader.rid, reason);
-    }
+    this.reads.dismiss(work, reason);
     for (const condition of work.conditions.splice(0)) {
       this.#waitRoom.leave(condition);
       this.fence(condition.link, condition.rid, reason);
     }
+    this.turns.dismiss(work, reason);
     this.#works.dropIfIdle(record, work);
   }
 
@@ -329,6 +284,7 @@ export class Replica implements PeerWriteOwner {
     this.#overwrite(record, version, condition.value, condition.expiresAtMs);
     this.#journal.save(condition.slot, record);
     this.#begin(record, condition);
+    this.turns.end(record);
   }
 
   /** RMW5: sends what is there, with its list of conditional writes, to the others. `reachesAll` was checked. */
@@ -363,7 +319,7 @@ export class Replica implements PeerWriteOwner {
     if (condition !== null) this.#owner.conditionCommitted(condition, write);
     if (record === noRecord) return;
     if (this.store.compareVersion(write.version, record) === 0) this.store.setValid(record);
-    else this.#serveFormer(record, write.version);
+    else this.reads.serveFormer(record, write.version);
     this.wake(record);
   }
 
@@ -431,6 +387,7 @@ export class Replica implements PeerWriteOwner {
     const nowMs = this.#ports.nowMs();
     for (const [record, work] of this.#works) {
       const slot = this.store.slotOf(record);
+      this.turns.tick(record, work);
       const fault = this.serviceFault(slot);
       if (fault !== -1) this.#dismiss(record, work, fault);
       // While a member cannot be reached nothing is decided here. Those who asked have long asked elsewhere.

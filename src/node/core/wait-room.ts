@@ -1,10 +1,13 @@
-/** How much may wait at the keys of a node: readers, and conditional writes with their values. */
-import type { Condition } from './key-work.js';
+/** How much may wait at the keys of a node: readers, and writes with their values. */
 
 /** Further ones are refused. */
 const waitersMax = 65_536;
-/** Of the values of conditional writes. */
+/** Of the values of writes. */
 const bytesMax = 64 * 1024 * 1024;
+
+interface Write {
+  readonly value: Uint8Array | null;
+}
 
 export class WaitRoom {
   #waiters = 0;
@@ -14,21 +17,21 @@ export class WaitRoom {
     return this.#waiters;
   }
 
-  /** @param condition - undefined: a reader. @returns false if there is no room */
-  enter(condition?: Condition): boolean {
-    const bytes = bytesOf(condition);
+  /** @param write - undefined: a reader. @returns false if there is no room */
+  enter(write?: Write): boolean {
+    const bytes = bytesOf(write);
     if (this.#waiters >= waitersMax || this.#bytes + bytes > bytesMax) return false;
     this.#waiters++;
     this.#bytes += bytes;
     return true;
   }
 
-  leave(condition?: Condition): void {
+  leave(write?: Write): void {
     this.#waiters--;
-    this.#bytes -= bytesOf(condition);
+    this.#bytes -= bytesOf(write);
   }
 }
 
-function bytesOf(condition: Condition | undefined): number {
-  return condition?.value?.length ?? 0;
+function bytesOf(write: Write | undefined): number {
+  return write?.value?.length ?? 0;
 }
