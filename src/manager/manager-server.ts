@@ -394,6 +394,8 @@ export class ManagerServer {
     if (this.#isReady || !this.core.isSettled) return;
     if (this.#beginsWithout && !this.#isComplete) return;
     this.#isReady = true;
+    // That it has been whole: from here on slots without disks wait (D3).
+    if (this.#isNew) this.core.save();
     this.#ready?.resolve();
   }
 

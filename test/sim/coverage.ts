@@ -67,6 +67,7 @@ export const situations = [
   'diskLocked',
   'unsavedLost',
   'slotRevived',
+  'lossAccepted',
   'fencedOldEpoch',
   'fencedBehind',
   'fencedNoLease',

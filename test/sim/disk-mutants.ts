@@ -184,6 +184,14 @@ export const diskMutants: readonly Mutant[] = [
     quick: true,
   },
   {
+    name: 'a slot whose disks are all lost begins empty by itself',
+    rule: 'D3',
+    edits: one(`${manager}/recovery.js`, '(this.isNew && !isAway)', '!isAway'),
+    disks: true,
+    bias: 'disasters',
+    quick: true,
+  },
+  {
     name: 'awaited slots forgotten by a restarted manager',
     rule: 'D3',
     edits: one(`${manager}/manager-core.js`, 'this.#recovery.restore(state);', ''),

@@ -173,7 +173,10 @@ export class Observer {
       const before = previous.slots[index];
       if (before === undefined) return;
       if (slot.replicas.some((id) => before.learners.includes(id))) coverage.note('promotion');
-      if (slot.replicas.length > 0 && before.replicas.length === 0) coverage.note('slotRevived');
+      if (slot.replicas.length > 0 && before.replicas.length === 0) {
+        coverage.note('slotRevived');
+        this.#checkRevival(slot, index);
+      }
       this.#checkRemoval(previous, map, index, hasRestart);
       this.#checkSurvivors(previous, map, index);
       this.#checkLast(previous, map, index);
@@ -187,6 +190,18 @@ export class Observer {
         if (!slot.replicas.includes(id) && this.#lives(member)) coverage.note('removedAlive');
       }
     });
+  }
+
+  /** D3: a slot that no disk has begins by an administrator's word only. It is lost until it is served again. */
+  #checkRevival({ replicas, joinedAt }: SlotAssignment, index: number): void {
+    const { coverage, plan, disk } = this.#world;
+    if (!plan.hasDisks || !this.isLost(index) || coverage.seen.has('lossAccepted')) return;
+    const former = this.#lastHolders.get(index) ?? [];
+    const isFormer = replicas.some((id, i) =>
+      former.some((each) => each[0] === id && each[1] === joinedAt[i]),
+    );
+    if (isFormer || disk?.isNew === true) return;
+    this.#world.fail(`D3: slot ${index} begins without what it held, and no administrator has said so`);
   }
 
   /** Whoever is taken off a slot while it could stay leaves K full replicas behind, or one less to be restarted. */

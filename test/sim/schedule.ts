@@ -167,7 +167,11 @@ class Schedule {
     if (!world.clients.some((client) => client.alive)) world.startClient();
     // Messages that were slow are still on their way.
     world.run(world.plan.bias === 'fullStores' ? fullMsMax : slowMsMax);
-    if (!world.runUntil(() => this.#isHealed(), healMsMax, 20)) {
+    const isHealed = (): boolean => {
+      world.tasks.acceptLossIfAsked();
+      return this.#isHealed();
+    };
+    if (!world.runUntil(isHealed, healMsMax, 20)) {
       if (this.#waitsForTheDead()) return;
       world.fail(`the cluster does not heal: ${this.#notHealed()}`);
     }

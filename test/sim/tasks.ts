@@ -119,6 +119,16 @@ export class SimTasks {
     });
   }
 
+  /** He is told in the status that slots wait for what nobody has, and says that it is gone for good (D3). */
+  acceptLossIfAsked(): void {
+    const { manager, coverage, plan } = this.#world;
+    if (!plan.hasDisks || !manager.alive) return;
+    if (manager.core.map?.slots.every(({ replicas }) => replicas.length > 0) !== false) return;
+    if (manager.core.status().warnings?.some((line) => line.includes('--accept-loss')) !== true) return;
+    coverage.note('lossAccepted');
+    this.#ask({ command: 'accept-loss' }, () => undefined);
+  }
+
   #draw(): AdminRequest | null {
     const prng = this.#prng;
     const { nodes } = this.#world.manager.core.status();

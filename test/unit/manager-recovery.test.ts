@@ -141,6 +141,58 @@ describe('D3: a slot whose full replicas all lost power', () => {
     });
   }
 
+  it('waits if all come back with empty disks, says so, and goes on when the real ones are there at the next start', () => {
+    const scene = new Scene({ nodes: 3 }, { replicas: 3, durability: 'always' });
+    scene.pass(100);
+    scene.kill(0, 1, 2);
+    scene.pass(2000);
+    for (const id of [0, 1, 2]) scene.find(id);
+    scene.pass(20_000);
+    expect(scene.slot.replicas).to.deep.equal([]);
+    const told = scene.logged.filter((line) => line.includes('gtstore recover --accept-loss'));
+    expect(told).to.have.lengthOf(1);
+    expect(told[0]).to.match(/^1 slots wait: nodes 0 1 2, .*mount their disks/);
+    expect(scene.core.status().warnings).to.deep.equal(told);
+    scene.kill(0, 1, 2);
+    scene.haveDisk(1);
+    scene.restartManager();
+    for (const id of [0, 1, 2]) scene.find(id);
+    scene.pass(5000);
+    expect(scene.slot.replicas).to.include(1);
+    expect(scene.slot.joinedAt[scene.slot.replicas.indexOf(1)]).to.equal(1);
+    expect(scene.core.status().warnings).to.equal(undefined);
+  });
+
+  it('begins empty when an administrator says that all its disks are gone', () => {
+    const scene = new Scene({ nodes: 2 }, { replicas: 2, durability: 'interval' });
+    scene.pass(100);
+    scene.kill(0, 1);
+    scene.pass(2000);
+    for (const id of [0, 1]) scene.find(id);
+    scene.pass(5000);
+    expect(scene.slot.replicas).to.deep.equal([]);
+    expect(scene.ask({ command: 'accept-loss' })).to.deep.equal({ ok: true, slots: 1 });
+    scene.pass(200);
+    expect(scene.slot.replicas).to.deep.equal([0, 1]);
+  });
+
+  it('begins by itself in a cluster that died while it was created, and had nothing yet', () => {
+    const scene = new Scene({ nodes: 2, lost: [0, 1] }, { replicas: 2, durability: 'always' });
+    scene.find(0);
+    scene.isDiskSlow = true;
+    scene.find(1);
+    scene.run();
+    for (const id of [0, 1]) scene.lost.add(id);
+    for (const id of [0, 1]) scene.end(scene.node(id));
+    scene.isDiskSlow = false;
+    scene.save();
+    scene.pass(3000);
+    expect(scene.slot.replicas).to.deep.equal([]);
+    for (const id of [0, 1]) scene.find(id);
+    scene.pass(2000);
+    expect(scene.slot.replicas).to.deep.equal([0, 1]);
+  });
+
   it('is given up once: what is lost afterwards is waited for', () => {
     const scene = new Scene({ nodes: 2 }, { replicas: 1, durability: 'always' });
     scene.kill(0);

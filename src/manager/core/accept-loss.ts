@@ -1,4 +1,5 @@
 /** `gtstore recover --accept-loss`: an administrator gives up what nobody can bring back. */
+import type { AdminResult } from '../../protocol/admin.js';
 import type { SlotAssignment } from '../../protocol/cluster-map.js';
 import type { ManagerPorts } from './ports.js';
 import type { Recovery } from './recovery.js';
@@ -9,8 +10,6 @@ import type { Roster } from './roster.js';
 const takenForDeadMs = 30_000;
 
 export interface LossOptions {
-  /** Of the published map. */
-  readonly slots: readonly SlotAssignment[];
   readonly roster: Roster;
   readonly recovery: Recovery;
   readonly registry: Registry;
@@ -21,9 +20,13 @@ export interface LossOptions {
  * Gives up the data of slots that wait for their disks (D3), and of those whose replicas have all been silent for long
  * (M3): he says that these are dead. Both are part of the state until the map says so.
  *
+ * @param slots - of the published map
  * @returns how many slots
  */
-export function acceptLoss({ slots, roster, recovery, registry, ports }: LossOptions): number {
+export function acceptLoss(
+  slots: readonly SlotAssignment[],
+  { roster, recovery, registry, ports }: LossOptions,
+): AdminResult {
   const silent = roster.silentSlots(slots, ports.nowMs() - takenForDeadMs);
   const givenUp = new Set([...recovery.waiting, ...silent.keys()]);
   recovery.giveUp(givenUp);
@@ -32,5 +35,5 @@ export function acceptLoss({ slots, roster, recovery, registry, ports }: LossOpt
     roster.takenForDead.add(member.incarnation);
     registry.forget(member);
   }
-  return givenUp.size;
+  return { ok: true, slots: givenUp.size };
 }

@@ -9,7 +9,6 @@
  * derives the next map from the published one and these notes. A map is durable before anybody sees it; meanwhile
  * notes gather, and the next map takes them all.
  */
-import type { AdminResult } from '../../protocol/admin.js';
 import { ClusterMap } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { CopyDoneMessage, HeartbeatMessage, Link, Message } from '../../protocol/messages.js';
@@ -31,7 +30,8 @@ import { Respawner } from './respawner.js';
 import { isStep, Rollout } from './rollout.js';
 import { Roster } from './roster.js';
 import type { KnownNode, ManagerState } from './state.js';
-import { isServing, isWhole, statusOf } from './status.js';
+import { isServing, isUntouched, isWhole, statusOf } from './status.js';
+import { Stranded } from './stranded.js';
 import { Suspicion } from './suspicion.js';
 
 /**
@@ -70,6 +70,7 @@ export class ManagerCore {
   readonly #administration: Administration;
   readonly #planner: Planner;
   readonly #recovery: Recovery;
+  readonly #stranded: Stranded;
   readonly #knownNodes = new Map<number, KnownNode>();
   readonly #respawner: Respawner;
   readonly #suspicion: Suspicion;
@@ -111,13 +112,9 @@ export class ManagerCore {
     });
     this.#rollout = new Rollout(this.#roster, timings, () => options.ports.nowMs());
     this.#leases = new Leases(options.ports, this.#roster, this.clock, this.settings.leaseMs);
-    this.#recovery = new Recovery({
-      durability: this.settings.durability,
-      leaseMs: this.settings.leaseMs,
-      members: this.#roster.members,
-      lapsed: this.#roster.lapsed,
-      nowMs: () => this.#ports.nowMs(),
-    });
+    const nowMs = (): number => options.ports.nowMs();
+    this.#recovery = new Recovery({ ...this.settings, roster: this.#roster, nowMs });
+    this.#stranded = new Stranded(this.#recovery, options.ports);
     this.#planner = new Planner({
       roster: this.#roster,
       recovery: this.#recovery,
@@ -159,7 +156,13 @@ export class ManagerCore {
       dismissed: (id) => {
         this.#respawner.cancel(id);
       },
-      acceptLoss: () => this.#acceptLoss(),
+      acceptLoss: () =>
+        acceptLoss(this.map?.slots ?? [], {
+          roster: this.#roster,
+          recovery: this.#recovery,
+          registry: this.#registry,
+          ports: this.#ports,
+        }),
       isAwaited: (id) => this.#recovery.awaits(id),
       save: () => this.#publisher.save(),
       reconcile: () => {
@@ -212,17 +215,6 @@ export class ManagerCore {
     this.#registry.close();
     for (const member of this.#roster.members.values())
       member.link?.send({ type: MessageType.stop, epoch: 0, fault: '' });
-  }
-
-  #acceptLoss(): AdminResult {
-    const slots = acceptLoss({
-      slots: this.map?.slots ?? [],
-      roster: this.#roster,
-      recovery: this.#recovery,
-      registry: this.#registry,
-      ports: this.#ports,
-    });
-    return { ok: true, slots };
   }
 
   /** M1: every node may still hold a full lease. */
@@ -305,7 +297,7 @@ export class ManagerCore {
       manager: this.#address,
       nowMs: this.#ports.nowMs(),
       isolated: this.#roster.isolated,
-      warnings: this.#administration.desk.warnings,
+      warnings: [...this.#administration.desk.warnings, ...this.#stranded.warnings],
     });
   }
 
@@ -397,6 +389,11 @@ export class ManagerCore {
     if (departures.length > 0) this.#publisher.beginRemoval(map, departures);
   }
 
+  /** Saves its notes, which otherwise go with the next map. */
+  save(): void {
+    this.#publisher.save();
+  }
+
   #persist(state: Pick<ManagerState, 'serial' | 'map' | 'fencing'>): void {
     this.#ports.persist({
       ...state,
@@ -440,6 +437,8 @@ export class ManagerCore {
     const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();
     this.#administration.tick(this.map);
+    if (this.#recovery.isNew) this.#recovery.isNew = isUntouched(this.map, this.#roster);
+    this.#stranded.tick();
     if (this.clock.isSaveDue) this.#publisher.save();
     const nowMs = this.#ports.nowMs();
     const isDue = nowMs >= this.#reconcileAtMs || nowMs - this.#reconciledAtMs >= reconcileEveryMs;

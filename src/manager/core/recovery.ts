@@ -5,9 +5,11 @@
  * waits. Whoever was a full replica of the slot's last membership may bring it back, and one is enough: no write was
  * acknowledged before it was on all their disks (`always`). It comes back as the member it was, with the epoch of
  * joining that the label on its disk names; everybody else joins anew and is filled by it. A node that comes back
- * without that label has lost its disk; once all have, or an administrator accepts the loss, there is nothing left to
- * wait for. Not before a lease's time has passed, though: the dead may have made promises (M8), and another node, cut off
- * and taken off the slot, may serve on them. *[found]*
+ * without that label has lost its disk, or has been started before that was mounted: even when all have, the slot waits,
+ * until one comes with the label or an administrator accepts the loss. *[found: disks that were mounted later were cleared]*
+ * Only a cluster that has not been whole yet begins without him: its disks may have no labels so far. Nobody brings a slot back before a
+ * lease's time has passed: the dead may have made promises (M8), and another node, cut off and taken off the slot, may serve on
+ * them. *[found]*
  *
  * With `interval` the disks may differ by a second: the one with the latest write is chosen, of those that are back a
  * while after the first.
@@ -17,6 +19,7 @@ import type { SlotAssignment } from '../../protocol/cluster-map.js';
 import { clockDriftRatio } from '../../protocol/settings.js';
 import type { Durability } from '../../protocol/settings.js';
 import type { Member } from './members.js';
+import type { Roster } from './roster.js';
 import type { AwaitedSlot, ManagerState } from './state.js';
 
 interface Awaited {
@@ -30,11 +33,12 @@ interface Awaited {
 /** How long the first to come back with a slot waits for others, with `interval`. */
 const othersAwaitedMs = 2000;
 
+type RecoveryState = Pick<ManagerState, 'awaited' | 'givenUp' | 'isNew'>;
+
 export interface RecoveryOptions {
   readonly durability: Durability;
   readonly leaseMs: number;
-  readonly members: ReadonlyMap<number, Member>;
-  readonly lapsed: ReadonlySet<number>;
+  readonly roster: Pick<Roster, 'members' | 'lapsed'>;
   readonly nowMs: () => number;
 }
 
@@ -44,6 +48,8 @@ export class Recovery {
   readonly #awaited = new Map<number, Awaited>();
   /** Slots whose data an administrator has given up, and that have not begun anew yet. */
   readonly #givenUp = new Set<number>();
+  /** The cluster has not been whole yet: nothing was stored in it. */
+  isNew = true;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -53,17 +59,18 @@ export class Recovery {
     return this.#options.durability !== 'none';
   }
 
-  restore({ awaited = [], givenUp = [] }: Pick<ManagerState, 'awaited' | 'givenUp'>): void {
+  restore({ awaited = [], givenUp = [], isNew = false }: RecoveryState): void {
     const sinceMs = this.#options.nowMs();
+    this.isNew = isNew;
     this.giveUp(givenUp);
     for (const [slot, replicas] of awaited)
       this.#awaited.set(slot, { replicas, sinceMs, firstBackAtMs: null });
   }
 
   /** What a restarted manager must know. */
-  state(): Pick<ManagerState, 'awaited' | 'givenUp'> {
+  state(): RecoveryState {
     const awaited = [...this.#awaited].map(([slot, { replicas }]) => [slot, replicas] as const);
-    return { awaited, givenUp: [...this.#givenUp] };
+    return { awaited, givenUp: [...this.#givenUp], ...(this.isNew ? { isNew: true } : {}) };
   }
 
   /**
@@ -82,17 +89,16 @@ export class Recovery {
     // M8: whoever was cut off may serve on a promise of the dead until that has run out.
     const { leaseMs, nowMs } = this.#options;
     if (awaited !== undefined && nowMs() < awaited.sinceMs + leaseMs * (1 + clockDriftRatio)) return null;
-    const replicas =
-      awaited?.replicas.filter(
-        ([id, joinedAt]) => this.#here(id) === undefined || this.#holds(index, id, joinedAt),
-      ) ?? [];
+    // All of them, for as long as it takes: whoever came back without may have its disk when it is started again.
+    const replicas = awaited?.replicas ?? [];
     const back = replicas.filter(([id, joinedAt]) => this.#holds(index, id, joinedAt));
-    if (replicas.length === 0 || (back.length === 0 && this.#givenUp.has(index))) return undefined;
+    const isAway = replicas.some(([id]) => this.#here(id) === undefined);
+    const mayBegin = this.#givenUp.has(index) || (this.isNew && !isAway);
+    if (replicas.length === 0 || (back.length === 0 && mayBegin)) return undefined;
     // Its own: a slot that waits still says nothing of when this one's disaster was.
     const firstBackAtMs = back.length === 0 ? null : (awaited?.firstBackAtMs ?? nowMs());
-    if (awaited !== undefined) this.#awaited.set(index, { ...awaited, replicas, firstBackAtMs });
-    const mustWait =
-      firstBackAtMs === null || (back.length < replicas.length && this.#othersMayCome(firstBackAtMs));
+    if (awaited !== undefined) this.#awaited.set(index, { ...awaited, firstBackAtMs });
+    const mustWait = firstBackAtMs === null || (isAway && this.#othersMayCome(firstBackAtMs));
     const chosen = mustWait ? undefined : this.#latest(back);
     if (chosen === undefined) return null;
     const [id, joinedAt] = chosen;
@@ -117,8 +123,9 @@ export class Recovery {
 
   /** Here and heard of. A member of a manager that was restarted has not said yet what it has. */
   #here(id: number): Member | undefined {
-    const member = this.#options.members.get(id);
-    return member === undefined || member.link === null || this.#options.lapsed.has(id) ? undefined : member;
+    const { members, lapsed } = this.#options.roster;
+    const member = members.get(id);
+    return member === undefined || member.link === null || lapsed.has(id) ? undefined : member;
   }
 
   #holds(slot: number, id: number, joinedAt: number): boolean {
@@ -131,13 +138,28 @@ export class Recovery {
   }
 
   #latest(back: readonly AwaitedSlot[1][number][]): AwaitedSlot[1][number] | undefined {
-    const clockUs = ([id]: AwaitedSlot[1][number]): number => this.#options.members.get(id)?.diskClockUs ?? 0;
+    const clockUs = ([id]: AwaitedSlot[1][number]): number =>
+      this.#options.roster.members.get(id)?.diskClockUs ?? 0;
     return [...back].sort((a, b) => clockUs(b) - clockUs(a))[0];
   }
 
   /** Slots that wait for somebody who has their data. */
   get waiting(): readonly number[] {
     return [...this.#awaited.keys()];
+  }
+
+  /** How many slots wait although all that had them are back, and those nodes: none of their disks holds any of it. */
+  get stranded(): { readonly slots: number; readonly nodeIds: readonly number[] } {
+    const nodeIds = new Set<number>();
+    let slots = 0;
+    for (const [slot, { replicas }] of this.#awaited) {
+      const isBackWithout = ([id, joinedAt]: AwaitedSlot[1][number]): boolean =>
+        this.#here(id) !== undefined && !this.#holds(slot, id, joinedAt);
+      if (this.#givenUp.has(slot) || !replicas.every(isBackWithout)) continue;
+      slots++;
+      for (const [id] of replicas) nodeIds.add(id);
+    }
+    return { slots, nodeIds: [...nodeIds].sort((a, b) => a - b) };
   }
 
   /** Some slot waits for what the node has. */

@@ -79,6 +79,8 @@ export interface ManagerState {
   readonly awaited?: readonly AwaitedSlot[];
   /** Slots whose data an administrator has given up, and that have no replica yet; absent: none. */
   readonly givenUp?: readonly number[];
+  /** It has not been whole yet: its disks may not hold their slots so far (D3). */
+  readonly isNew?: boolean;
   /** Incarnations in the map that an administrator takes for dead; absent: none. */
   readonly takenForDead?: readonly number[];
   /** `settings.replicas` at creation; absent: nobody has changed it since. */

@@ -126,3 +126,8 @@ export function isWhole(
     [...members.values()].every(({ adoptedEpoch, link }) => adoptedEpoch === map.epoch && link !== null)
   );
 }
+
+/** Nobody can have stored anything in this new cluster: not all have heard of their slots. */
+export function isUntouched(map: ClusterMap, roster: Pick<Roster, 'members' | 'isolated'>): boolean {
+  return !isWhole(map, roster) && [...roster.members.values()].every(({ keys }) => keys === 0);
+}
