@@ -1,9 +1,13 @@
 // What a node's disk gives back: all that was noted, in the order in which it was, and no more.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { appliedLengthMax } from '../../src/protocol/applied-list.js';
 import { noJournal } from '../../src/node/core/journal.js';
+import { Batch } from '../../src/node/storage/disk/batch.js';
+import { openDatabase, readAllMeta } from '../../src/node/storage/disk/database.js';
+import { formatKey, metaValue } from '../../src/node/storage/disk/format.js';
 import { sorted, useDisks } from '../support/disk-journal.js';
 import { until } from '../support/until.js';
 
@@ -210,6 +214,26 @@ describe('the journal of a node on its disk', () => {
     await disk.journal.close();
     const again = await disks.open(directory);
     expect(sorted(again.content)).to.deep.equal(sorted(disk.expected));
+  });
+
+  it('leaves a database of another format alone, and says that another version wrote it', async () => {
+    const directory = disks.directory();
+    const disk = await disks.open(directory);
+    disk.write(1, 'k', 'v');
+    await disk.journal.close();
+    const db = await openDatabase(directory);
+    const { batch: number, clockUs } = await readAllMeta(db);
+    const batch = new Batch(number + 1, clockUs, db);
+    batch.put(formatKey, metaValue(formatKey, [2]));
+    batch.seal(clockUs);
+    await batch.write(db);
+    await db.close();
+    const error = await disks.open(directory).then(
+      () => null,
+      (reason: unknown) => reason as Error,
+    );
+    expect(error?.message).to.contain(directory).and.to.contain('another version of gtstore: format 2, not 1');
+    expect(readdirSync(dirname(directory))).to.deep.equal([basename(directory)]);
   });
 
   it('says what is wrong with a directory that it cannot use, and how to mend it', async () => {

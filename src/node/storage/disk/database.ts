@@ -19,6 +19,11 @@ export class DirectoryLocked extends Error {
   override readonly name = 'DirectoryLocked';
 }
 
+/** What is there is whole, as far as can be told, and not for this version to judge: it is left alone. */
+export class OtherFormat extends Error {
+  override readonly name = 'OtherFormat';
+}
+
 export interface DiskIdentity {
   readonly clusterId: string;
   readonly nodeId: number;
@@ -94,29 +99,35 @@ export function readError(error: unknown): unknown {
   return code === 'LEVEL_CORRUPTION' ? new Corruption(message, { cause: error }) : error;
 }
 
-/** @throws Corruption */
+/** @throws Corruption, OtherFormat */
 export async function readAllMeta(db: Database): Promise<Meta> {
   const meta = { isNew: true, identity: null as DiskIdentity | null, batch: 0, clockUs: 0 };
   const slots = new Map<number, SlotState>();
-  let format = 0;
   const entries = await db
     .iterator({ lt: firstRecordKey })
     .all()
     .catch((error: unknown) => {
       throw readError(error);
     });
+  // Before anything is read of which another version may have another notion.
+  if (entries.length > 0) checkFormat(entries.find(([key]) => key.equals(formatKey)));
   for (const [key, value] of entries) {
     meta.isNew = false;
     const [first = 0, second = 0] = key.equals(identityKey) ? [] : numbersOf(key, value);
-    if (key.equals(formatKey)) format = first;
-    else if (key.equals(batchKey)) meta.batch = first;
+    if (key.equals(formatKey)) continue;
+    if (key.equals(batchKey)) meta.batch = first;
     else if (key.equals(clockKey)) meta.clockUs = first;
     else if (key.equals(identityKey)) meta.identity = identityOf(contentOf(key, value));
     else slots.set(slotOfSlotKey(key), { generation: first, joinedAt: second - 1 });
   }
-  if (!meta.isNew && format !== formatVersion)
-    throw new Corruption(`format ${format}, where this gtstore knows ${formatVersion}`);
   return { ...meta, slots };
+}
+
+function checkFormat(entry: readonly [Buffer, Buffer] | undefined): void {
+  if (entry === undefined) throw new Corruption('it does not say of which format it is');
+  const [format = 0] = numbersOf(...entry);
+  if (format === formatVersion) return;
+  throw new OtherFormat(`written by another version of gtstore: format ${format}, not ${formatVersion}`);
 }
 
 function numbersOf(key: Buffer, value: Buffer): number[] {

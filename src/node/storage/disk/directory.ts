@@ -7,7 +7,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import type { Logger } from '../../../protocol/logger.js';
 import type { Database } from './batch.js';
 import { checkFiles } from './check.js';
-import { assertUnlocked, DirectoryLocked, openDatabase, readAllMeta } from './database.js';
+import { assertUnlocked, DirectoryLocked, openDatabase, OtherFormat, readAllMeta } from './database.js';
 import type { Meta } from './database.js';
 import { Corruption } from './format.js';
 import { SavedMark } from './saved-mark.js';
@@ -30,6 +30,10 @@ export async function openDirectory(directory: string, log: Logger): Promise<Ope
     });
   } catch (error) {
     if (error instanceof DirectoryLocked) throw error;
+    if (error instanceof OtherFormat) {
+      const way = 'run that version, or move the directory away to begin without what it holds';
+      throw new Error(`${directory} was ${error.message}; ${way}`, { cause: error });
+    }
     const text = `cannot keep data in ${directory}: ${String(error)}; mend that, or choose another --data-dir`;
     throw new Error(text, { cause: error });
   }
