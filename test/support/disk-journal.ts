@@ -1,4 +1,5 @@
 /** A journal in a directory of its own, with the store it saves, and what a load of it yields. */
+import { ClassicLevel } from 'classic-level';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +33,29 @@ export class LogLines implements Logger {
   readonly warn = (text: string): number => this.lines.push(`warn ${text}`);
   readonly info = (text: string): number => this.lines.push(`info ${text}`);
   readonly debug = (): void => undefined;
+}
+
+type MakeBatch = (this: ClassicLevel) => ReturnType<ClassicLevel['batch']>;
+
+/** Of all databases here, what is written waits. @returns to let it go on */
+export function holdDisks(): () => void {
+  const { prototype } = ClassicLevel as unknown as { prototype: { batch: MakeBatch } };
+  const { batch } = prototype;
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  prototype.batch = function () {
+    const chained = batch.call(this);
+    const write = chained.write.bind(chained);
+    chained.write = async (options?: object) => {
+      await released;
+      await write(options ?? {});
+    };
+    return chained;
+  };
+  return () => {
+    prototype.batch = batch;
+    release();
+  };
 }
 
 /** Directories that are removed after each test, and journals that are closed before. */

@@ -8,7 +8,7 @@ import { noJournal } from '../../src/node/core/journal.js';
 import { Batch } from '../../src/node/storage/disk/batch.js';
 import { openDatabase, readAllMeta } from '../../src/node/storage/disk/database.js';
 import { formatKey, metaValue } from '../../src/node/storage/disk/format.js';
-import { sorted, useDisks } from '../support/disk-journal.js';
+import { holdDisks, sorted, useDisks } from '../support/disk-journal.js';
 import { until } from '../support/until.js';
 
 const allBytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
@@ -174,6 +174,22 @@ describe('the journal of a node on its disk', () => {
     await disk.journal.close();
     const again = await disks.open(directory);
     expect(sorted(again.content)).to.deep.equal(sorted(disk.expected));
+  });
+
+  it('has answers wait with interval, too, once something has waited for half a second', async () => {
+    const disk = await disks.open(disks.directory(), { durability: 'interval' });
+    const release = holdDisks();
+    try {
+      disk.write(1, 'k', 'x');
+      expect(disk.journal.isAwaited).to.equal(false);
+      await until(() => disk.journal.isAwaited, { timeoutMs: 2000 });
+      disk.write(1, 'later', 'x');
+      expect(disk.journal.isAwaited).to.equal(true);
+    } finally {
+      release();
+    }
+    await disk.saved();
+    expect(disk.journal.isAwaited).to.equal(false);
   });
 
   it('says that it is full while more waits for the disk than it may', async () => {

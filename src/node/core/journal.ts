@@ -5,7 +5,7 @@
 import type { RecordId } from './store.js';
 
 export interface Journal {
-  /** ACK and STALE wait for the disk (`--durability always`). */
+  /** ACK and STALE wait for the disk: with `--durability always`, or where that is far behind. */
   readonly isAwaited: boolean;
   /** So much waits for the disk that what can wait shall not be added. */
   readonly isBehind: boolean;

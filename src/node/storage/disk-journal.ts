@@ -29,6 +29,8 @@ import { BatchWriter } from './disk/writer.js';
 
 /** With `interval`, as often at most: a few syncs for thousands of changes. */
 const intervalMs = 20;
+/** With `interval`, answers wait once a change has waited for so long: no more than what was acknowledged in that time is lost. */
+const lateMsMax = 500;
 const markMsMax = 1000;
 /**
  * What waits for the disk may be 64 MiB, beside as much of each other node on the same disk. The manager waits longer
@@ -157,7 +159,7 @@ export class DiskJournal implements Journal {
   }
 
   get isAwaited(): boolean {
-    return this.#durability === 'always';
+    return this.#durability === 'always' || this.#writer.lateMs > lateMsMax;
   }
 
   /** What the cluster asks for; a node that joins from elsewhere learns it with its first map. */

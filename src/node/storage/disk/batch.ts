@@ -29,6 +29,8 @@ const none = -1;
 export class Batch {
   /** Consecutive, across restarts as well. */
   readonly number: number;
+  /** `performance.now()` when it was begun: nothing in it is older. */
+  readonly sinceMs = performance.now();
   /** Number of the last change in it. */
   last = 0;
   /** Highest hlc in it, or before it. */

@@ -43,6 +43,7 @@ export class BatchWriter {
   /** In the order of their numbers; the last one may be the one that is being filled. */
   readonly #queue: Batch[] = [];
   #filling: Batch | null = null;
+  #writing: Batch | null = null;
   #number: number;
   #written: number;
   #clockUs: number;
@@ -87,6 +88,12 @@ export class BatchWriter {
     return this.#failingSinceMs !== null && performance.now() - this.#failingSinceMs > brokenAfterMs;
   }
 
+  /** For how long the oldest change has waited that is not on the disk; 0: all are. */
+  get lateMs(): number {
+    const oldest = this.#writing ?? this.#queue[0];
+    return oldest === undefined ? 0 : performance.now() - oldest.sinceMs;
+  }
+
   /** Highest hlc on the disk. */
   get clockUs(): number {
     return this.#clockUs;
@@ -113,7 +120,9 @@ export class BatchWriter {
     await turn();
     for (let batch = this.#take(); batch !== undefined; batch = this.#take()) {
       const startMs = performance.now();
+      this.#writing = batch;
       if (!(await this.#write(batch))) return;
+      this.#writing = null;
       this.#bytesBehind -= batch.bytes;
       this.#written = batch.number;
       // What it holds may be older than what the ones before it did.
