@@ -98,6 +98,8 @@ const behindChanges = 8;
 /** One process's way to its disk. */
 export class SimJournal implements Journal {
   readonly isAwaited = true;
+  readonly isCrowded = false;
+  readonly isOverfull = false;
   isFull = false;
   isSpent = false;
   hasNoRoom = false;

@@ -192,14 +192,22 @@ describe('the journal of a node on its disk', () => {
     expect(disk.journal.isAwaited).to.equal(false);
   });
 
-  it('says that it is full while more waits for the disk than it may', async () => {
+  it('says that it is crowded, and not that it is full, while more waits for the disk than it may', async () => {
     const directory = disks.directory();
     const disk = await disks.open(directory);
     const value = Buffer.alloc(1024 * 1024, 'x');
     for (let i = 0; i < 70; i++) disk.write(1, `key-${i % 5}`, value);
-    expect(disk.journal.isFull).to.equal(true);
+    const state = ({ isCrowded, isOverfull, isFull, isSpent }: typeof disk.journal): boolean[] => [
+      isCrowded,
+      isOverfull,
+      isFull,
+      isSpent,
+    ];
+    expect(state(disk.journal)).to.deep.equal([true, false, false, false]);
+    for (let i = 0; i < 64; i++) disk.write(1, `key-${i % 5}`, value);
+    expect(state(disk.journal)).to.deep.equal([true, true, false, false]);
     await disk.saved(20_000);
-    expect(disk.journal.isFull).to.equal(false);
+    expect(state(disk.journal)).to.deep.equal([false, false, false, false]);
     await disk.journal.close();
     const again = await disks.open(directory);
     expect(sorted(again.content)).to.deep.equal(sorted(disk.expected));
@@ -248,7 +256,9 @@ describe('the journal of a node on its disk', () => {
       () => null,
       (reason: unknown) => reason as Error,
     );
-    expect(error?.message).to.contain(directory).and.to.contain('another version of gtstore: format 2, not 1');
+    expect(error?.message)
+      .to.contain(directory)
+      .and.to.contain('another version of gtstore: format 2, not 1');
     expect(readdirSync(dirname(directory))).to.deep.equal([basename(directory)]);
   });
 

@@ -282,6 +282,7 @@ export class ClientCore {
     const index = operation?.awaitedIndex(nodeId) ?? -1;
     if (operation === undefined || index < 0) return;
     if (reason === RefusedReason.queueFull) {
+      if (operation.kind !== OperationKind.get) this.#sender.crowded(nodeId, this.#timings.retryMsMax);
       this.#onFenced(nodeId, rid);
       return;
     }

@@ -34,6 +34,8 @@ export interface SenderOptions {
 export class Sender {
   readonly #options: SenderOptions;
   #links: Link[] = [];
+  /** By node, until when it is given no writes: too many wait there. */
+  readonly #crowdedUntilMs = new Map<number, number>();
   /** Counts reads, to spread them. */
   #turn = 0;
 
@@ -76,7 +78,7 @@ export class Sender {
     for (let i = 0; i < members.length; i++) {
       const link = this.#linkTo(members[i] ?? -1);
       if (link === undefined) return this.#unreachable(operation, members);
-      if (link.isFull) hasRoom = false;
+      if (link.isFull || this.#isCrowded(members[i] ?? -1)) hasRoom = false;
       links[i] = link;
     }
     const fullCount = map.slot(operation.slot).replicas.length;
@@ -94,6 +96,18 @@ export class Sender {
     message.expiresAtMs = operation.expiresAtMs;
     ports.broadcast(links, message, this.#isAlone);
     return Sent.all;
+  }
+
+  /** It has refused a write for now: all of them, sent again and again, would be in its way. */
+  crowded(nodeId: number, forMs: number): void {
+    this.#crowdedUntilMs.set(nodeId, this.#options.ports.nowMs() + forMs);
+  }
+
+  #isCrowded(nodeId: number): boolean {
+    if (this.#crowdedUntilMs.size === 0) return false;
+    if (this.#options.ports.nowMs() < (this.#crowdedUntilMs.get(nodeId) ?? -Infinity)) return true;
+    this.#crowdedUntilMs.delete(nodeId);
+    return false;
   }
 
   /** The connection to that member; if there is none, the manager is told. */
@@ -182,7 +196,8 @@ export class Sender {
     if (link === undefined) return this.#unreachable(operation, replicas);
     operation.members = replicas;
     operation.fullCount = replicas.length;
-    if (link.isFull) return Sent.noRoom;
+    const isCrowded = operation.kind !== OperationKind.get && this.#isCrowded(target ?? -1);
+    if (link.isFull || isCrowded) return Sent.noRoom;
     operation.awaited |= 1 << index;
     message.rid = operation.rid === 0 ? this.#options.table.number(operation) : operation.rid;
     link.send(message, this.#isAlone);

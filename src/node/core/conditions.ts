@@ -91,6 +91,7 @@ export class Conditions {
     const { store, fellows } = this.#replica;
     const noRoom = roomFault(slot, message.value, this.#journal, store, fellows);
     if (noRoom !== -1) return noRoom;
+    if (this.#journal.isCrowded) return RefusedReason.queueFull;
     const tooLarge = message.value !== null && message.value.length > settings.valueBytesMax;
     return tooLarge ? RefusedReason.valueTooLarge : -1;
   }

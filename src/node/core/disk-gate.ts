@@ -49,8 +49,10 @@ export class DiskGate {
     this.#reasonGone = reasonGone;
   }
 
-  get isCrowded(): boolean {
-    return this.#waiting.length - this.#sent >= waitingMax;
+  /** Too much waits already: whoever asks is to try again in a while. Replays settle what others have stored, and may go further. */
+  isCrowdedFor(kind: WriteKind): boolean {
+    if (this.#waiting.length - this.#sent >= waitingMax) return true;
+    return kind === WriteKind.plain ? this.#journal.isCrowded : this.#journal.isOverfull;
   }
 
   /** What the answer to such a write says of the record is on the disk, or nobody asks for that. */

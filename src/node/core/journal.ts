@@ -9,6 +9,10 @@ export interface Journal {
   readonly isAwaited: boolean;
   /** So much waits for the disk that what can wait shall not be added. */
   readonly isBehind: boolean;
+  /** So much waits for the disk that no new write is taken before it has caught up. The disk may have plenty of room. */
+  readonly isCrowded: boolean;
+  /** Not even what settles writes that others hold already. */
+  readonly isOverfull: boolean;
   /** The disk has no room: what needs it is refused. */
   readonly isFull: boolean;
   /** Not even the room that is kept for deletes is left. */
@@ -36,6 +40,8 @@ export interface Journal {
 export const noJournal: Journal = {
   isAwaited: false,
   isBehind: false,
+  isCrowded: false,
+  isOverfull: false,
   isFull: false,
   isSpent: false,
   hasNoRoom: false,

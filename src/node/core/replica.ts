@@ -155,9 +155,9 @@ export class Replica implements PeerWriteOwner {
       this.fence(link, message.rid, fault);
       return noRecord;
     }
-    const refusal = this.#gate.isCrowded ? RefusedReason.queueFull : this.#admission.refusal(slot, message);
-    if (refusal !== -1) {
-      this.refuse(link, message.rid, refusal);
+    const refusal = this.#admission.refusal(slot, message);
+    if (refusal !== -1 || this.#gate.isCrowdedFor(message.kind)) {
+      this.refuse(link, message.rid, refusal === -1 ? RefusedReason.queueFull : refusal);
       return noRecord;
     }
     this.counts.wrote(slot);

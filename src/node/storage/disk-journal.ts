@@ -130,9 +130,15 @@ export class DiskJournal implements Journal {
     return this.#writer.isBehind;
   }
 
-  /**
-   * Hardly any room on the disk, none, or too much that waits for it. What is noted nevertheless is kept in memory and saved later.
-   */
+  get isCrowded(): boolean {
+    return this.#writer.isCrowded;
+  }
+
+  get isOverfull(): boolean {
+    return this.#writer.isOverfull;
+  }
+
+  /** Hardly any room on the disk, or none. What is noted nevertheless is kept in memory and saved later. */
   get isFull(): boolean {
     return this.#space.isLow || this.#writer.isFull;
   }

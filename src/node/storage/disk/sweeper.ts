@@ -89,12 +89,16 @@ export class Sweeper {
         if (piece.length === 0 || this.#isStopped) return;
         const { batch } = this.#writer;
         for (const key of piece) batch.delete(key);
-        do await this.#pause(this.#writer.isFull ? retryMs : pauseMs);
-        while (this.#writer.isFull);
+        do await this.#pause(this.#mustWait ? retryMs : pauseMs);
+        while (this.#mustWait);
       }
     } finally {
       await keys.close();
     }
+  }
+
+  get #mustWait(): boolean {
+    return this.#writer.isFull || this.#writer.isCrowded;
   }
 
   get #isStopped(): boolean {

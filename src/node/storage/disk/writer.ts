@@ -11,8 +11,10 @@ import type { Database } from './batch.js';
 import { openDatabase, readAllMeta } from './database.js';
 import { Corruption } from './format.js';
 
-/** More than this that waits for the disk is too much: new writes are refused. */
+/** More than this that waits for the disk is too much: new writes have to wait outside. */
 const behindBytesMax = 64 * 1024 * 1024;
+/** Nor is anything else taken beyond this. */
+const overfullBytes = 2 * behindBytesMax;
 /** More than this, and slots are filled no faster than the disk takes it. */
 const copiedBytesMax = 8 * 1024 * 1024;
 const retryMsFirst = 20;
@@ -72,7 +74,15 @@ export class BatchWriter {
   }
 
   get isFull(): boolean {
-    return this.#hasNoRoom || this.#isBroken || this.#bytesBehind > behindBytesMax;
+    return this.#hasNoRoom || this.#isBroken;
+  }
+
+  get isCrowded(): boolean {
+    return this.#bytesBehind > behindBytesMax;
+  }
+
+  get isOverfull(): boolean {
+    return this.#bytesBehind > overfullBytes;
   }
 
   get hasNoRoom(): boolean {
