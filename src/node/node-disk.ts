@@ -17,6 +17,8 @@ export interface NodeDiskOptions {
   readonly store: KeyStore;
   readonly log: Logger;
   readonly onSaved: () => void;
+  /** The directory is damaged, and nothing is saved any more. */
+  readonly onCorrupt?: () => void;
 }
 
 export class NodeDisk {

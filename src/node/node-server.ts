@@ -111,7 +111,7 @@ export class NodeServer {
     });
   }
 
-  /** Why the manager refused it: it goes on from 'this node'; null: it has not. */
+  /** Why the manager refused it, or its disk failed it: it goes on from 'this node'; null: neither. */
   get fault(): string | null {
     return this.#fault;
   }
@@ -179,6 +179,10 @@ export class NodeServer {
       onSaved: () => {
         this.#sample();
         this.#core?.onSaved();
+      },
+      onCorrupt: () => {
+        this.#fault ??= `ends, for ${dataDir} is damaged or gone: what is left there is checked when it is started again`;
+        void this.stop('its directory is damaged');
       },
     });
   }

@@ -46,6 +46,8 @@ export interface DiskJournalOptions {
   readonly log: Logger;
   /** `saved` has moved. */
   readonly onSaved: () => void;
+  /** What is on the disk is not what was saved: nothing is saved any more, and the node has to end. */
+  readonly onCorrupt?: () => void;
   /** `close` gives up what it could not save in that time; default: 25 seconds. */
   readonly closeMsMax?: number;
 }
@@ -111,6 +113,10 @@ export class DiskJournal implements Journal {
       everyMs: everyMsOf(this.#durability),
       log,
       onWritten: (batch) => this.#onWritten(batch),
+      onCorrupt: ({ message }) => {
+        log.error(`${directory} is not what was saved there (${message}): nothing more is written to it`);
+        this.#options.onCorrupt?.();
+      },
     });
     if (meta.isNew) writer.batch.put(formatKey, metaValue(formatKey, [formatVersion]));
     return writer;
@@ -297,6 +303,6 @@ export class DiskJournal implements Journal {
     if (isSaved) return;
     const { directory, log } = this.#options;
     const lost = this.#noted - this.#saved;
-    log.error(`${directory}: ${lost} changes could not be saved within ${this.#closeMsMax} ms`);
+    log.error(`${directory}: ${lost} changes could not be saved`);
   }
 }

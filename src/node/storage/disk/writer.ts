@@ -2,12 +2,14 @@
  * Writes batches one after the other, each synced before the next begins; what changes meanwhile gathers in the next. A batch
  * that cannot be written is kept and tried again, so nothing is lost and nothing overtakes. LevelDB takes nothing more
  * after a failed sync, and what follows half a record in its log would not be read again: so after any
- * failure the database is closed and opened anew.
+ * failure the database is closed and opened anew, once its files have been looked at: LevelDB drops damaged pieces in silence. If it
+ * is not what was saved, that is told, and nothing more is written: whoever starts the node again checks it as at any start.
  */
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../../../protocol/logger.js';
 import { Batch } from './batch.js';
 import type { Database } from './batch.js';
+import { checkFiles } from './check.js';
 import { openDatabase, readAllMeta } from './database.js';
 import { Corruption } from './format.js';
 
@@ -36,6 +38,8 @@ export interface WriterOptions {
   readonly log: Logger;
   /** It is on the disk. */
   readonly onWritten: (batch: Batch) => void;
+  /** What is there is not what was saved: nothing will be written any more. */
+  readonly onCorrupt: (error: Corruption) => void;
 }
 
 export class BatchWriter {
@@ -55,7 +59,7 @@ export class BatchWriter {
   #failingSinceMs: number | null = null;
   #running: Promise<void> | null = null;
   #isClosing = false;
-  /** It took too long to close: what is not written yet is lost. */
+  /** It took too long to close, or the database is damaged: what is not written yet is lost. */
   #hasGivenUp = false;
   #failures = 0;
   #loggedAtMs = -Infinity;
@@ -165,7 +169,8 @@ export class BatchWriter {
         await batch.write(this.#db);
         break;
       } catch (error) {
-        this.#failed(error);
+        if (error instanceof Corruption) this.#giveUp(error);
+        else this.#failed(error);
         await this.#closeDatabase();
         if (this.#hasGivenUp) return false;
         const mostMs = Math.min(retryMsMax, retryMsFirst * 2 ** Math.min(this.#failures++, 10));
@@ -179,6 +184,11 @@ export class BatchWriter {
     this.#hasNoRoom = false;
     this.#failingSinceMs = null;
     return true;
+  }
+
+  #giveUp(error: Corruption): void {
+    this.#hasGivenUp = true;
+    this.#options.onCorrupt(error);
   }
 
   #failed(error: unknown): void {
@@ -204,13 +214,12 @@ export class BatchWriter {
 
   async #reopen(): Promise<Database> {
     const { directory } = this.#options;
+    await this.#checkLogs();
     const db = await openDatabase(directory);
     try {
       const { batch } = await readAllMeta(db);
       if (batch >= this.#written) return db;
-      throw new Corruption(
-        `${directory} has lost what was saved (batch ${batch} of ${this.#written}): restart the node`,
-      );
+      throw new Corruption(`batch ${batch} is the last of ${this.#written}`);
     } catch (error) {
       // Or it would be in its own way when it is opened again.
       await db.close();
@@ -218,14 +227,24 @@ export class BatchWriter {
     }
   }
 
-  /** Writes all there is and closes the database. @returns false if that took too long, and was given up */
+  /** Before LevelDB puts what it finds into a table. The tables' contents are left to the next start: they are read in parts only. */
+  async #checkLogs(): Promise<void> {
+    try {
+      await checkFiles(this.#options.directory, { tables: false });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new Corruption('files of it are gone', { cause: error });
+    }
+  }
+
+  /** Writes all there is and closes the database. @returns false if that took too long, or cannot be done, and was given up */
   async close(withinMs: number): Promise<boolean> {
     this.#isClosing = true;
     const deadline = new AbortController();
     const closed = async (): Promise<boolean> => {
       await this.#running;
       await this.#db?.close();
-      return true;
+      return !this.#hasGivenUp;
     };
     const late = pause(withinMs, false, { signal: deadline.signal }).catch(() => false);
     try {
