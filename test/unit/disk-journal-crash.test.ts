@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stateAfter } from '../support/disk-child.js';
@@ -84,6 +84,26 @@ describe('a disk without room', function () {
     }
     expect(disk.journal.isFull).to.equal(true);
   }
+
+  it('has nothing set aside that was begun there, however often it is tried', async () => {
+    const directory = join(mounted, 'begun', 'node-1');
+    const ballast = join(mounted, 'all');
+    mkdirSync(join(mounted, 'begun'));
+    expect(() => writeFileSync(ballast, Buffer.alloc(7_000_000))).to.throw(/ENOSPC/);
+    for (let start = 0; start < 3; start++) {
+      const error = await disks.open(directory).then(
+        () => null,
+        (reason: unknown) => reason as Error,
+      );
+      expect(error?.message).to.contain('ENOSPC');
+    }
+    expect(readdirSync(join(mounted, 'begun'))).to.deep.equal(['node-1']);
+    rmSync(ballast);
+    const disk = await disks.open(directory);
+    expect(disk.log.lines).to.deep.equal([]);
+    await disk.journal.close();
+    rmSync(join(mounted, 'begun'), { recursive: true });
+  });
 
   it('says that it is full, keeps what was noted, and saves it in order once there is room', async () => {
     const directory = join(mounted, 'node-1');

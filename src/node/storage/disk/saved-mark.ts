@@ -5,7 +5,7 @@
  * It is written over in place, a while after the batch and without waiting for the disk, so it may say too little but never too
  * much; after `close` it is exact.
  */
-import { open } from 'node:fs/promises';
+import { open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -48,11 +48,20 @@ export class SavedMark {
     }
   }
 
-  /** On the disk at once: from here on it is only written over, within one sector, which is old or new. */
+  /**
+   * On the disk at once: from here on it is only written over, within one sector, which is old or new. Where there is no room for it,
+   * nothing is left: an empty one would count as damage at the next start.
+   */
   static async #create(path: string, directory: string, log: Logger): Promise<SavedMark> {
     const file = await open(path, 'wx+', 0o600);
-    await file.write(textOf(0), 0);
-    await file.sync();
+    try {
+      await file.write(textOf(0), 0);
+      await file.sync();
+    } catch (error) {
+      await file.close();
+      await unlink(path);
+      throw error;
+    }
     for (const each of [directory, join(directory, '..')]) {
       const folder = await open(each, 'r');
       await folder.sync();
