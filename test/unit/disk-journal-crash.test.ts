@@ -85,6 +85,23 @@ describe('a disk without room', function () {
     expect(disk.journal.isFull).to.equal(true);
   }
 
+  it('is emptied by hand if it is a node directory itself, a mount point, and damaged: that is said', async () => {
+    const disk = await disks.open(mounted);
+    await disk.journal.close();
+    writeFileSync(join(mounted, 'SAVED'), 'x');
+    const error = await disks.open(mounted).then(
+      () => null,
+      (reason: unknown) => reason as Error,
+    );
+    expect(error?.message).to.match(
+      /is damaged \(SAVED cannot be read\).* mount point \(E.*\): move what is in it elsewhere/,
+    );
+    for (const name of readdirSync(mounted)) rmSync(join(mounted, name), { recursive: true });
+    const again = await disks.open(mounted);
+    await again.journal.close();
+    for (const name of readdirSync(mounted)) rmSync(join(mounted, name), { recursive: true });
+  });
+
   it('has nothing set aside that was begun there, however often it is tried', async () => {
     const directory = join(mounted, 'begun', 'node-1');
     const ballast = join(mounted, 'all');

@@ -6,14 +6,16 @@ import { expect } from 'chai';
 import {
   cpSync,
   existsSync,
+  lstatSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { crc32c } from '../../src/node/storage/disk/crc32c.js';
 import { recordsOfLog } from '../../src/node/storage/disk/leveldb-files.js';
 import { sorted, useDisks } from '../support/disk-journal.js';
@@ -178,5 +180,18 @@ describe('a damaged database', function () {
     expect([...recordsOfLog(Buffer.alloc(0))]).to.deep.equal([]);
     expect([...recordsOfLog(Buffer.alloc(3))]).to.deep.equal([null]);
     expect([...recordsOfLog(Buffer.alloc(40_000))]).to.deep.equal([null, null]);
+  });
+
+  it('is set aside where it is, and the link to it stays one that leads to the new database', async () => {
+    const original = disks.directory();
+    await (await disks.open(original)).journal.close();
+    writeFileSync(join(original, 'SAVED'), 'x');
+    const link = disks.directory();
+    symlinkSync(original, link);
+    const disk = await disks.open(link);
+    expect(disk.log.lines.at(0)).to.contain(`moved to ${original}.corrupt-1`);
+    expect(lstatSync(link).isSymbolicLink()).to.equal(true);
+    expect(readdirSync(original)).to.include('CURRENT');
+    expect(readdirSync(join(link, '..'))).to.deep.equal([basename(link)]);
   });
 });
