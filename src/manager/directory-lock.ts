@@ -3,9 +3,10 @@
  * twice. The port tells most of them apart, and process ids the rest, but not in two containers that share a volume.
  * The lock is that of a database in which nothing is stored: the system lifts it when the process ends, however it does.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../protocol/logger.js';
+import { makeDirectory } from './durable-directory.js';
 
 /** Lets go of the directory. @param forGood - nothing shall be left of the lock, either */
 export type Unlock = (forGood: boolean) => Promise<void>;
@@ -19,7 +20,7 @@ export async function lockDirectory(directory: string, log: Logger): Promise<Unl
   const { ClassicLevel } = await import('classic-level');
   for (let attempt = 1; ; attempt++) {
     try {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await makeDirectory(directory);
       const db = new ClassicLevel(path);
       await db.open();
       return async (forGood) => {

@@ -16,17 +16,17 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Logger } from '../protocol/logger.js';
 import type { KnownNode, ManagerState } from './core/state.js';
+import { directoryMode, makeDirectory, syncDirectory } from './durable-directory.js';
 import type { MetadataStore } from './metadata-store.js';
 
 /** Raised with every incompatible change of the file. */
 const formatVersion = 2;
 /** For their owner only. */
 const fileMode = 0o600;
-const directoryMode = 0o700;
 
 interface StateFile {
   readonly formatVersion: number;
@@ -93,7 +93,7 @@ export class FileMetadataStore implements MetadataStore {
   }
 
   async #saveSynced(text: string): Promise<void> {
-    await this.#makeDirectory();
+    await makeDirectory(this.#directory);
     const written = await Promise.allSettled(
       this.#paths.map((path) => writeFile(`${path}.next`, text, { mode: fileMode, flush: true })),
     );
@@ -115,15 +115,6 @@ export class FileMetadataStore implements MetadataStore {
     const aside = `${path}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
     await rename(path, aside);
     this.#log.error(`${path} ${why}; using ${used}, which says the same; the damaged file is now ${aside}`);
-  }
-
-  async #makeDirectory(): Promise<void> {
-    const first = await mkdir(this.#directory, { recursive: true, mode: directoryMode });
-    if (first === undefined) return;
-    // A new directory is an entry in the one above.
-    for (let path = this.#directory; path !== dirname(first); path = dirname(path)) {
-      await syncDirectory(dirname(path));
-    }
   }
 }
 
@@ -178,13 +169,3 @@ function describe(content: Content): string {
 }
 
 /** What was renamed in it survives a power failure. */
-async function syncDirectory(path: string): Promise<void> {
-  // There a directory cannot be opened, and its changes are not put off.
-  if (process.platform === 'win32') return;
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}

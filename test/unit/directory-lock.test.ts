@@ -1,8 +1,9 @@
 // One manager at a time in a data directory, whatever has become of the lock's own files.
 import { expect } from 'chai';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeDirectory } from '../../src/manager/durable-directory.js';
 import { lockDirectory } from '../../src/manager/directory-lock.js';
 
 describe('the lock of a data directory', () => {
@@ -26,6 +27,23 @@ describe('the lock of a data directory', () => {
     await again?.(true);
     expect(await readdir(directory)).to.deep.equal([]);
     expect(told).to.deep.equal([]);
+  });
+
+  it('is in a directory of which all that are above it and new are on the disk, too', async () => {
+    const synced: string[] = [];
+    const keepPath = (path: string): Promise<void> => {
+      synced.push(path);
+      return Promise.resolve();
+    };
+    await makeDirectory(join(directory, 'a', 'b'), keepPath);
+    expect(synced).to.deep.equal([join(directory, 'a'), directory]);
+    await makeDirectory(join(directory, 'a', 'b'), keepPath);
+    expect(synced).to.have.lengthOf(2);
+    const unlock = await lockDirectory(join(directory, 'c', 'd'), log);
+    expect((await stat(join(directory, 'c', 'd'))).isDirectory()).to.equal(true);
+    await unlock?.(true);
+    await rm(join(directory, 'a'), { recursive: true });
+    await rm(join(directory, 'c'), { recursive: true });
   });
 
   it('is had, and holds, though its files are damaged', async () => {
