@@ -213,6 +213,13 @@ export class NodeServer {
     const { log } = this.#options;
     return {
       nowMs: () => this.#clock.nowMs,
+      nextTurn: (work) => {
+        setImmediate(() => {
+          if (this.#stopping !== undefined) return;
+          this.#sample();
+          work();
+        });
+      },
       random: Math.random,
       peer: (nodeId): Link | undefined => this.#members.get(nodeId),
       manager: () => (this.#managerLink?.isOpen === true ? this.#managerLink : undefined),

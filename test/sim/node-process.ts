@@ -67,6 +67,14 @@ export class NodeProcess extends SimProcess {
     this.core = new NodeCore({
       ports: {
         nowMs: () => this.nowMs(),
+        nextTurn: (work) => {
+          world.queue.after(0, () => {
+            this.post(() => {
+              work();
+              this.watch.check();
+            });
+          });
+        },
         random: () => world.prng.next(),
         peer: (id) => this.#peer(id),
         manager: () => (this.#managerEnd?.open === true ? this.#managerEnd : undefined),

@@ -73,6 +73,13 @@ export const variants: readonly Mutant[] = [
     bias: 'copies',
   },
   {
+    name: 'one request for a walk is answered in each turn',
+    rule: 'M5',
+    edits: one(`${node}/walk-turns.js`, 'const turnStepsMax = 8192;', 'const turnStepsMax = 1;'),
+    bias: 'copies',
+    disks: true,
+  },
+  {
     name: 'one record is summed up for each answer of a digest',
     rule: 'D2',
     edits: one(`${node}/walks.js`, 'const digestStepsMax = 1024;', 'const digestStepsMax = 1;'),

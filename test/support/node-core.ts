@@ -55,6 +55,8 @@ export class NodeOnTable {
   readonly peers = new Map<number, KeepingLink>();
   manager: KeepingLink | undefined = new KeepingLink();
   nowMs = 1_000_000;
+  /** What waits for the next turn of the event loop. */
+  readonly turns: (() => void)[] = [];
   #epoch = 0;
 
   /** @param disk where it keeps its records; default: nowhere */
@@ -62,6 +64,9 @@ export class NodeOnTable {
     this.store = disk?.store ?? new ArenaStore({ hashSeed: 1 });
     const ports: NodePorts = {
       nowMs: () => this.nowMs,
+      nextTurn: (work) => {
+        this.turns.push(work);
+      },
       random: () => 0.5,
       peer: (id) => this.peers.get(id),
       manager: () => this.manager,
@@ -115,6 +120,11 @@ export class NodeOnTable {
       const lease = { type: MessageType.lease, rid, epoch: this.#epoch, leaseMs: 1000, clockUs } as const;
       this.core.onManagerMessage(lease);
     }
+  }
+
+  /** One turn of the event loop. */
+  turn(): void {
+    for (const work of this.turns.splice(0)) work();
   }
 
   /** Ticks of 10 ms; the manager grants leases all the while. */

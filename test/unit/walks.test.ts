@@ -53,6 +53,20 @@ function mostKnown(): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
+function scanOf(slot: number, scanId: number, prefix: string, first = true): Message {
+  return { type: MessageType.scan, rid: scanId, slot, scanId, first, prefix };
+}
+
+/** Turns until nothing waits for one. @returns what was sent in each */
+function turnsOf(stage: NodeOnTable, link: KeepingLink): Message[][] {
+  const sent: Message[][] = [];
+  while (stage.turns.length > 0) {
+    stage.turn();
+    sent.push(link.sent.splice(0));
+  }
+  return sent;
+}
+
 function differenceOf(slot: number, joinedAt: number, rid: number, known: Uint8Array, first = true): Message {
   const wanted = Buffer.of(255);
   return { type: MessageType.difference, rid, slot, joinedAt, first, buckets: 1, wanted, known };
@@ -116,9 +130,8 @@ describe('walks', () => {
     let entries = 0;
     for (const first of [true, false]) {
       for (let scanId = 1; scanId <= scans; scanId++) {
-        stage.core.onRequest(client, {
-          ...{ type: MessageType.scan, rid: scanId, slot: 0, scanId, first, prefix: '' },
-        });
+        stage.core.onRequest(client, scanOf(0, scanId, '', first));
+        stage.turn();
         const [batch] = client.sent.splice(0);
         if (batch?.type !== MessageType.scanBatch) throw new Error(`scan ${scanId} does not go on`);
         entries += batch.entries.length;
@@ -132,13 +145,78 @@ describe('walks', () => {
     const stage = stageWith(keysPerSlot);
     const client = new KeepingLink();
     const ask = (scanId: number, first: boolean): Message['type'] | undefined => {
-      const message = { type: MessageType.scan, rid: 1, slot: 0, scanId, first, prefix: '' } as const;
-      stage.core.onRequest(client, message);
+      stage.core.onRequest(client, scanOf(0, scanId, '', first));
+      stage.turn();
       return client.sent.splice(0)[0]?.type;
     };
     const scans = 2000;
     for (let scanId = 1; scanId <= scans; scanId++) ask(scanId, true);
     expect(ask(1, false)).to.equal(MessageType.fenced);
     expect(ask(scans, false)).to.equal(MessageType.scanBatch);
+  });
+
+  it('R4: however many listings come at once, a turn looks at a bounded number of keys for them, and all come to their ends', () => {
+    const stage = stageWith(keysPerSlot);
+    const client = new KeepingLink();
+    const scans = 400;
+    for (let scanId = 1; scanId <= scans; scanId++)
+      stage.core.onRequest(client, scanOf(0, scanId, 'no such key'));
+    const perTurn = [client.sent.splice(0), ...turnsOf(stage, client)];
+    for (const sent of perTurn) expect(sent).to.have.length.below(10);
+    const answers = perTurn.flat();
+    expect(answers.map(({ type }) => type)).to.deep.equal(answers.map(() => MessageType.scanBatch));
+    expect(answers.map((answer) => 'rid' in answer && answer.rid)).to.deep.equal(
+      Array.from({ length: scans }, (_, i) => i + 1),
+    );
+  });
+
+  it('R4: nor more for questions for digests, differences and copies', () => {
+    const stage = stageWith(keysPerSlot);
+    const link = new KeepingLink();
+    const fields = { slot: 0, first: true } as const;
+    for (let joinedAt = 0; joinedAt < 100; joinedAt++) {
+      // Each is a walk of its own: who asks may say when it joined.
+      const asked = { rid: joinedAt, joinedAt: joinedAt % 2, ...fields };
+      stage.core.onRequest(link, { type: MessageType.digestAsk, ...asked });
+      stage.core.onRequest(link, { type: MessageType.copy, ...asked });
+      stage.core.onRequest(link, differenceOf(0, asked.joinedAt, asked.rid, new Uint8Array(0)));
+    }
+    const perTurn = [link.sent.splice(0), ...turnsOf(stage, link)];
+    for (const sent of perTurn) expect(sent).to.have.length.below(12);
+    expect(perTurn.flat()).to.have.length(300);
+  });
+
+  it('M5: a learner waits for no more than one listing of each client, however many these have begun', () => {
+    const stage = stageWith(keysPerSlot);
+    const [client, learner] = [new KeepingLink(), new KeepingLink()];
+    for (let scanId = 1; scanId <= 400; scanId++) stage.core.onRequest(client, scanOf(0, scanId, 'x'));
+    stage.core.onRequest(learner, { type: MessageType.copy, rid: 1, slot: 0, joinedAt: 1, first: true });
+    expect(learner.sent).to.have.length(0);
+    stage.turn();
+    expect(learner.take(MessageType.copyBatch)).to.have.length(1);
+  });
+
+  it('what waits goes with its connection, and is refused beyond a bound', () => {
+    const stage = stageWith(keysPerSlot);
+    const client = new KeepingLink();
+    for (let scanId = 1; scanId <= 5000; scanId++) stage.core.onRequest(client, scanOf(0, scanId, 'x'));
+    expect(client.take(MessageType.fenced)).to.have.length.within(800, 5000 - 4096);
+    client.sent = [];
+    stage.core.onLinkClosed(client);
+    expect(turnsOf(stage, client).flat()).to.have.length(0);
+    // There is room again.
+    stage.core.onRequest(client, scanOf(0, 1, 'x'));
+    expect(client.take(MessageType.scanBatch)).to.have.length(1);
+  });
+
+  it('a slot that is lost while a request waits is not read', () => {
+    const stage = stageWith(keysPerSlot);
+    const client = new KeepingLink();
+    for (let scanId = 1; scanId <= 20; scanId++) stage.core.onRequest(client, scanOf(0, scanId, 'x'));
+    client.sent = [];
+    stage.map([{ replicas: [2] }, ...Array.from({ length: slots - 1 }, () => ({ replicas: [self] }))]);
+    const answers = turnsOf(stage, client).flat();
+    expect(answers).to.have.length.above(8);
+    expect(new Set(answers.map(({ type }) => type))).to.deep.equal(new Set([MessageType.fenced]));
   });
 });

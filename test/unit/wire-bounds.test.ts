@@ -155,6 +155,7 @@ describe('bounds of the wire', () => {
     let longest = 0;
     for (let rid = 1; rid < 1000; rid++) {
       stage.core.onRequest(link, { type: MessageType.copy, rid, slot, joinedAt, first: rid === 1 });
+      stage.turn();
       const [batch] = link.sent.splice(0);
       if (batch?.type !== MessageType.copyBatch) throw new Error('no batch came');
       longest = Math.max(longest, payloadOf(batch).length);

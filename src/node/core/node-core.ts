@@ -101,7 +101,7 @@ export class NodeCore implements ReplicaOwner {
     this.#conditions = new Conditions(this.membership, this.lease, this.replica, journal, mapWanted);
     this.attic = new Attic(this.replica, journal, this.membership);
     this.#learner = new Learner(ports, this.membership, this.replica, this.attic, journal, nextRid);
-    this.#walks = new Walks(this.membership, this.replica, mapWanted);
+    this.#walks = new Walks(this.membership, this.replica, mapWanted, ports.nextTurn.bind(ports));
     this.#sweeper = new Sweeper(ports, this.membership, this.lease, this.replica);
     this.#loads = new LoadReporter(ports, this.membership, store, this.replica.counts);
   }
@@ -124,16 +124,10 @@ export class NodeCore implements ReplicaOwner {
         this.#conditions.onCondition(link, message);
         return;
       case MessageType.copy:
-        this.#walks.onCopy(link, message);
-        return;
       case MessageType.digestAsk:
-        this.#walks.onDigestAsk(link, message);
-        return;
       case MessageType.difference:
-        this.#walks.onDifference(link, message);
-        return;
       case MessageType.scan:
-        this.#walks.onScan(link, message);
+        this.#walks.onRequest(link, message);
         return;
       case MessageType.promiseAsk:
         this.lease.onPromiseAsk(link, message, this.#deferred !== null);

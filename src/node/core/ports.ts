@@ -13,6 +13,8 @@ export interface NodePorts {
    * may serve a whole batch: what is read after it was there at it, since nothing else ran in between.
    */
   nowMs(): number;
+  /** Has it called as soon as all that has come by now has been handled. */
+  nextTurn(work: () => void): void;
   /** Uniform in [0, 1). */
   random(): number;
   /** The open connection that this node dialled to that member (incarnation of the current map), if any. */

@@ -1,8 +1,8 @@
 /**
  * Walks through the keys of a slot in bounded batches: for a learner that copies the slot (M5), and for a client
  * that lists keys. A walk is kept per connection; it ends with its last batch or its connection, and what a
- * connection may keep is bounded. Between two batches reads and writes go on as ever; keys that come or change
- * meanwhile reach a learner as WRITEs of their own.
+ * connection may keep is bounded. Between two batches reads and writes go on as ever, and all walks share what a turn of the
+ * event loop leaves for them (walk-turns.ts); keys that come or change meanwhile reach a learner as WRITEs of their own.
  */
 import { ProtocolError } from '../../protocol/errors.js';
 import { FencedReason, MessageType } from '../../protocol/messages.js';
@@ -16,10 +16,13 @@ import type {
 } from '../../protocol/messages.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
+import type { NodePorts } from './ports.js';
 import type { Replica } from './replica.js';
 import { BucketDigests, bucketOf, bucketsFor, EntryDigest, hasBit, KnownEntries } from './slot-digest.js';
 import { noRecord } from './store.js';
 import type { RecordId, RecordWalk } from './store.js';
+import { WalkTurns } from './walk-turns.js';
+import type { WalkRequest } from './walk-turns.js';
 
 interface BatchLimits {
   readonly entries: number;
@@ -33,6 +36,11 @@ const copyLimits: BatchLimits = { entries: 128, bytes: 32 * 1024 };
 const batchStepsMax = 4096;
 /** The same where each is summed up: about a millisecond. */
 const digestStepsMax = 1024;
+/** What is more than looking at a record, counted in such looks: a request, to sum a record up, an entry, some bytes of a value. */
+const requestSteps = 16;
+const sumSteps = 4;
+const entrySteps = 8;
+const bytesPerStep = 256;
 /** Without digests a walk is a few hundred bytes, and a client may list keys many times at once. */
 const walksPerLinkMax = 1024;
 /**
@@ -78,22 +86,65 @@ export class Walks {
   readonly #mapWanted: () => void;
   readonly #entry = new EntryDigest();
   readonly #byLink = new Map<number, Map<string, Walk>>();
+  readonly #turns: WalkTurns;
 
-  constructor(membership: Membership, replica: Replica, mapWanted: () => void) {
+  constructor(
+    membership: Membership,
+    replica: Replica,
+    mapWanted: () => void,
+    nextTurn: NodePorts['nextTurn'],
+  ) {
     this.#membership = membership;
     this.#replica = replica;
     this.#mapWanted = mapWanted;
+    this.#turns = new WalkTurns({
+      nextTurn: (work) => {
+        nextTurn(work);
+      },
+      answer: (link, message) => {
+        this.#answer(link, message);
+      },
+      // As where a walk was given up: it begins anew, a little later.
+      refuse: (link, { rid }) => {
+        this.#replica.fence(link, rid, FencedReason.notReplica);
+      },
+    });
+  }
+
+  /** @throws ProtocolError if it is for nodes only, and whoever asks is none */
+  onRequest(link: Link, message: WalkRequest): void {
+    if (message.type !== MessageType.scan && !link.isOfNode)
+      throw new ProtocolError('only a node may copy a slot');
+    this.#turns.onRequest(link, message);
+  }
+
+  #answer(link: Link, message: WalkRequest): void {
+    this.#turns.spend(requestSteps);
+    switch (message.type) {
+      case MessageType.copy:
+        this.#onCopy(link, message);
+        return;
+      case MessageType.digestAsk:
+        this.#onDigestAsk(link, message);
+        return;
+      case MessageType.difference:
+        this.#onDifference(link, message);
+        return;
+      case MessageType.scan:
+        this.#onScan(link, message);
+        return;
+    }
   }
 
   /** M5. */
-  onCopy(link: Link, message: CopyMessage): void {
+  #onCopy(link: Link, message: CopyMessage): void {
     if (!this.#isCopied(link, message)) return;
     const walk = this.#walkOf(link, message, `copy ${message.slot} ${message.joinedAt}`);
     if (walk !== null) this.#sendBatch(link, message.rid, walk, MessageType.copyBatch, '');
   }
 
   /** D2: digests of a slot, summed up a bounded piece at a time. */
-  onDigestAsk(link: Link, message: DigestAskMessage): void {
+  #onDigestAsk(link: Link, message: DigestAskMessage): void {
     if (!this.#isCopied(link, message)) return;
     const { store } = this.#replica;
     const { rid, slot } = message;
@@ -111,12 +162,13 @@ export class Walks {
       }
       this.#entry.read(store, record);
       sums.add(this.#entry);
+      this.#turns.spend(sumSteps);
     }
     link.send({ type: MessageType.digests, rid, done: false, buckets: 0, digests: noBytes });
   }
 
   /** D2: entries of the buckets asked for that the learner does not have. */
-  onDifference(link: Link, message: DifferenceMessage): void {
+  #onDifference(link: Link, message: DifferenceMessage): void {
     if (!this.#isCopied(link, message)) return;
     const { rid, slot, buckets, wanted } = message;
     const filter = message.first
@@ -136,12 +188,8 @@ export class Walks {
     link.send({ type: MessageType.differenceEnd, rid, missing: known.missing });
   }
 
-  /**
-   * M5: served by a full replica that has itself adopted the epoch in which the learner joined.
-   * @throws ProtocolError if whoever asks is no node
-   */
+  /** M5: served by a full replica that has itself adopted the epoch in which the learner joined. */
   #isCopied(link: Link, message: Pick<CopyMessage, 'rid' | 'slot' | 'joinedAt'>): boolean {
-    if (!link.isOfNode) throw new ProtocolError('only a node may copy a slot');
     if (message.joinedAt > this.#membership.epoch) {
       this.#mapWanted();
       this.#replica.fence(link, message.rid, FencedReason.behind);
@@ -155,7 +203,7 @@ export class Walks {
   }
 
   /** Committed values only; an INVALID key comes without value, and the client asks for it. */
-  onScan(link: Link, message: ScanMessage): void {
+  #onScan(link: Link, message: ScanMessage): void {
     const fault = this.#replica.serviceFault(message.slot);
     if (fault !== -1) {
       this.#replica.fence(link, message.rid, fault);
@@ -212,18 +260,24 @@ export class Walks {
     const limits = isScan ? scanLimits : copyLimits;
     const stepsMax = walk.filter === null ? batchStepsMax : digestStepsMax;
     let bytes = 0;
-    for (let steps = 0; steps < stepsMax; steps++) {
+    let steps = 0;
+    let isAtEnd = false;
+    while (steps < stepsMax && entries.length < limits.entries && bytes < limits.bytes) {
       const record = walk.records.next();
-      if (record === noRecord) return true;
+      isAtEnd = record === noRecord;
+      if (isAtEnd) break;
+      steps++;
+      // First of all: of many keys few may have it.
+      if (prefix !== '' && !store.keyOf(record).startsWith(prefix)) continue;
       if (isScan && store.isValid(record) && !this.#replica.isLive(record)) continue;
       if (walk.filter !== null && !this.#isUnknown(walk.filter, record)) continue;
       const entry = this.#entryOf(record, isScan);
-      if (isScan && !entry.key.startsWith(prefix)) continue;
       entries.push(entry);
       bytes += entry.key.length + (entry.value?.length ?? 0) + (entry.applied?.length ?? 0) * 8 + 64;
-      if (entries.length >= limits.entries || bytes >= limits.bytes) return false;
     }
-    return false;
+    const eachSteps = walk.filter === null ? 1 : sumSteps;
+    this.#turns.spend(steps * eachSteps + entries.length * entrySteps + Math.ceil(bytes / bytesPerStep));
+    return isAtEnd;
   }
 
   #isUnknown({ buckets, wanted, known }: Filter, record: RecordId): boolean {
@@ -249,6 +303,7 @@ export class Walks {
   }
 
   onLinkClosed(link: Link): void {
+    this.#turns.onLinkClosed(link);
     this.#byLink.delete(link.id);
   }
 
