@@ -2,7 +2,7 @@
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../protocol/logger.js';
-import { defaultSettings, replicasMax } from '../protocol/settings.js';
+import { defaultSettings, nodesMax, replicasMax } from '../protocol/settings.js';
 import type { ClusterSettings } from '../protocol/settings.js';
 import type { ManagerState } from './core/state.js';
 import { FileMetadataStore } from './file-metadata-store.js';
@@ -153,6 +153,7 @@ export function resolveCounts(options: StoredClusterOptions, restored: ManagerSt
 /** @throws UsageError */
 function checkCounts({ nodes, replicas }: Counts): void {
   if (!Number.isInteger(nodes) || nodes < 1) throw new UsageError(`${nodes} nodes: give at least 1`);
+  if (nodes > nodesMax) throw new UsageError(`${nodes} nodes: give at most ${nodesMax}`);
   if (!Number.isInteger(replicas) || replicas < 1)
     throw new UsageError(`${replicas} replicas: give at least 1`);
   if (replicas > replicasMax) throw new UsageError(`${replicas} replicas: give at most ${replicasMax}`);

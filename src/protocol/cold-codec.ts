@@ -73,6 +73,8 @@ const nodeId = uint(wireLimits.nodeIdMax);
 const senderId = uint(wireLimits.clientIdMax);
 const slot = uint(wireLimits.slotsMax - 1);
 const port = uint(65_535, 1);
+/** Systems count no further, and refuse to be asked for more. */
+const pid = uint(2 ** 31 - 1);
 const host = text(wireLimits.hostBytesMax);
 const name = text(wireLimits.nameBytesMax);
 const key = keyBytes(wireKeyBytesMax);
@@ -168,7 +170,7 @@ const layouts: { readonly [M in ColdMessage as M['type']]: LayoutOf<M> } = {
     incarnation,
     host,
     port,
-    pid: anyUint,
+    pid,
     hostLabel: name,
     hasDisk: bool,
     disk: recordOf<DiskContent>({

@@ -47,6 +47,9 @@ export const defaultSettings: Omit<ClusterSettings, 'slotCount'> = {
 /** Largest K: while slots move, three times as many members must fit into the client's bit sets of 30. */
 export const replicasMax = 10;
 
+/** Nodes of a cluster, those included that are away: half of what a map may hold, which the codec says. */
+export const nodesMax = 2048;
+
 /** Longest deadline a client may ask for: below `writeAgeMsMax`, so that a late retry is never refused as old. */
 export const timeoutMsMax = 2 * 60_000;
 export const timeoutMsDefault = 10_000;

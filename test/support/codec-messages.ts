@@ -221,7 +221,7 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
     incarnation: uint,
     host,
     port,
-    pid: uint,
+    pid: fc.nat(),
     hostLabel: text,
     hasDisk: bool,
     disk: fc.record({ clusterId: text, slots: fc.array(fc.tuple(slot, uint)), clockUs: uint }),

@@ -5,7 +5,7 @@
 import type { AdminRequest, AdminResult } from '../../protocol/admin.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { AdminMessage, Link } from '../../protocol/messages.js';
-import { replicasMax } from '../../protocol/settings.js';
+import { nodesMax, replicasMax } from '../../protocol/settings.js';
 import { parseAdminRequest } from './admin-request.js';
 import type { Intent } from './intent.js';
 import type { KnownNode } from './state.js';
@@ -145,6 +145,10 @@ export class Admin {
     const { knownNodes, freeId, spawn, respawnEnabled } = this.#options;
     if (count > nodesAtOnceMax) {
       answer(refused(`${count} nodes at once are too many; add at most ${nodesAtOnceMax}, then again`));
+      return;
+    }
+    if (knownNodes.size + count > nodesMax) {
+      answer(refused(`a cluster has at most ${nodesMax} nodes; this one has had ${knownNodes.size}`));
       return;
     }
     if (!respawnEnabled) {

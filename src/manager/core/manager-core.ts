@@ -16,6 +16,7 @@ import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus } from '../../protocol/status.js';
 import { acceptLoss } from './accept-loss.js';
 import { Administration } from './administration.js';
+import { boundedState } from './bounded-state.js';
 import type { Departure, FencePlan } from './fencing.js';
 import { Leases } from './leases.js';
 import { ManagerClock } from './manager-clock.js';
@@ -88,7 +89,8 @@ export class ManagerCore {
   #stopping = false;
 
   constructor(options: ManagerCoreOptions) {
-    const { restored = null, timings = managerTimings } = options;
+    const { timings = managerTimings } = options;
+    const restored = options.restored ? boundedState(options.restored) : null;
     this.#ports = options.ports;
     this.#timings = timings;
     this.#address = options.address;

@@ -3,8 +3,11 @@
  * lost, keeps out those that were drained, and has dead ones started again (PROTOCOL M3, M6).
  */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
+import { wireLimits } from '../../protocol/cold-codec.js';
+import { ProtocolError } from '../../protocol/errors.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/messages.js';
+import { nodesMax } from '../../protocol/settings.js';
 import type { Administration } from './administration.js';
 import { Heirs, isOutdated, isSameProcess } from './heirs.js';
 import { newMember } from './members.js';
@@ -13,6 +16,9 @@ import type { ManagerPorts } from './ports.js';
 import type { Respawner } from './respawner.js';
 import type { Roster } from './roster.js';
 import type { KnownNode } from './state.js';
+
+/** Ids are given from the lowest on: there must be some left above one that a stranger comes with. */
+const strangerIdMax = wireLimits.nodeIdMax / 2;
 
 export interface RegistryOptions {
   readonly ports: ManagerPorts;
@@ -41,13 +47,20 @@ export class Registry {
     this.#heirs = new Heirs(options.roster, this.onRegister.bind(this));
   }
 
+  /** @throws ProtocolError if whoever sent it is no node, or another one */
   onRegister(link: Link, message: RegisterMessage): void {
+    if (!link.isOfNode) throw new ProtocolError('only a node may register');
+    const holder = this.#options.roster.byLink(link);
+    if (holder !== undefined && holder.id !== message.nodeId)
+      throw new ProtocolError(`this is the connection of node ${holder.id}; another one needs its own`);
+    // What it said before, and what waits, is over.
+    this.#heirs.onLinkClosed(link);
     if (this.#isClosed) {
       link.send({ type: MessageType.stop, epoch: 0, fault: '' });
       return;
     }
-    if (this.#refusesDiskless(link, message)) return;
     const id = message.nodeId >= 0 ? message.nodeId : this.#options.administration.freeId();
+    if (this.#refuses(link, message, this.#faultOf(message, id))) return;
     const member = this.#options.roster.members.get(id);
     if (member !== undefined && isOutdated(link, message, member)) return;
     if (message.incarnation !== 0) {
@@ -95,10 +108,21 @@ export class Registry {
     this.#options.joined();
   }
 
-  /** D1: what it said ACK to would be in its memory alone, and every copy of a slot could be such a one. *[found]* */
-  #refusesDiskless(link: Link, { hasDisk, host, port, pid }: RegisterMessage): boolean {
-    if (hasDisk || this.#options.administration.intent.settings.durability === 'none') return false;
-    const fault = 'has no disk, and this cluster keeps its data on disks: start it with --data-dir';
+  /** Why it cannot be a node of this cluster; null: it may be. */
+  #faultOf({ hasDisk }: RegisterMessage, id: number): string | null {
+    const { administration, knownNodes } = this.#options;
+    // D1: what it said ACK to would be in its memory alone, and every copy of a slot could be such a one. *[found]*
+    if (!hasDisk && administration.intent.settings.durability !== 'none')
+      return 'has no disk, and this cluster keeps its data on disks: start it with --data-dir';
+    if (knownNodes.has(id)) return null;
+    if (id > strangerIdMax) return `has the id ${id}, which is no node's of this cluster`;
+    let nodes = 0;
+    for (const { drained } of knownNodes.values()) if (drained !== true) nodes++;
+    return nodes < nodesMax ? null : `is one too many: a cluster has at most ${nodesMax} nodes`;
+  }
+
+  #refuses(link: Link, { host, port, pid }: RegisterMessage, fault: string | null): boolean {
+    if (fault === null) return false;
     this.#options.ports.log('warn', `node at ${host}:${port}, pid ${pid}: ${fault}`);
     link.send({ type: MessageType.stop, epoch: 0, fault });
     return true;
