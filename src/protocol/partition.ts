@@ -2,7 +2,7 @@
  * Which slot a key lives in. Keys are *key bytes*: a JS string in which every char code is one byte of the key's
  * UTF-8 form (for ASCII keys that is the key itself). Bijective, hashable by `Map`, and written to the wire as is.
  */
-import { Buffer } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import type { KeyView } from './key-view.js';
 
 /** Maps key bytes to a non-negative integer; the slot is that modulo the slot count. */
@@ -107,6 +107,16 @@ export function betterPartitionerThan(name: string): string | null {
 
 // eslint-disable-next-line no-control-regex -- the ASCII range is what is meant
 const asciiOnly = /^[\x00-\x7f]*$/;
+
+/** Whether a client can have made them of a key: they are UTF-8, and not empty. */
+export function areKeyBytes(key: string | KeyView): boolean {
+  if (key.length === 0) return false;
+  if (typeof key === 'string') return asciiOnly.test(key) || isUtf8(Buffer.from(key, 'latin1'));
+  const { bytes, at, length } = key;
+  let bits = 0;
+  for (let i = at; i < at + length; i++) bits |= bytes[i] ?? 0;
+  return bits < 0x80 || isUtf8(bytes.subarray(at, at + length));
+}
 
 /** Key bytes of a key as users write it. The string must be well-formed Unicode. */
 export function toKeyBytes(key: string): string {

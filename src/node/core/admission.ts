@@ -1,6 +1,9 @@
 /** Which WRITEs a replica takes: epoch, membership and lease (PROTOCOL W3), limits, age (W10), room (D4). */
+import { ProtocolError } from '../../protocol/errors.js';
+import type { KeyView } from '../../protocol/key-view.js';
 import { FencedReason, RefusedReason, WriteKind } from '../../protocol/messages.js';
-import type { WriteMessage } from '../../protocol/messages.js';
+import type { Link, WriteMessage } from '../../protocol/messages.js';
+import { areKeyBytes } from '../../protocol/partition.js';
 import type { PlainFrame } from '../../protocol/plain-frame.js';
 import { clockAheadMsMax } from '../../protocol/settings.js';
 import type { FellowRoom } from './fellow-room.js';
@@ -15,6 +18,11 @@ import type { KeyStore } from './store.js';
 const seqMax = 2 ** 48;
 /** Of what a conditional write makes. */
 export const seqMadeMax = 2 ** 47;
+
+/** @throws ProtocolError: nobody could name such a key to read or delete it, and no backup could hold it */
+export function checkKeyBytes(key: string | KeyView): void {
+  if (!areKeyBytes(key)) throw new ProtocolError('a key that is empty, or no UTF-8');
+}
 
 export class Admission {
   readonly #membership: Membership;
@@ -64,11 +72,16 @@ export class Admission {
     return this.#lease.holds(slot) ? -1 : FencedReason.noLease;
   }
 
-  /** Why this WRITE is refused although the slot is in order; -1: it is not. */
-  refusal(slot: number, message: WriteMessage): RefusedReason | -1 {
+  /**
+   * Why this WRITE is refused although the slot is in order; -1: it is not.
+   * @throws ProtocolError for a key that no client lets anybody store; what fellows have already is settled with them
+   */
+  refusal({ isOfNode }: Link, slot: number, message: WriteMessage): RefusedReason | -1 {
+    const key = message.keyView ?? message.key;
+    if (!isOfNode || message.kind === WriteKind.plain) checkKeyBytes(key);
     const settings = this.#membership.map?.settings;
     if (settings === undefined) return -1;
-    if ((message.keyView ?? message.key).length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
+    if (key.length > settings.keyBytesMax) return RefusedReason.keyTooLarge;
     if (message.value !== null && message.value.length > settings.valueBytesMax)
       return RefusedReason.valueTooLarge;
     // What is there already is settled with the room that is kept for it.

@@ -15,7 +15,7 @@ import { ConditionStatus, FencedReason, MessageType, RefusedReason, Want } from 
 import type { ConditionMessage, Link } from '../../protocol/messages.js';
 import { cloneVersion, versionZero } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
-import { seqMadeMax } from './admission.js';
+import { checkKeyBytes, seqMadeMax } from './admission.js';
 import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
 import type { Lease } from './lease.js';
@@ -50,7 +50,9 @@ export class Conditions {
     this.#mapWanted = mapWanted;
   }
 
+  /** @throws ProtocolError for a key that no client lets anybody store */
   onCondition(link: Link, message: ConditionMessage): void {
+    checkKeyBytes(message.key);
     const map = this.#membership.map;
     const slot = map === null ? 0 : map.slotOf(message.key);
     const fault = this.#fault(slot, message.epoch);

@@ -155,7 +155,7 @@ export class Replica implements PeerWriteOwner {
       this.fence(link, message.rid, fault);
       return noRecord;
     }
-    const refusal = this.#admission.refusal(slot, message);
+    const refusal = this.#admission.refusal(link, slot, message);
     if (refusal !== -1 || this.#gate.isCrowdedFor(message.kind)) {
       this.refuse(link, message.rid, refusal === -1 ? RefusedReason.queueFull : refusal);
       return noRecord;
