@@ -70,8 +70,7 @@ export abstract class Call<T> {
     try {
       result = this.result(operation);
     } catch (cause) {
-      const text = `the value of '${fromKeyBytes(operation.key)}' cannot be read: ${String(cause)}`;
-      this.#reject(new GTStoreError('PROTOCOL', text, { cause }));
+      this.#reject(unreadable(fromKeyBytes(operation.key), cause));
       return;
     }
     this.#resolve(result);
@@ -86,6 +85,12 @@ export abstract class Call<T> {
       error: operation.outcome === Outcome.done ? undefined : this.#errorOf(operation),
     };
   }
+}
+
+/** A value that is none of ours: another program stored it. */
+export function unreadable(key: string, cause: unknown): GTStoreError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new GTStoreError('PROTOCOL', `the value of '${key}' cannot be read: ${why}`, { cause });
 }
 
 const kindNames = {

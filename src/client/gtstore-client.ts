@@ -319,7 +319,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * All keys of the cluster that begin with `prefix`, in no order, each once. Every value is one that was committed
    * at some moment of the walk; keys that come or go meanwhile may be met or not.
    * @throws GTStoreError UNAVAILABLE if a slot cannot be read within the deadline, which counts anew for each batch;
-   *   INVALID_ARGUMENT, KEY_TOO_LARGE for the prefix; CLOSED
+   *   INVALID_ARGUMENT, KEY_TOO_LARGE for the prefix; PROTOCOL, naming the key, at a value that another program has stored
+   *   and that cannot be decoded; CLOSED
    */
   async *entries(
     options: { readonly prefix?: string; readonly timeoutMs?: number } = {},
@@ -327,7 +328,10 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     for await (const { key, value } of this.#walk(options, false)) yield [key, value];
   }
 
-  /** As `entries`, with each key's bytes and expiry: all that is needed to store it elsewhere. Errors as `entries`. */
+  /**
+   * As `entries`, with each key's bytes and expiry: all that is needed to store it elsewhere. Errors as `entries`, but a value
+   * that cannot be decoded is told of when it is asked for.
+   */
   async *storedEntries(
     options: { readonly prefix?: string; readonly timeoutMs?: number } = {},
   ): AsyncGenerator<StoredEntry> {

@@ -6,14 +6,15 @@ import { decodeValue } from '../protocol/value-codec.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import { compareVersions } from '../protocol/version.js';
 import type { Version } from '../protocol/version.js';
+import { unreadable } from './calls.js';
 import { conflictPauseMs, pause } from './flow.js';
 import { scan, scanSlot } from './scan.js';
-import type { Session } from './session.js';
+import type { ScanSession } from './scan.js';
 
 /** One key as `storedEntries` gives it. */
 export interface StoredEntry {
   readonly key: string;
-  /** Decoded anew at each access. */
+  /** Decoded anew at each access. Where that fails it throws GTStoreError PROTOCOL, which names the key. */
   readonly value: StoreValue;
   /** The value as the cluster holds it: msgpack, in memory of its own. */
   readonly valueBytes: Uint8Array;
@@ -45,6 +46,12 @@ export interface KnownEntry {
   readonly expiresAtMs: number;
 }
 
+/** What of a session is needed. */
+export interface WalkSession extends ScanSession {
+  /** The manager's clock, in microseconds. */
+  lifeClockUs(): number;
+}
+
 export interface WalkOptions {
   /** Key bytes. */
   readonly prefix: string;
@@ -58,7 +65,7 @@ export interface WalkOptions {
  * @throws GTStoreError as `scan`, and what `look` throws
  */
 export async function* walkEntries(
-  session: Session,
+  session: WalkSession,
   options: WalkOptions,
   look: EntryPorts['look'],
 ): AsyncGenerator<StoredEntry> {
@@ -108,7 +115,7 @@ export async function decided(
 }
 
 /** Walks to the end, also when the key was met: a walk that is left alone would occupy the node's connection. */
-async function scanForKey(session: Session, key: string, timeoutMs: number): Promise<Entry | undefined> {
+async function scanForKey(session: ScanSession, key: string, timeoutMs: number): Promise<Entry | undefined> {
   const slot = session.core.map?.slotOf(key) ?? 0;
   let found: Entry | undefined;
   for await (const entry of scanSlot(session, slot, key, timeoutMs)) if (entry.key === key) found = entry;
@@ -128,7 +135,11 @@ class Stored implements StoredEntry {
   }
 
   get value(): StoreValue {
-    return decodeValue(this.valueBytes);
+    try {
+      return decodeValue(this.valueBytes);
+    } catch (cause) {
+      throw unreadable(this.key, cause);
+    }
   }
 }
 

@@ -2,7 +2,7 @@
  * Brings a snapshot back into a cluster, of whatever size. All of the snapshot is read and checked before the first
  * key is stored, so that a damaged one leaves nothing behind; then once more, block by block, with many puts under way.
  */
-import type { GTStoreClient } from '../client/index.js';
+import type { GTStoreClient, StoreValue } from '../client/index.js';
 import { decodeValue } from '../protocol/value-codec.js';
 import { IncompleteError, SnapshotError } from './errors.js';
 import type { SnapshotRecord } from './part-format.js';
@@ -36,13 +36,17 @@ export async function restoreSnapshot(
 ): Promise<RestoreResult> {
   checkLimits(store, snapshot);
   if (options.overwrite !== true) await checkEmpty(store);
-  await eachBlock('checking', snapshot, options, () => Promise.resolve());
+  await eachBlock('checking', snapshot, options, (records) => {
+    for (const record of records) valueOf(record, snapshot);
+    return Promise.resolve();
+  });
   const { signal } = options;
   const window = new PutWindow(store, signal === undefined ? {} : { signal });
   try {
     await eachBlock('storing', snapshot, options, async (records) => {
-      for (const { key, valueBytes, expiresAtMs } of records) {
-        const value = decodeValue(valueBytes);
+      for (const record of records) {
+        const { key, valueBytes, expiresAtMs } = record;
+        const value = valueOf(record, snapshot);
         await window.add({ key, value, bytes: valueBytes.length + key.length, expiresAtMs });
       }
     });
@@ -63,6 +67,19 @@ export async function restoreSnapshot(
     });
   }
   return result;
+}
+
+/** @throws SnapshotError that names the key */
+function valueOf({ key, valueBytes }: SnapshotRecord, { directory }: Snapshot): StoreValue {
+  try {
+    return decodeValue(valueBytes);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SnapshotError(
+      `${directory}: the value of '${key}' cannot be read: ${why}; another program than gtstore has stored it`,
+      { cause },
+    );
+  }
 }
 
 async function eachBlock(

@@ -1,6 +1,8 @@
 // Walks through the keys of a slot: replicas that fail, and callers that take their time.
 import { expect } from 'chai';
-import { type ScanSession, scanSlot } from '../../src/client/scan.js';
+import { scanSlot } from '../../src/client/scan.js';
+import { walkEntries, type WalkSession } from '../../src/client/stored-entries.js';
+import { GTStoreError } from '../../src/protocol/errors.js';
 import { ClusterMap, newSlot } from '../../src/protocol/cluster-map.js';
 import { type Entry, type Message, MessageType } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
@@ -21,9 +23,9 @@ function entry(key: string): Entry {
 type Answer = { readonly keys: readonly string[]; readonly done: boolean } | 'fenced' | 'silent';
 
 /** A session with one slot at one node, which gives these answers in turn; the clock moves when told. */
-class OnTable implements ScanSession {
+class OnTable implements WalkSession {
   readonly requests = new RequestTable();
-  readonly core: ScanSession['core'];
+  readonly core: WalkSession['core'];
   isClosed = false;
   nowMs = 1000;
   mapsWanted = 0;
@@ -61,6 +63,10 @@ class OnTable implements ScanSession {
 
   now(): number {
     return this.nowMs;
+  }
+
+  lifeClockUs(): number {
+    return this.nowMs * 1000;
   }
 
   node(nodeId: number): Connection | undefined {
@@ -101,6 +107,24 @@ describe('a walk through a slot', () => {
     const keys: string[] = [];
     for await (const { key } of scanSlot(session, 0, '', timeoutMs)) keys.push(key);
     expect(keys).to.deep.equal(['a']);
+  });
+
+  it('names the key of a value that no gtstore has stored, and gives its bytes all the same', async () => {
+    const session = new OnTable();
+    const node = new Recorder((connection, message) => {
+      if (message.type !== MessageType.scan) return;
+      const entries = [{ ...entry('gr\u00c3\u00bcn'), value: Uint8Array.of(0xc1) }];
+      connection.send({ type: MessageType.scanBatch, rid: message.rid, done: true, entries });
+    });
+    await session.connectTo(node);
+    const look = (): Promise<undefined> => Promise.resolve(undefined);
+    for await (const stored of walkEntries(session, { prefix: '', timeoutMs, wantExpiry: true }, look)) {
+      expect(stored.valueBytes).to.deep.equal(Uint8Array.of(0xc1));
+      expect(() => stored.value).to.throw(GTStoreError, /^the value of 'grün' cannot be read: /);
+      expect(() => stored.value)
+        .to.throw()
+        .with.property('code', 'PROTOCOL');
+    }
   });
 
   it('ends with CLOSED when the client is closed', async () => {
