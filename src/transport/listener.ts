@@ -182,13 +182,15 @@ export class Listener implements Greeter {
     const text = `${this.connectionsMax} connections are open, as many as are allowed here; try again later`;
     this.options.onRefused?.(remote, { code: 'handshake', text });
     this.refused.add(socket);
+    // A deadline, whatever it does meanwhile: one that dribbles would keep its place among the few, and a descriptor, for ever.
+    const deadline = setTimeout(() => socket.destroy(), refusedMsMax);
     socket.on('close', () => {
+      clearTimeout(deadline);
       this.refused.delete(socket);
     });
     const writer = new MsgpackWriter();
     encodeMessage(writer, newError('UNAVAILABLE', text));
     socket.end(writer.buf.subarray(0, writer.pos));
     socket.resume();
-    socket.setTimeout(refusedMsMax, () => socket.destroy());
   }
 }

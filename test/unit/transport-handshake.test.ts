@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { GTStoreError } from '../../src/protocol/errors.js';
 import { MessageType, PeerRole, protocolVersion } from '../../src/protocol/messages.js';
@@ -270,6 +270,17 @@ describe('handshake', () => {
       first.close();
       await until(() => listener.connections.size === 1);
       await peers.dial(listener.port, new Recorder());
+    });
+
+    it('cuts one that it has refused off after a moment, whatever that sends meanwhile', async () => {
+      const listener = await peers.listen(new Recorder(), { connectionsMax: 1 });
+      await peers.dial(listener.port, new Recorder());
+      const socket = connect({ host: '127.0.0.1', port: listener.port, allowHalfOpen: true });
+      socket.on('error', () => undefined).resume();
+      await until(() => {
+        if (!socket.closed) socket.write('x');
+        return socket.closed;
+      });
     });
 
     it('close ends all connections, greeted or not, and resolves when they have gone', async () => {
