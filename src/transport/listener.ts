@@ -14,6 +14,7 @@ import { withOnread } from './accepted-socket.js';
 import { Connection } from './connection.js';
 import type { Greeter, Handlers, Verdict } from './handlers.js';
 import { expectHello, newError } from './handshake.js';
+import { connectionsAllowed } from './open-files.js';
 import { resolveOptions } from './options.js';
 import type { ConnectionOptions, ResolvedOptions } from './options.js';
 
@@ -31,7 +32,7 @@ export interface ListenOptions extends ConnectionOptions {
   readonly onHello: (hello: HelloMessage, connection: Connection) => WelcomeMessage | ErrorMessage;
   /** Told of connections that ended before they were open, and of failures to accept: for the log. */
   readonly onRefused?: (remote: string, reason: CloseReason) => void;
-  /** Connections at a time; default 4096. */
+  /** Connections at a time; default 4096, or fewer where the system lets this process have few files open. */
   readonly connectionsMax?: number;
 }
 
@@ -98,7 +99,7 @@ export class Listener implements Greeter {
     this.server = server;
     this.options = options;
     this.resolved = resolveOptions(options, true);
-    this.connectionsMax = options.connectionsMax ?? connectionsMaxDefault;
+    this.connectionsMax = options.connectionsMax ?? Math.min(connectionsMaxDefault, connectionsAllowed());
     const { address, port } = server.address() as AddressInfo;
     this.host = address;
     this.port = port;
