@@ -16,6 +16,7 @@ import {
   managerOrDefault,
   parseAddress,
   portNumber,
+  label,
 } from './options.js';
 import { StopRequest } from './stop-request.js';
 
@@ -91,7 +92,7 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
     ...(args.dataDir === undefined ? {} : { dataDir: join(args.dataDir, 'node') }),
     ...defined({
       advertise,
-      hostLabel: args.hostLabel,
+      hostLabel: label('--host-label', args.hostLabel),
       memoryBytesMax: bytesMax === 0 ? undefined : bytesMax,
     }),
   });

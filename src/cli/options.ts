@@ -1,4 +1,5 @@
 /** What several commands share of the command line, and the checks that yargs has not. */
+import { unprintable } from '../protocol/cold-fields.js';
 import { UsageError } from './exit.js';
 
 export const portDefault = 7400;
@@ -73,6 +74,12 @@ export function wholeNumber(name: string, value: number, min: number, max: numbe
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   const wrong = Number.isNaN(value) ? 'that is no number' : `not ${value}`;
   throw new UsageError(`${name} must be a whole number from ${min} to ${max}, ${wrong}`);
+}
+
+/** A name for logs and tables, which nodes tell each other. @throws UsageError */
+export function label(name: string, text: string | undefined): string | undefined {
+  if (text === undefined || !unprintable.test(text)) return text;
+  throw new UsageError(`${name} ${JSON.stringify(text)} has a character that cannot be printed`);
 }
 
 /** A port to listen on; 0 picks a free one. @throws UsageError */

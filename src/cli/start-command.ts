@@ -17,6 +17,7 @@ import {
   logLevelOption,
   portDefault,
   portNumber,
+  label,
   wholeNumber,
 } from './options.js';
 import { PeriodicSnapshots, type SnapshotFlags, snapshotFlags, snapshotPlan } from './periodic-snapshots.js';
@@ -229,7 +230,12 @@ async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
   };
   const nodeExtras: NodeExtras = { logLevel: args.logLevel };
   return {
-    ...defined({ nodes, hostLabel, stateDir, endWithoutManagerMs: args.endWithoutManagerMs }),
+    ...defined({
+      nodes,
+      hostLabel: label('--host-label', hostLabel),
+      stateDir,
+      endWithoutManagerMs: args.endWithoutManagerMs,
+    }),
     ...defined({ memoryBytesMax: memoryBytesMax(args.maxMemory) }),
     ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
     host,

@@ -16,6 +16,9 @@ export interface Field<T> {
   fromWire(wire: unknown, name: string): T;
 }
 
+/** Control characters, ends of lines, and what turns the direction of the text that follows. */
+export const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+
 /** A field for every property of `T`, in the order in which they travel. */
 export type FieldsOf<T> = { readonly [K in keyof T]-?: Field<T[K]> };
 
@@ -67,6 +70,17 @@ export function text(bytesMax: number): Field<string> {
     if (bytes > bytesMax) throw new ProtocolError(`${name} of ${bytes} bytes; the limit is ${bytesMax}`);
     return value;
   });
+}
+
+/** The same, of characters that can be shown in a line: it is for logs and tables. */
+export function printable(bytesMax: number): Field<string> {
+  const field = text(bytesMax);
+  const check = (value: unknown, name: string): string => {
+    const shown = field.fromWire(value, name);
+    if (unprintable.test(shown)) throw new ProtocolError(`${name} with a character that cannot be printed`);
+    return shown;
+  };
+  return asIs(check);
 }
 
 /** Up to `lengthMax` bytes. What is read shares no memory with the frame. */

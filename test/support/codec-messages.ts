@@ -3,6 +3,7 @@ import { encode as encodeOther } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import { Unpackr } from 'msgpackr';
 import { encodeMessage, MessageDecoder } from '../../src/protocol/codec.js';
+import { unprintable } from '../../src/protocol/cold-fields.js';
 import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
 import { MessageType, protocolVersion, RefusedReason, Want } from '../../src/protocol/messages.js';
 import type { Entry, Message } from '../../src/protocol/messages.js';
@@ -222,7 +223,7 @@ export const messages: Record<keyof typeof MessageType, fc.Arbitrary<Message>> =
     host,
     port,
     pid: fc.nat(),
-    hostLabel: text,
+    hostLabel: text.filter((label) => !unprintable.test(label)),
     hasDisk: bool,
     disk: fc.record({ clusterId: text, slots: fc.array(fc.tuple(slot, uint)), clockUs: uint }),
   }),

@@ -174,12 +174,27 @@ describe('codec: what is not a message', () => {
     ['many maps, where no message has one', [T.getMap, new Array(17).fill({})], /too many maps/],
     ['4097 nodes', mapOf({ nodes: new Array(4097).fill(map.nodes[0]) as typeof map.nodes }), /4097 nodes/],
   ];
+  for (const [what, host, label] of [
+    ['a host with the end of a line', 'h\n2026 error', ''],
+    ['a label that colours the terminal', 'h', '\u001b[31mrack'],
+    ['a label that turns the text round', 'h', 'rack \u202e1'],
+    ['a label with a separator of lines', 'h', 'rack\u20281'],
+  ] as const) {
+    const elements = [T.register, 1, -1, 0, host, 7, 7, label, false, ['', [], 0]];
+    refused.push([what, elements, /character that cannot be printed/]);
+  }
   for (const [what, elements, reason] of refused) {
     it(`refuses ${what}`, () => {
       const act = (): Message => (Buffer.isBuffer(elements) ? decode(elements) : decodeArray(elements));
       expect(act).to.throw(ProtocolError, reason);
     });
   }
+
+  it('accepts any other label of a host', () => {
+    const label = 'Göteborg, rack 1 / 北京 👩‍🚀';
+    const register = decodeArray([T.register, 1, -1, 0, 'h', 7, 7, label, false, ['', [], 0]]);
+    expect(register).to.have.property('hostLabel', label);
+  });
 
   it('accepts the map that those are variants of', () => {
     expect(plain(decodeArray(mapOf({})))).to.deep.equal(plain({ type: T.map, rid: 1, map }));
