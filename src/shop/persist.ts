@@ -29,7 +29,9 @@ export async function persist<T>(how: Persistence, attempt: () => Promise<T>): P
     } catch (error) {
       if (!isWorthRetrying(error) || how.signal?.aborted === true) throw error;
       if (performance.now() + pauseMs > endsAt) throw error;
-      await sleep(pauseMs);
+      await sleep(pauseMs, undefined, how.signal === undefined ? {} : { signal: how.signal }).catch(() => {
+        throw error;
+      });
     }
   }
 }

@@ -127,9 +127,19 @@ async function closeAll(clients: readonly CartStore[]): Promise<void> {
  */
 async function clearCarts(store: CartStore, invoices: Iterable<string>, how: Persistence): Promise<void> {
   await forEachAtOnce(invoices, cartsAtOnce, async (invoice) => {
-    if (how.signal?.aborted === true) throw new InterruptedError('stopped before the first row');
-    await persist(how, () => store.delete(cartKey(invoice)));
+    await unlessStopped(how, 'stopped before the first row', () => store.delete(cartKey(invoice)));
   });
+}
+
+/** As `persist`. @throws InterruptedError once it is stopped, whatever the last attempt failed with */
+async function unlessStopped<T>(how: Persistence, text: string, attempt: () => Promise<T>): Promise<T> {
+  const isStopped = (): boolean => how.signal?.aborted === true;
+  if (isStopped()) throw new InterruptedError(text);
+  try {
+    return await persist(how, attempt);
+  } catch (error) {
+    throw isStopped() ? new InterruptedError(text) : error;
+  }
 }
 
 interface Play {
@@ -208,8 +218,9 @@ async function compareAll(
   const store = await connect();
   try {
     await forEachAtOnce(expectedByInvoice, cartsAtOnce, async ([invoice, cart]) => {
-      if (how.signal?.aborted === true) throw new InterruptedError('stopped while the carts were compared');
-      const stored = await persist(how, () => store.get(cartKey(invoice)));
+      const stored = await unlessStopped(how, 'stopped while the carts were compared', () =>
+        store.get(cartKey(invoice)),
+      );
       const compared = compareCart(cart, stored);
       addTotals(expected, cart);
       addTotals(found, compared.found);

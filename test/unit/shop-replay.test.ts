@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { InterruptedError, UsageError, codeOf } from '../../src/shop/errors.js';
 import { readCart } from '../../src/shop/invoice-cart.js';
 import { type InvoiceLine } from '../../src/shop/invoice-csv.js';
+import { persist } from '../../src/shop/persist.js';
 import { type ReplayCommandOptions, type ReplaySummary, runReplay } from '../../src/shop/replay-command.js';
 import { addToCart, replay } from '../../src/shop/replay.js';
 import { FakeCluster, type FakeFault, seededRandom } from '../support/fake-store.js';
@@ -165,6 +166,47 @@ describe('shop: replaying invoices', () => {
     const done = Number(/stopped: (\d+) of 100 rows/.exec((problem as Error).message)?.[1]);
     expect(done).to.be.within(30, 34);
     expect(cluster.finalized).to.equal(cluster.opened);
+  });
+});
+
+describe('shop: a replay that is stopped while the store is away', () => {
+  for (const [operation, text] of [
+    ['delete', 'stopped before the first row'],
+    ['get', 'stopped while the carts were compared'],
+  ] as const) {
+    it(`says that it was stopped, not what the store failed with: ${text}`, async () => {
+      const cluster = new FakeCluster();
+      const stop = new AbortController();
+      cluster.chooseFault = (asked) => {
+        if (asked !== operation) return undefined;
+        setImmediate(() => stop.abort());
+        return 'UNAVAILABLE';
+      };
+      const options = { clients: 2, connect: cluster.connect, persistence, signal: stop.signal };
+      const problem = await replay(someLines(20, 5), options).catch((error: unknown) => error);
+      expect(problem).to.be.instanceOf(InterruptedError).with.property('message', text);
+      expect(cluster.finalized).to.equal(cluster.opened);
+    });
+  }
+});
+
+describe('shop: what is done again until it succeeds', () => {
+  const away = Object.assign(new Error('away'), { code: 'UNAVAILABLE' });
+
+  it('is not begun again once it has been stopped, nor is the pause waited for', async () => {
+    for (const stopAt of [1, 3]) {
+      const stop = new AbortController();
+      let attempts = 0;
+      const startedAtMs = performance.now();
+      const failure = await persist({ forMs: 60_000, pauseMs: 40, signal: stop.signal }, () => {
+        // In the middle of the pause that follows.
+        if (++attempts === stopAt) setImmediate(() => stop.abort());
+        return Promise.reject(away);
+      }).catch((error: unknown) => error);
+      expect(failure).to.equal(away);
+      expect(attempts).to.equal(stopAt);
+      expect(performance.now() - startedAtMs).to.be.below(1000);
+    }
   });
 });
 
