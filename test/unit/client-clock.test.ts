@@ -185,11 +185,59 @@ describe("W1: the cluster's clock as a client knows it", () => {
     expect(writes).to.have.length(0);
   });
 
+  it('is told by a node after each suspension anew', async () => {
+    const { port } = await nodeThatSays(peers, () => performance.now() * 1000 + aheadUs);
+    const clock = new LearntClock({ suspended: nothing, learnt: nothing, stale: nothing });
+    const nodeClocks = new NodeClocks({
+      clock,
+      map: () => new ClusterMap(mapWith(port)),
+      hello: () => newHello(PeerRole.client),
+      localAddress: undefined,
+    });
+    clock.learn(0);
+    for (const sleptMs of [600_000, 5000]) {
+      sleep(sleptMs);
+      clock.sample();
+      await nodeClocks.ask();
+      expect(clock.isDoubtful, `after ${sleptMs} ms`).to.equal(false);
+      expect(clock.clockUs).to.be.closeTo(performance.now() * 1000 + aheadUs, 1e6);
+    }
+  });
+
   it('is not taken from a greeting that may be old', async () => {
     greetingMs = [1200];
     await open();
     expect(dials).to.equal(2);
     expect(errorMs()).to.be.closeTo(0, 200);
+  });
+
+  it('is taken from greetings that take long, where all of them do; from none of before a suspension', () => {
+    const clock = new LearntClock({ suspended: nothing, learnt: nothing, stale: nothing });
+    const isTaken = (ageMs: number): boolean =>
+      clock.offsetOf(5e9, { ...clock.asks(), atMs: clock.nowMs - ageMs }) !== null;
+    expect([1500, 1500, 1500, 1500].map(isTaken)).to.deep.equal([false, false, true, true]);
+    // One that came in time: the next that takes long is an exception again.
+    expect([10, 1500, 1500, 1500].map(isTaken)).to.deep.equal([true, false, false, true]);
+    const asked = clock.asks();
+    sleep(3_600_000);
+    expect(clock.offsetOf(5e9, asked)).to.equal(null);
+  });
+
+  it('is in doubt after a suspension until it has been told, and no longer', () => {
+    const told: string[] = [];
+    const learnt = (): number => told.push('learnt');
+    const suspended = (ms: number): number => told.push(`suspended for ${Math.round(ms / 1000)} s`);
+    const clock = new LearntClock({ suspended, learnt, stale: nothing });
+    clock.learn(0);
+    for (const n of [1, 2]) {
+      expect(clock.isDoubtful).to.equal(false);
+      sleep(n * 5000);
+      clock.sample();
+      expect(clock.isDoubtful).to.equal(true);
+      clock.learn(0);
+    }
+    clock.learn(0);
+    expect(told).to.deep.equal(['suspended for 5 s', 'learnt', 'suspended for 10 s', 'learnt']);
   });
 
   it('W10: is asked for again now and then, of the manager or else of a node: clocks drift apart', async () => {

@@ -88,6 +88,48 @@ describe('init of a client', () => {
     expect(asked.b).to.not.include(MessageType.status);
   });
 
+  it('of a manager of another cluster takes no clock, though it greets last and has no map to tell', async () => {
+    const hourUs = 3600e6;
+    const node = new Recorder((connection, message) => {
+      if (message.type === MessageType.write) connection.send({ type: MessageType.ack, rid: message.rid });
+    });
+    const { port: nodePort } = await peers.listen(node, { onHello: () => ({ ...welcome, senderId: 0 }) });
+    const settings = { ...defaultSettings, slotCount: 1 };
+    const nodes = [{ id: 0, incarnation: 1, host: '127.0.0.1', port: nodePort }];
+    const map = { clusterId: 'a', epoch: 1, settings, nodes, slots: [newSlot([0], 1)] };
+    // Both have greeted when the first map comes.
+    let asked = 0;
+    const tell = (): void => {
+      if (++asked === 2) ours.opened[0]?.send({ type: MessageType.map, rid: 0, map });
+    };
+    const ours = new Recorder((connection, message) => {
+      if (message.type === MessageType.getMap) tell();
+      if (message.type === MessageType.status)
+        connection.send({ type: MessageType.statusResult, rid: message.rid, json: '"a"' });
+    });
+    const stranger = new Recorder((_connection, message) => {
+      if (message.type === MessageType.getMap) tell();
+    });
+    const listenAs = async (manager: Recorder, clusterId: string, aheadUs: number): Promise<string> => {
+      const onHello = (): typeof welcome => {
+        const clockUs = Date.now() * 1000 + aheadUs;
+        return { ...welcome, role: PeerRole.manager, clusterId, clockUs };
+      };
+      return `127.0.0.1:${(await peers.listen(manager, { onHello })).port}`;
+    };
+    const urls = [await listenAs(ours, 'a', 0), await listenAs(stranger, 'b', 2 * hourUs)];
+    await using client = new GTStoreClient({ manager: urls });
+    const errors: GTStoreError[] = [];
+    client.on('error', (error) => errors.push(error));
+    await client.init();
+    const { version } = await client.put('k', 1);
+    expect(version.hlc).to.be.closeTo(Date.now() * 1000, hourUs);
+    await until(() => stranger.closed.length > 0);
+    expect(errors[0]).to.have.property('code', 'PROTOCOL');
+    expect(errors[0]?.message).to.match(/is the manager of cluster b, not of a/);
+    expect(await client.status()).to.equal('a');
+  });
+
   it('does not knock again at one that speaks another protocol', async () => {
     let knocks = 0;
     const { port } = await peers.listen(new Recorder(), {

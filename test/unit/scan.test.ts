@@ -182,4 +182,22 @@ describe('a walk through a slot', () => {
     expect((await walk.next()).value).to.have.property('key', 'a');
     expect(await walk.next().catch((error: unknown) => error)).to.have.property('code', 'UNAVAILABLE');
   });
+
+  it('waits longer for a replica with each attempt, in case that all of them are slow', async () => {
+    const session = new OnTable();
+    const slow = new Recorder((connection, message) => {
+      if (message.type !== MessageType.scan) return;
+      const timer = setTimeout(() => {
+        if (connection.isOpen) connection.send(reply(message.rid, { keys: ['a'], done: true }));
+      }, 120);
+      peers.atClose(() => {
+        clearTimeout(timer);
+      });
+    });
+    await session.connectTo(slow);
+    session.core.wantMap = () => (session.nowMs += 20);
+    // A third of that is less than the replica takes.
+    const walk = scanSlot(session, 0, '', 240);
+    expect((await walk.next()).value).to.have.property('key', 'a');
+  });
 });
