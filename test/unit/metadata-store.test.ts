@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -172,6 +172,29 @@ describe('the file store of the manager', () => {
     expect(await openStore().load()).to.deep.equal(stateOf(1));
     await openStore().save(stateOf(2));
     expect(await openStore().load()).to.deep.equal(stateOf(2));
+  });
+
+  for (const durability of ['none', 'always'] as const) {
+    it(`M7: on a disk that is full a save fails, and the state before it stays whole: ${durability}`, async function () {
+      // A file that there is never room for.
+      if (!existsSync('/dev/full')) this.skip();
+      const store = openStore();
+      await store.save(stateOf(1, 3, durability));
+      for (const path of [store.path, store.previousPath]) symlinkSync('/dev/full', `${path}.next`);
+      const failure = await store.save(stateOf(2, 3, durability)).catch((error: unknown) => error);
+      expect(String(failure)).to.match(/ENOSPC/);
+      expect(await openStore().load()).to.deep.equal(stateOf(1, 3, durability));
+      expect(errors).to.deep.equal([]);
+    });
+  }
+
+  it('what has been synced is closed again, time after time', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const store = openStore();
+    await store.save(stateOf(1, 3, 'always'));
+    const open = readdirSync('/proc/self/fd').length;
+    for (let serial = 2; serial < 10; serial++) await store.save(stateOf(serial, 3, 'always'));
+    expect(readdirSync('/proc/self/fd').length).to.be.below(open + 4);
   });
 
   describe('and the disk', () => {

@@ -38,4 +38,12 @@ describe('an orderly end', () => {
       'waiting for nodes 0, 2 to save what they have, and end: 1 s of 30 at most; a second Ctrl-C loses what is not saved',
     ]);
   });
+
+  it('who does not end within the time is not waited for any longer, and it is said that somebody is left', async () => {
+    const nothing = (): void => undefined;
+    const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+    const startedAtMs = performance.now();
+    expect(await nodesEnd({ nodesLeft: () => [1], withinMs: 40, isSaving: false, log })).to.equal(false);
+    expect(performance.now() - startedAtMs).to.be.within(40, 1000);
+  });
 });
