@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { getEventListeners } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { GTStoreError } from '../../src/protocol/errors.js';
@@ -7,7 +8,16 @@ import type { HelloMessage } from '../../src/protocol/messages.js';
 import { dial } from '../../src/transport/dialer.js';
 import { newError, newHello } from '../../src/transport/handshake.js';
 import { listen, ListenError } from '../../src/transport/listener.js';
-import { encode, getOf, hello, Peers, Recorder, valueOf, welcome } from '../support/transport-peers.js';
+import {
+  encode,
+  endOfTurn,
+  getOf,
+  hello,
+  Peers,
+  Recorder,
+  valueOf,
+  welcome,
+} from '../support/transport-peers.js';
 import { until } from '../support/until.js';
 
 const T = MessageType;
@@ -233,6 +243,23 @@ describe('handshake', () => {
     });
   });
 
+  it('a dial that has ended no longer listens to its signal: an abort that comes then ends nothing', async () => {
+    const { port } = await peers.listen(new Recorder());
+    const rude = await peers.rawServer((peer) => {
+      peer.socket.end();
+    });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const connection = await peers.dial(port, new Recorder(), { signal });
+    expect(await errorOf(peers.dial(rude.port, new Recorder(), { signal }))).to.include({
+      code: 'UNAVAILABLE',
+    });
+    expect(getEventListeners(signal, 'abort')).to.deep.equal([]);
+    controller.abort();
+    await endOfTurn();
+    expect(connection.isOpen).to.equal(true);
+  });
+
   it('dials from the address it is told to', async function () {
     // Elsewhere the loopback interface has one address only, unless somebody gave it more.
     if (process.platform !== 'linux') this.skip();
@@ -281,6 +308,26 @@ describe('handshake', () => {
         if (!socket.closed) socket.write('x');
         return socket.closed;
       });
+    });
+
+    it('refuses them in so many words however many have been refused before', async () => {
+      const listener = await peers.listen(new Recorder(), { connectionsMax: 1 });
+      await peers.dial(listener.port, new Recorder());
+      for (let n = 0; n < 70; n++) {
+        const error = await errorOf(peers.dial(listener.port, new Recorder()));
+        expect(error.message, `${n}`).to.match(/1 connections are open, as many as are allowed/);
+      }
+    });
+
+    it('keeps 64 that are refused and do not hang up, no more, and its end waits for none of them', async () => {
+      const listener = await peers.listen(new Recorder(), { connectionsMax: 1 });
+      await peers.dial(listener.port, new Recorder());
+      const raws = Array.from({ length: 70 }, () => peers.rawClient(listener.port, true));
+      await until(() => raws.every(({ closed, socket }) => closed || socket.readableEnded));
+      expect(raws.filter(({ messages }) => messages.length === 1)).to.have.length(64);
+      const startedAtMs = performance.now();
+      await listener.close();
+      expect(performance.now() - startedAtMs).to.be.below(900);
     });
 
     it('close ends all connections, greeted or not, and resolves when they have gone', async () => {

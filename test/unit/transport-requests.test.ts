@@ -120,6 +120,31 @@ describe('requests', () => {
     expect(table.size).to.equal(0);
   });
 
+  it('time out time after time, with one timer while any wait and none while nobody does', async () => {
+    const { table, connection } = await setUp(() => {});
+    const running = new Set<unknown>();
+    const { setInterval, clearInterval } = globalThis;
+    try {
+      globalThis.setInterval = ((act: () => void, ms: number) => {
+        const timer = setInterval(act, ms);
+        running.add(timer);
+        return timer;
+      }) as typeof setInterval;
+      globalThis.clearInterval = (timer) => {
+        running.delete(timer);
+        clearInterval(timer);
+      };
+      for (let round = 0; round < 3; round++) {
+        const waiting = [20, 25].map((timeoutMs) => codeOf(table.request(connection, status, timeoutMs)));
+        expect(running.size).to.equal(1);
+        expect(await Promise.all(waiting)).to.deep.equal(['TIMEOUT', 'TIMEOUT']);
+        expect(running.size).to.equal(0);
+      }
+    } finally {
+      Object.assign(globalThis, { setInterval, clearInterval });
+    }
+  });
+
   it('fail when their connection ends, and those of other connections do not', async () => {
     const { table, connection, server } = await setUp(() => {});
     const { connection: other } = await setUp(() => {});
