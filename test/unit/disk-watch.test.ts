@@ -1,5 +1,6 @@
 // A node whose own disk hangs tells the manager (PROTOCOL M2).
 import { expect } from 'chai';
+import { DiskWatch } from '../../src/node/core/disk-watch.js';
 import { noJournal } from '../../src/node/core/journal.js';
 import { ArenaStore } from '../../src/node/storage/arena-store.js';
 import { MessageType } from '../../src/protocol/messages.js';
@@ -71,5 +72,24 @@ describe('M2: a node some of whose changes wait for its disk', () => {
     stage.lease();
     stage.pass(hungMs - 2 * slackMs);
     expect(takeReports().own).to.equal(0);
+  });
+
+  it('tells its own log when the disk begins to hang, and when it takes something again; each once', () => {
+    const lines: string[] = [];
+    const watch = new DiskWatch(journal, hungMs, (level, text) => lines.push(`${level} ${text}`));
+    let runningMs = 0;
+    const pass = (ms: number): void => {
+      for (const untilMs = runningMs + ms; runningMs < untilMs; runningMs += 100) watch.isHung(runningMs);
+    };
+    for (let n = 0; n < 2; n++) {
+      pass(2 * hungMs);
+      expect(lines.splice(0)).to.deep.equal([
+        'error the disk has taken nothing for 5 s; telling the manager',
+      ]);
+      journal.saved++;
+      journal.noted++;
+      pass(slackMs);
+      expect(lines.splice(0)).to.deep.equal(['info the disk takes what waits for it again']);
+    }
   });
 });
