@@ -82,6 +82,16 @@ export function label(name: string, text: string | undefined): string | undefine
   throw new UsageError(`${name} ${JSON.stringify(text)} has a character that cannot be printed`);
 }
 
+/** The same of an option without a default: undefined if it was left out. @throws UsageError */
+export function wholeNumberIfGiven(
+  name: string,
+  value: number | undefined,
+  min: number,
+  max: number,
+): number | undefined {
+  return value === undefined ? undefined : wholeNumber(name, value, min, max);
+}
+
 /** A port to listen on; 0 picks a free one. @throws UsageError */
 export function portNumber(name: string, value: number): number {
   return wholeNumber(name, value, 0, portMax);

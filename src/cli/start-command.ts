@@ -18,7 +18,7 @@ import {
   portDefault,
   portNumber,
   label,
-  wholeNumber,
+  wholeNumberIfGiven,
 } from './options.js';
 import { PeriodicSnapshots, type SnapshotFlags, snapshotFlags, snapshotPlan } from './periodic-snapshots.js';
 import { StopRequest } from './stop-request.js';
@@ -40,11 +40,11 @@ interface StartOptions extends SnapshotFlags {
   'data-dir': string | undefined;
   durability: Durability | undefined;
   'host-label': string | undefined;
-  partitioner: string;
-  'max-key-bytes': number;
-  'max-value-bytes': number;
+  partitioner: string | undefined;
+  'max-key-bytes': number | undefined;
+  'max-value-bytes': number | undefined;
   'max-memory': string | undefined;
-  'lease-ms': number;
+  'lease-ms': number | undefined;
   respawn: boolean;
   'log-level': LogLevel;
   'end-without-manager-ms': number | undefined;
@@ -108,19 +108,19 @@ export const startCommand: CommandModule<object, StartOptions> = {
       .option('partitioner', {
         choices: partitionerNames,
         requiresArg: true,
-        default: defaultSettings.partitioner,
+        defaultDescription: `${defaultSettings.partitioner}, or as stored`,
         describe: 'Hash from key to slot',
       })
       .option('max-key-bytes', {
         type: 'number',
         requiresArg: true,
-        default: defaultSettings.keyBytesMax,
+        defaultDescription: `${defaultSettings.keyBytesMax}, or as stored`,
         describe: 'Longest key, in bytes of UTF-8',
       })
       .option('max-value-bytes', {
         type: 'number',
         requiresArg: true,
-        default: defaultSettings.valueBytesMax,
+        defaultDescription: `${defaultSettings.valueBytesMax}, or as stored`,
         describe: 'Largest value, in bytes as stored',
       })
       .option('max-memory', {
@@ -131,7 +131,7 @@ export const startCommand: CommandModule<object, StartOptions> = {
       .option('lease-ms', {
         type: 'number',
         requiresArg: true,
-        default: defaultSettings.leaseMs,
+        defaultDescription: `${defaultSettings.leaseMs}, or as stored`,
         describe: 'How long a silent node keeps its place; shorter notices sooner',
       })
       .option('respawn', {
@@ -210,8 +210,8 @@ function isLaterLife({ life = 1 }: StartArguments): boolean {
 
 async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
   const { nodes, replicas, dataDir, durability, hostLabel, stateDir } = args;
-  if (nodes !== undefined) wholeNumber('-n (nodes)', nodes, 1, nodesMax);
-  if (replicas !== undefined) wholeNumber('-k (replicas)', replicas, 1, replicasMax);
+  wholeNumberIfGiven('-n (nodes)', nodes, 1, nodesMax);
+  wholeNumberIfGiven('-k (replicas)', replicas, 1, replicasMax);
   if (dataDir === '') throw new UsageError('--data-dir must name a directory');
   if (dataDir === undefined && durability !== undefined && durability !== 'none') {
     throw new UsageError(`--durability ${durability} needs a disk: give --data-dir, too`);
@@ -221,13 +221,15 @@ async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
   if (isAnyAddress(host)) {
     throw new UsageError(`--host must be an address that nodes and clients can dial, not ${args.host}`);
   }
-  const settings = {
-    ...defined({ replicas, durability }),
+  // Only what was given: what is stored otherwise is not overruled by a default.
+  const settings = defined({
+    replicas,
+    durability,
     partitioner: args.partitioner,
-    keyBytesMax: wholeNumber('--max-key-bytes', args.maxKeyBytes, 1, keyBytesMaxMax),
-    valueBytesMax: wholeNumber('--max-value-bytes', args.maxValueBytes, 1, valueBytesMaxMax),
-    leaseMs: wholeNumber('--lease-ms', args.leaseMs, leaseMsMin, leaseMsMax),
-  };
+    keyBytesMax: wholeNumberIfGiven('--max-key-bytes', args.maxKeyBytes, 1, keyBytesMaxMax),
+    valueBytesMax: wholeNumberIfGiven('--max-value-bytes', args.maxValueBytes, 1, valueBytesMaxMax),
+    leaseMs: wholeNumberIfGiven('--lease-ms', args.leaseMs, leaseMsMin, leaseMsMax),
+  });
   const nodeExtras: NodeExtras = { logLevel: args.logLevel };
   return {
     ...defined({

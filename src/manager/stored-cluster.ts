@@ -112,8 +112,7 @@ function checkFits(
   directory: string,
 ): void {
   const stored = storedCounts(state);
-  const { durability: storedDurability } = state.settings;
-  const { replicas = stored.replicas, durability = storedDurability } = options.settings ?? {};
+  const { replicas = stored.replicas } = options.settings ?? {};
   const { nodes = stored.nodes } = options;
   const runs =
     pids.length > 0
@@ -123,11 +122,32 @@ function checkFits(
   if (!isCount || replicas !== stored.replicas) {
     throw new UsageError(`a cluster of ${stored.nodes} nodes and ${stored.replicas} replicas ${runs}`);
   }
-  if (durability !== storedDurability) {
+  checkLifelong(state.settings, options.settings ?? {}, beginAnew(state, pids, directory));
+}
+
+/** What a cluster is created with and keeps, and how it is told to `gtstore start`. */
+const lifelong = [
+  ['durability', '--durability'],
+  ['partitioner', '--partitioner'],
+  ['keyBytesMax', '--max-key-bytes'],
+  ['valueBytesMax', '--max-value-bytes'],
+  ['leaseMs', '--lease-ms'],
+] as const;
+
+/** Nobody is to believe that what was given holds. @param anew - how to begin a new cluster */
+function checkLifelong(stored: ClusterSettings, given: Partial<ClusterSettings>, anew: string): void {
+  for (const [name, option] of lifelong) {
+    if (given[name] === undefined || given[name] === stored[name]) continue;
     throw new UsageError(
-      `the cluster that is stored here has --durability ${storedDurability}, which stays for its life: leave --durability away, or begin a new cluster in another --data-dir`,
+      `the cluster that is stored here has ${option} ${stored[name]}, which stays for its life: leave ${option} away, or ${anew}`,
     );
   }
+}
+
+function beginAnew({ settings }: ManagerState, pids: readonly number[], directory: string): string {
+  if (settings.durability !== 'none') return 'begin a new cluster in another --data-dir';
+  if (pids.length > 0) return `end its nodes (pids ${pids.join(' ')}) to begin a new cluster`;
+  return `end its nodes on other hosts, and remove ${directory}, to begin a new cluster`;
 }
 
 /** What the nodes are bounded by from now on: nodes that run already keep to what they were started with. */

@@ -104,7 +104,7 @@ function checkLimits({ clusterMap }: RestoreStore, { directory, manifest }: Snap
   const { longestKeyBytes, largestValueBytes } = manifest;
   const refuse = (what: string, bytes: number, most: number, option: string): never => {
     throw new SnapshotError(
-      `${directory} has ${what} of ${bytes} bytes, this cluster takes at most ${most}; start it with ${option} ${bytes}`,
+      `${directory} has ${what} of ${bytes} bytes, this cluster takes at most ${most}; restore into a new cluster, started with ${option} ${bytes}`,
     );
   };
   if (longestKeyBytes > keyBytesMax) refuse('a key', longestKeyBytes, keyBytesMax, '--max-key-bytes');

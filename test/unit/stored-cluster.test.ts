@@ -37,6 +37,43 @@ describe('a stored cluster in memory, none of whose nodes runs here', () => {
   });
 });
 
+describe('settings that a cluster keeps for its life', () => {
+  const directory = '/some/where';
+  const options = { host: 'h', port: 1, nodeEntry: '', log, dataDir: directory };
+  const harness = new ManagerHarness({ nodes: 3, settings: { leaseMs: 700 } });
+  const state = {
+    ...harness.state!,
+    settings: { ...harness.state!.settings, durability: 'always' as const },
+  };
+
+  for (const [option, settings] of [
+    ['--durability always', { durability: 'interval' }],
+    ['--partitioner ascii-sum', { partitioner: 'fnv1a' }],
+    ['--max-key-bytes 250', { keyBytesMax: 1 }],
+    ['--max-value-bytes 1048576', { valueBytesMax: 2 ** 21 }],
+    // Also if what is given is what a new cluster would have.
+    ['--lease-ms 700', { leaseMs: 1000 }],
+  ] as const)
+    it(`${option}: another one is refused`, () => {
+      expect(() => usableState(state, { ...options, settings }, 1)).to.throw(
+        UsageError,
+        new RegExp(`has ${option}, which stays for its life: leave --\\S+ away, or .* another --data-dir$`),
+      );
+    });
+
+  it('are not in the way if they are as stored, or left out', () => {
+    const settings = {
+      durability: 'always',
+      partitioner: 'ascii-sum',
+      keyBytesMax: 250,
+      valueBytesMax: 2 ** 20,
+      leaseMs: 700,
+    } as const;
+    for (const given of [settings, {}])
+      expect(usableState(state, { ...options, settings: given }, 1)).to.equal(state);
+  });
+});
+
 describe('M9: a stored cluster with a node that was drained', () => {
   it('counts the others: so many are to be up before it is ready', () => {
     const harness = new ManagerHarness({ nodes: 4 });
