@@ -7,30 +7,34 @@ import type { ManagerState } from './core/state.js';
 import { StateQueue } from './core/state-queue.js';
 import type { MetadataStore } from './metadata-store.js';
 
-const retryMs = 200;
+const retryMsDefault = 200;
 /** A full disk may stay full for hours: told at once, then every ten seconds, and when it is over. */
-const failuresPerLogLine = 10_000 / retryMs;
+const failuresPerLogLine = 10_000 / retryMsDefault;
 
 export class StateWriter {
   readonly #store: MetadataStore;
   readonly #log: Logger;
   readonly #onSaved: (serial: number) => void;
   readonly #onFailed: (error: unknown) => void;
+  readonly #retryMs: number;
   #failures = 0;
   readonly #queue = new StateQueue();
   #writing: Promise<void> | null = null;
   #closed = false;
 
+  /** @param retryMs - after a failure */
   constructor(
     store: MetadataStore,
     log: Logger,
     onSaved: (serial: number) => void,
     onFailed: (error: unknown) => void,
+    retryMs = retryMsDefault,
   ) {
     this.#store = store;
     this.#log = log;
     this.#onSaved = onSaved;
     this.#onFailed = onFailed;
+    this.#retryMs = retryMs;
   }
 
   write(state: ManagerState): void {
@@ -48,7 +52,7 @@ export class StateWriter {
           this.#log.error(`cannot save the manager's state, trying again: ${String(error)}`);
         this.#onFailed(error);
         this.#queue.failed();
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
+        await new Promise((resolve) => setTimeout(resolve, this.#retryMs));
         continue;
       }
       if (this.#failures > 0) this.#log.info("the manager's state can be saved again");

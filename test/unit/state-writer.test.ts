@@ -35,6 +35,7 @@ describe("writing the manager's state", () => {
       log,
       (serial) => saved.push(serial),
       () => failures++,
+      5,
     );
     failuresLeft = 3;
     writer.write(stateOf(1));
