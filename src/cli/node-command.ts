@@ -9,6 +9,7 @@ import { maxMemoryOption, memoryBytesMax } from './max-memory.js';
 import {
   type Address,
   type LogLevel,
+  checkHostBytes,
   defined,
   formatAddress,
   logLevelOption,
@@ -78,6 +79,8 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   const manager = parseAddress('--manager', managerOrDefault(args.manager));
   const port = portNumber('--port', args.port);
   const advertise = args.advertise === undefined ? undefined : parseAddress('--advertise', args.advertise);
+  checkHostBytes('the host of --advertise', advertise?.host);
+  checkHostBytes('--host-label', args.hostLabel);
   const bytesMax = memoryBytesMax(args.maxMemory);
   const host = await hostToListenOn(args.host, manager, advertise);
   const log = createLogger('node', args.logLevel);

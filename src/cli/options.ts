@@ -1,5 +1,6 @@
 /** What several commands share of the command line, and the checks that yargs has not. */
 import { unprintable } from '../protocol/cold-fields.js';
+import { hostBytesMax } from '../protocol/settings.js';
 import { UsageError } from './exit.js';
 
 export const portDefault = 7400;
@@ -106,6 +107,14 @@ export function parseAddress(name: string, text: string): Address {
     throw new UsageError(`${name} must be host:port, such as 127.0.0.1:${portDefault}, not '${text}'`);
   }
   return { host, port };
+}
+
+/** What is told to others of a host: its label, or an address. @throws UsageError if it is longer than can be told */
+export function checkHostBytes(name: string, text: string | undefined): void {
+  const bytes = Buffer.byteLength(text ?? '');
+  if (bytes > hostBytesMax) {
+    throw new UsageError(`${name} has ${bytes} bytes; give a name of at most ${hostBytesMax}`);
+  }
 }
 
 /** As `parseAddress` reads it. */

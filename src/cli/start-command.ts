@@ -12,6 +12,7 @@ import { createLogger } from './logger.js';
 import { maxMemoryOption, memoryBytesMax } from './max-memory.js';
 import {
   type LogLevel,
+  checkHostBytes,
   formatAddress,
   defined,
   logLevelOption,
@@ -216,6 +217,7 @@ async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
   if (dataDir === undefined && durability !== undefined && durability !== 'none') {
     throw new UsageError(`--durability ${durability} needs a disk: give --data-dir, too`);
   }
+  checkHostBytes('--host-label', hostLabel);
   const port = portNumber('--port', args.port);
   const host = await resolveHost('--host', args.host);
   if (isAnyAddress(host)) {

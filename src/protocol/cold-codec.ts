@@ -41,7 +41,7 @@ import type { ColdMessage, DiskContent, HelloMessage, SlotLoad, WelcomeMessage }
 import { scanMsgpack } from './msgpack-scan.js';
 import type { MsgpackWriter } from './msgpack-writer.js';
 import { partitionerNamed } from './partition.js';
-import { durabilities } from './settings.js';
+import { durabilities, hostBytesMax } from './settings.js';
 import type { ClusterSettings } from './settings.js';
 
 /** What a peer may say at most: more than any cluster needs, less than could hurt. */
@@ -53,7 +53,7 @@ export const wireLimits = {
   slotsMax: 65_536,
   /** Full replicas of one slot; as many learners. */
   replicasMax: 64,
-  hostBytesMax: 255,
+  hostBytesMax,
   nameBytesMax: 255,
   /** Text of an ERROR. */
   textBytesMax: 2048,

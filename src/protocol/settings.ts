@@ -50,6 +50,9 @@ export const replicasMax = 10;
 /** Nodes of a cluster, those included that are away: half of what a map may hold, which the codec says. */
 export const nodesMax = 2048;
 
+/** Longest name or address of a host that is told to others, in bytes of UTF-8. */
+export const hostBytesMax = 255;
+
 /** Longest deadline a client may ask for: below `writeAgeMsMax`, so that a late retry is never refused as old. */
 export const timeoutMsMax = 2 * 60_000;
 export const timeoutMsDefault = 10_000;

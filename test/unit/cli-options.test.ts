@@ -1,7 +1,8 @@
 // What is done to the command line before and after yargs: texts stay what they are, and blank text is no number.
 import { expect } from 'chai';
+import { UsageError } from '../../src/cli/exit.js';
 import { memoryBytesMax } from '../../src/cli/max-memory.js';
-import { markTexts, unmarkTexts, withoutMark } from '../../src/cli/options.js';
+import { checkHostBytes, markTexts, unmarkTexts, withoutMark } from '../../src/cli/options.js';
 
 describe('arguments that yargs would take for something else', () => {
   for (const blank of ['', ' ', '\t']) {
@@ -30,6 +31,16 @@ describe('arguments that yargs would take for something else', () => {
     const options = { host: marked, port: 1, json: false, none: undefined };
     unmarkTexts(options);
     expect(options).to.deep.equal({ host: '', port: 1, json: false, none: undefined });
+  });
+});
+
+describe('what is told of a host', () => {
+  it('has 255 bytes of UTF-8 at most: no message could carry more', () => {
+    for (const text of [undefined, '', 'h'.repeat(255), `${'ü'.repeat(127)}x`]) checkHostBytes('--x', text);
+    for (const text of ['h'.repeat(256), 'ü'.repeat(128)])
+      expect(() => {
+        checkHostBytes('--host-label', text);
+      }).to.throw(UsageError, '--host-label has 256 bytes; give a name of at most 255');
   });
 });
 
