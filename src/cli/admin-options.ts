@@ -4,7 +4,7 @@ import type { GTStoreClient } from '../client/index.js';
 import { mbPerSecondMax } from '../protocol/admin.js';
 import type { AdminRequest, AdminResult } from '../protocol/admin.js';
 import { UsageError, codeOf } from './exit.js';
-import { jsonOption, managerOption, wholeNumber } from './options.js';
+import { jsonOption, managerOption, numberOperand, wholeNumber } from './options.js';
 
 export interface AdminOptions {
   manager: string;
@@ -30,11 +30,7 @@ export function adminOptions<T>(command: Argv<T>): Argv<T & AdminOptions> {
 }
 
 /** The node that a command is about. */
-export const nodeOperand = {
-  type: 'number',
-  demandOption: true,
-  describe: 'Its id, from gtstore status',
-} as const;
+export const nodeOperand = { ...numberOperand, describe: 'Its id, from gtstore status' } as const;
 
 const nodeIdMax = 2 ** 31;
 

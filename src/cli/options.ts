@@ -70,6 +70,16 @@ export function withoutMark(text: string): string {
 /** A positional argument, whatever it begins with. */
 export const operand = { type: 'string', demandOption: true, coerce: withoutMark } as const;
 
+/** A positional argument that is a number, after `--` as well; NaN if it is none. */
+export const numberOperand = {
+  demandOption: true,
+  // Declared as a number it would be none by its mark; undeclared it is one where it has no mark.
+  coerce: (value: string | number) => {
+    const text = withoutMark(String(value));
+    return text.trim() === '' ? NaN : Number(text);
+  },
+} as const;
+
 /** @throws UsageError */
 export function wholeNumber(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value;

@@ -2,7 +2,7 @@
 import type { CommandModule } from 'yargs';
 import { replicasMax } from '../protocol/settings.js';
 import { type MoveOptions, moveOptions, speedOf } from './admin-options.js';
-import { wholeNumber } from './options.js';
+import { numberOperand, wholeNumber } from './options.js';
 import { runTask } from './run-task.js';
 import { slots } from './task-display.js';
 
@@ -16,8 +16,7 @@ export const setReplicasCommand: CommandModule<object, SetReplicasOptions> = {
   builder: (command) =>
     moveOptions(
       command.positional('replicas', {
-        type: 'number',
-        demandOption: true,
+        ...numberOperand,
         describe: `Copies of each key, 1 to ${replicasMax}`,
       }),
     )

@@ -1,8 +1,9 @@
 // What is done to the command line before and after yargs: texts stay what they are, and blank text is no number.
 import { expect } from 'chai';
+import yargs from 'yargs';
 import { UsageError } from '../../src/cli/exit.js';
 import { memoryBytesMax } from '../../src/cli/max-memory.js';
-import { checkHostBytes, markTexts, unmarkTexts, withoutMark } from '../../src/cli/options.js';
+import { checkHostBytes, markTexts, numberOperand, unmarkTexts, withoutMark } from '../../src/cli/options.js';
 
 describe('arguments that yargs would take for something else', () => {
   for (const blank of ['', ' ', '\t']) {
@@ -31,6 +32,32 @@ describe('arguments that yargs would take for something else', () => {
     const options = { host: marked, port: 1, json: false, none: undefined };
     unmarkTexts(options);
     expect(options).to.deep.equal({ host: '', port: 1, json: false, none: undefined });
+  });
+});
+
+describe('a number among the operands', () => {
+  const numberOf = async (...args: string[]): Promise<unknown> =>
+    (
+      await yargs(markTexts(args))
+        .command(
+          'drain <node>',
+          'd',
+          (command) => command.positional('node', numberOperand),
+          () => undefined,
+        )
+        .parseAsync()
+    )['node'];
+
+  it('is one after -- as well, whatever it begins with', async () => {
+    for (const [args, number] of [
+      [['3'], 3],
+      [['-3'], -3],
+      [['--', '3'], 3],
+      [['--', '-3'], -3],
+      [['1e1'], 10],
+    ] as const)
+      expect(await numberOf('drain', ...args)).to.equal(number);
+    for (const text of ['', ' ', '-', 'x']) expect(await numberOf('drain', '--', text)).to.be.NaN;
   });
 });
 
