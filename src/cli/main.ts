@@ -2,6 +2,7 @@
 /** `gtstore`: launches clusters and talks to them. Each command has a file of its own; here is what they share. */
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { oddSwitch } from '../terminal/switches.js';
 import { addNodeCommand } from './add-node-command.js';
 import { benchCommand } from './bench-command.js';
 import { cancelCommand } from './cancel-command.js';
@@ -51,7 +52,8 @@ const commands = [
   importCommand,
 ] as const;
 
-const args = markTexts(hideBin(process.argv));
+const written = hideBin(process.argv);
+const args = markTexts(written);
 const parser = yargs(args)
   .scriptName('gtstore')
   .usage('GTStore, a replicated key-value store.\n\n$0 <command>; $0 <command> --help shows its options.')
@@ -61,7 +63,11 @@ const parser = yargs(args)
   .example('$0 get greeting', 'prints hello')
   .parserConfiguration({ 'dot-notation': false, 'duplicate-arguments-array': false })
   .strict()
-  .middleware(unmarkTexts, true)
+  .middleware((options) => {
+    unmarkTexts(options);
+    const problem = oddSwitch(written, options);
+    if (problem !== undefined) throw new UsageError(mend(problem));
+  }, true)
   .detectLocale(false)
   .wrap(Math.min(lineWidthMax, process.stdout.isTTY ? process.stdout.columns : lineWidthMax))
   .updateStrings({

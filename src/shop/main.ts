@@ -10,6 +10,7 @@ import { runReplay } from './replay-command.js';
 import { runShop } from './shop-command.js';
 import { checkUserName } from './shop-commands.js';
 import { type CartStore, type Connect } from './store.js';
+import { oddSwitch } from '../terminal/switches.js';
 
 const exitFailed = 1;
 const exitUsage = 2;
@@ -21,7 +22,8 @@ const clientsMax = 1_000;
 
 async function main(): Promise<void> {
   const managerFromEnvironment = process.env['GTSTORE_URL'] ?? '';
-  const parser = yargs(hideBin(process.argv))
+  const args = hideBin(process.argv);
+  const parser = yargs(args)
     .scriptName('test_app')
     .usage('A shopping cart on GTStore.')
     .option('manager', {
@@ -109,6 +111,10 @@ async function main(): Promise<void> {
       'duplicate-arguments-array': false,
     })
     .strict()
+    .middleware((options) => {
+      const problem = oddSwitch(args, options);
+      if (problem !== undefined) throw new UsageError(`${problem}; see --help`);
+    }, true)
     .version(false)
     .detectLocale(false)
     .updateStrings({
