@@ -28,7 +28,7 @@ export const recoverCommand: CommandModule<object, RecoverOptions> = {
   handler: async ({ manager, json, acceptLoss }) => {
     if (!acceptLoss) {
       throw new UsageError(
-        'slots wait for the nodes that have their data: start those again; or give the data up: gtstore recover --accept-loss',
+        'say gtstore recover --accept-loss to give up the data of slots that wait for nodes; as long as those nodes can be started again, do that instead',
       );
     }
     await withClient(manager, async (store) => {
