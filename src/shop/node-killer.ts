@@ -4,6 +4,7 @@
  * - A node is ended only when no slot lacks a replica and the node ended before is known to be gone: so at no time
  *   do K replicas of a slot fail together, which no store could survive. A node that is down, with all slots at
  *   full strength again, does no harm; waiting for its return would depend on the manager starting it anew.
+ * - Nodes that were not ended yet come first: M kills are of M nodes, where there are as many on this machine.
  * - And only if the process is that node: its id alone may be anybody's (node-process.ts).
  * - The rows may be faster than the healing. So the second half of the rows up to the next kill waits until this
  *   kill is due; otherwise the last nodes would be ended after the work.
@@ -37,6 +38,7 @@ export class NodeKiller {
   readonly #store: Pick<CartStore, 'status'>;
   readonly #options: NodeKillerOptions;
   readonly #endedPids = new Set<number>();
+  readonly #endedIds = new Set<NodeStatus['id']>();
   #problem: string | undefined;
 
   constructor(store: Pick<CartStore, 'status'>, options: NodeKillerOptions) {
@@ -90,6 +92,7 @@ export class NodeKiller {
         if (victim === undefined) return;
         this.#options.endProcess(victim.pid);
         this.#endedPids.add(victim.pid);
+        this.#endedIds.add(victim.id);
       }
     } catch (error) {
       this.#problem = `a node could not be ended: ${error instanceof Error ? error.message : String(error)}`;
@@ -135,12 +138,12 @@ export class NodeKiller {
     const up = status.nodes.filter((node) => node.state === 'up');
     // Ended a moment ago, and nobody has noticed yet.
     if (up.some((node) => this.#endedPids.has(node.pid))) return undefined;
+    const victims = up.filter((node) => this.#canEnd(node));
+    const unharmed = victims.filter(({ id }) => !this.#endedIds.has(id));
     // The one with the most primaries hurts most.
-    return up
-      .filter((node) => this.#canEnd(node))
-      .reduce<NodeStatus | undefined>(
-        (most, node) => (most === undefined || node.primarySlots > most.primarySlots ? node : most),
-        undefined,
-      );
+    return (unharmed.length > 0 ? unharmed : victims).reduce<NodeStatus | undefined>(
+      (most, node) => (most === undefined || node.primarySlots > most.primarySlots ? node : most),
+      undefined,
+    );
   }
 }

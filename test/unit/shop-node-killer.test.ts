@@ -81,6 +81,20 @@ describe('shop: ending nodes during a replay', () => {
     expect(rowsAtKill[1]).to.be.within(80, 110);
   });
 
+  it('ends each node once as long as there are others, though one that came back has the most primaries', async () => {
+    const comeBack = (pid: number): void => {
+      ended.push(pid % 100);
+      const { status } = cluster;
+      const nodes = status.nodes.map((each) =>
+        each.pid === pid ? { ...each, pid: pid + 100, primarySlots: 99 } : each,
+      );
+      cluster.status = { ...status, nodes };
+    };
+    const kill = { count: 7, isProcessOf: anyProcess, endProcess: comeBack, pollMs: 1 };
+    await replay(lines, { clients: 4, connect: cluster.connect, persistence, kill });
+    expect(ended).to.deep.equal([5, 4, 3, 2, 1, 1, 1]);
+  });
+
   it('finishes the rows when the cluster does not heal, and says that it ended fewer', async () => {
     const outcome = await replay(lines, {
       clients: 4,
