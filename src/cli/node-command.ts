@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { NodeServer } from '../node/index.js';
+import { prepareDataDirectory } from './data-directory.js';
 import { exitSurely, reportFailure, UsageError } from './exit.js';
 import { addressTowards, isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
@@ -83,6 +84,7 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   checkHostBytes('--host-label', args.hostLabel);
   const bytesMax = memoryBytesMax(args.maxMemory);
   const host = await hostToListenOn(args.host, manager, advertise);
+  if (args.dataDir !== undefined) await prepareDataDirectory(args.dataDir, 'node');
   const log = createLogger('node', args.logLevel);
   const { startNode } = await import('../node/index.js');
   let node: NodeServer | null = null;

@@ -3,10 +3,11 @@
  * when a new one is whole. The directory is this cluster's alone. Nothing that goes wrong here ends the cluster.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { constants, access, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { constants, access, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Argv } from 'yargs';
+import { makeSyncedDirectory } from '../files/directories.js';
 import type { Logger } from '../protocol/logger.js';
 import { UsageError } from './exit.js';
 import type { SnapshotOrder, SnapshotReport } from './forked-snapshot.js';
@@ -64,13 +65,14 @@ export async function snapshotPlan(
   if (every === undefined && directory === undefined) return undefined;
   if (every === undefined) throw new UsageError('--snapshot-dir needs --snapshot-every, such as 1h');
   if (directory === undefined) throw new UsageError('--snapshot-every needs --snapshot-dir, a directory');
+  if (directory === '') throw new UsageError('--snapshot-dir must name a directory');
   const plan = {
     everyMs: everyMsOf(every),
     directory,
     keep: wholeNumber('--snapshot-keep', keep, 1, keepMax),
   };
   try {
-    await mkdir(directory, { recursive: true });
+    await makeSyncedDirectory(directory);
     await access(directory, constants.W_OK);
   } catch (error) {
     throw new UsageError(`--snapshot-dir ${directory} cannot be written: ${systemText(error)}`);
@@ -135,7 +137,7 @@ export class PeriodicSnapshots {
     const to = join(directory, name);
     const log = this.#log;
     try {
-      await mkdir(directory, { recursive: true });
+      await makeSyncedDirectory(directory);
       await removeLeftovers(directory, log);
       const startedAtMs = performance.now();
       const { keys, bytes } = await this.#take({ manager: this.#manager, to });

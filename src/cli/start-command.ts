@@ -5,6 +5,7 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { ManagerOptions, ManagerServer } from '../manager/index.js';
 import { partitionerNames } from '../protocol/partition.js';
 import { type Durability, defaultSettings, durabilities, replicasMax } from '../protocol/settings.js';
+import { prepareDataDirectory } from './data-directory.js';
 import { UsageError, reportFailure } from './exit.js';
 import type { NodeExtras } from './forked-node.js';
 import { isAnyAddress, resolveHost } from './hosts.js';
@@ -232,6 +233,8 @@ async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
     valueBytesMax: wholeNumberIfGiven('--max-value-bytes', args.maxValueBytes, 1, valueBytesMaxMax),
     leaseMs: wholeNumberIfGiven('--lease-ms', args.leaseMs, leaseMsMin, leaseMsMax),
   });
+  // A later life goes on with what there is: its nodes serve, and its state is saved when that can be done again.
+  if (dataDir !== undefined && !isLaterLife(args)) await prepareDataDirectory(dataDir, 'manager-state.json');
   const nodeExtras: NodeExtras = { logLevel: args.logLevel };
   return {
     ...defined({

@@ -5,8 +5,8 @@
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeSyncedDirectory } from '../files/directories.js';
 import type { Logger } from '../protocol/logger.js';
-import { makeDirectory } from './durable-directory.js';
 
 /** Lets go of the directory. @param forGood - nothing shall be left of the lock, either */
 export type Unlock = (forGood: boolean) => Promise<void>;
@@ -20,7 +20,7 @@ export async function lockDirectory(directory: string, log: Logger): Promise<Unl
   const { ClassicLevel } = await import('classic-level');
   for (let attempt = 1; ; attempt++) {
     try {
-      await makeDirectory(directory);
+      await makeSyncedDirectory(directory, 0o700);
       const db = new ClassicLevel(path);
       await db.open();
       return async (forGood) => {

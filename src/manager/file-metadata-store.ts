@@ -15,17 +15,18 @@
  * and granted no leases meanwhile]*.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeDirectory, makeSyncedDirectory, syncDirectory } from '../files/directories.js';
 import type { Logger } from '../protocol/logger.js';
 import type { KnownNode, ManagerState } from './core/state.js';
-import { directoryMode, makeDirectory, syncDirectory } from './durable-directory.js';
 import type { MetadataStore } from './metadata-store.js';
 
 /** Raised with every incompatible change of the file. */
 const formatVersion = 2;
 /** For their owner only. */
+const directoryMode = 0o700;
 const fileMode = 0o600;
 
 interface StateFile {
@@ -79,21 +80,21 @@ export class FileMetadataStore implements MetadataStore {
     const text = serialize(state);
     const mustBeSynced = state.settings.durability !== 'none' || state.knownNodes.some(livesElsewhere);
     if (mustBeSynced) await this.#saveSynced(text);
-    else this.#save(text);
+    else await this.#save(text);
   }
 
   get #paths(): readonly string[] {
     return [this.path, this.previousPath];
   }
 
-  #save(text: string): void {
-    mkdirSync(this.#directory, { recursive: true, mode: directoryMode });
+  async #save(text: string): Promise<void> {
+    if (!existsSync(this.#directory)) await makeDirectory(this.#directory, directoryMode);
     for (const path of this.#paths) writeFileSync(`${path}.next`, text, { mode: fileMode });
     for (const path of this.#paths) renameSync(`${path}.next`, path);
   }
 
   async #saveSynced(text: string): Promise<void> {
-    await makeDirectory(this.#directory);
+    await makeSyncedDirectory(this.#directory, directoryMode);
     const written = await Promise.allSettled(
       this.#paths.map((path) => writeFile(`${path}.next`, text, { mode: fileMode, flush: true })),
     );
@@ -167,5 +168,3 @@ async function readStateFile(path: string): Promise<Content> {
 function describe(content: Content): string {
   return content.kind === 'damaged' ? content.why : `is ${content.kind}`;
 }
-
-/** What was renamed in it survives a power failure. */

@@ -5,9 +5,10 @@
  * It is made beside its place, under a name that says so, and gets its own with a rename when all of it is on the disk.
  */
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { GTStoreClient, StoredEntry } from '../client/index.js';
+import { makeSyncedDirectory, syncDirectory } from '../files/directories.js';
 import { toKeyBytes } from '../protocol/partition.js';
 import { SnapshotError, systemCode } from './errors.js';
 import {
@@ -66,7 +67,7 @@ export async function takeSnapshot(
   options: TakeOptions = {},
 ): Promise<Manifest> {
   const place = resolve(directory);
-  await mkdir(dirname(place), { recursive: true });
+  await makeSyncedDirectory(dirname(place));
   const unfinished = await mkdtemp(place + unfinishedMark);
   options.onStarted?.(() => {
     rmSync(unfinished, { recursive: true, force: true });
@@ -183,14 +184,4 @@ async function putInPlace(unfinished: string, place: string): Promise<void> {
     });
   }
   await syncDirectory(dirname(place));
-}
-
-/** Waits until the names in it are on the disk. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

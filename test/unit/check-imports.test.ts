@@ -52,6 +52,7 @@ describe('check-imports', () => {
     ['load uses the public client only', 'src/load/lanes.ts', "import { S } from '../client/session.js';"],
     ['load does not know the shop', 'src/load/report.ts', "import { C } from '../shop/catalogue.js';"],
     ['load leaves the screen to the commands', 'src/load/a.ts', "import { b } from '../terminal/b.js';"],
+    ['files imports nothing', 'src/files/a.ts', "import { C } from '../protocol/logger.js';"],
     ['terminal imports nothing', 'src/terminal/bar.ts', "import { C } from '../client/index.js';"],
     ['testing does not reach into node', 'src/testing/index.ts', "import { N } from '../node/server.js';"],
     ['cli does not reach into a core', 'src/cli/node.ts', "import { R } from '../node/core/replica.js';"],
@@ -148,7 +149,8 @@ describe('check-imports', () => {
       {
         file: 'src/node/server.ts',
         line: 3,
-        message: 'node may not import src/manager/server.ts (node imports: node/core, transport, protocol)',
+        message:
+          'node may not import src/manager/server.ts (node imports: node/core, transport, files, protocol)',
       },
     ]);
   });

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeDirectory } from '../../src/manager/durable-directory.js';
+import { makeSyncedDirectory } from '../../src/files/directories.js';
 import { lockDirectory } from '../../src/manager/directory-lock.js';
 
 describe('the lock of a data directory', () => {
@@ -35,9 +35,9 @@ describe('the lock of a data directory', () => {
       synced.push(path);
       return Promise.resolve();
     };
-    await makeDirectory(join(directory, 'a', 'b'), keepPath);
-    expect(synced).to.deep.equal([join(directory, 'a'), directory]);
-    await makeDirectory(join(directory, 'a', 'b'), keepPath);
+    await makeSyncedDirectory(join(directory, 'a', 'b'), undefined, keepPath);
+    expect(synced).to.deep.equal([directory, join(directory, 'a')]);
+    await makeSyncedDirectory(join(directory, 'a', 'b'), undefined, keepPath);
     expect(synced).to.have.lengthOf(2);
     const unlock = await lockDirectory(join(directory, 'c', 'd'), log);
     expect((await stat(join(directory, 'c', 'd'))).isDirectory()).to.equal(true);

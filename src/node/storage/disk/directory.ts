@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, realpath, rename } from 'node:fs/promises';
+import { makeSyncedDirectory } from '../../../files/directories.js';
 import type { Logger } from '../../../protocol/logger.js';
 import type { Database } from './batch.js';
 import { checkFiles } from './check.js';
@@ -26,7 +27,7 @@ class NotMovable extends Error {
 /** @throws an error that names the directory and says how to mend it */
 export async function openDirectory(directory: string, log: Logger): Promise<OpenDirectory> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeSyncedDirectory(directory, 0o700);
     return await openSound(directory, log).catch(async (error: unknown) => {
       if (!(error instanceof Corruption)) throw error;
       await setAside(directory, error, log);
