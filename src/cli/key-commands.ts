@@ -1,8 +1,10 @@
 /** `gtstore put`, `get`, `delete` and `locate`: one operation on one key. */
 import type { Argv, CommandModule } from 'yargs';
+import type { Entry } from '../client/index.js';
 import { UsageError, exitFailed } from './exit.js';
 import { formatAddress, jsonOption, managerOption, operand, wholeNumber } from './options.js';
-import { printJson, printLine, printValue, withClient } from './with-client.js';
+import { print } from './stdout.js';
+import { printJson, printLine, withClient } from './with-client.js';
 
 interface KeyOptions {
   key: string;
@@ -69,10 +71,8 @@ export const getCommand: CommandModule<object, KeyOptions> = {
       if (entry === undefined) {
         process.stderr.write(`gtstore: no value for ${key}\n`);
         process.exitCode = exitFailed;
-      } else if (json) {
-        printJson({ value: entry.value, version: entry.version });
       } else {
-        printValue(entry.value);
+        print(await formatEntry(entry, json));
       }
     });
   },
@@ -114,6 +114,18 @@ export const locateCommand: CommandModule<object, KeyOptions> = {
     });
   },
 };
+
+/** What `get` prints: text as it is, bytes as they are, anything else as JSON. What JSON has not is spelled as in an export. */
+export async function formatEntry(
+  { value, version }: Pick<Entry, 'value' | 'version'>,
+  json: boolean,
+): Promise<string | Uint8Array> {
+  // Only here, so that the other commands need not load it.
+  const { toJson } = await import('../snapshot/json-value.js');
+  if (json) return `${JSON.stringify({ value: toJson(value), version })}\n`;
+  if (value instanceof Uint8Array) return value;
+  return `${typeof value === 'string' ? value : JSON.stringify(toJson(value))}\n`;
+}
 
 /** The JSON types are all among the values that can be stored. */
 type Json = string | number | boolean | null | Json[] | { [name: string]: Json };

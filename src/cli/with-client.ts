@@ -40,20 +40,7 @@ export function printLine(text: string): void {
   print(`${text}\n`);
 }
 
-/** One line of JSON. Bytes, which JSON does not have, become `{"base64": "..."}`. */
+/** One line of JSON. */
 export function printJson(document: unknown): void {
-  printLine(JSON.stringify(document, bytesAsBase64));
-}
-
-/** Text as it is, bytes as they are, anything else as JSON. */
-export function printValue(value: unknown): void {
-  if (value instanceof Uint8Array) print(value);
-  else if (typeof value === 'string') printLine(value);
-  else printJson(value);
-}
-
-function bytesAsBase64(this: unknown, key: string, value: unknown): unknown {
-  // `value` has been through Buffer's own toJSON; the holder still has the bytes.
-  const held: unknown = (this as Record<string, unknown>)[key];
-  return held instanceof Uint8Array ? { base64: Buffer.from(held).toString('base64') } : value;
+  printLine(JSON.stringify(document));
 }
