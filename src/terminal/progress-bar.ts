@@ -34,7 +34,9 @@ export function progressBar(screen: Screen, label: string, total: number): Progr
       const percent = Math.floor((100 * done) / all);
       const bar = `${'#'.repeat(filled)}${'-'.repeat(width - filled)}`;
       const amount = `${done}/${Math.max(total, done)}`;
-      screen.write(`${eraseLine}${label} [${bar}] ${percent} % ${amount}${note === '' ? '' : `  ${note}`}`);
+      const line = `${label} [${bar}] ${percent} % ${amount}${note === '' ? '' : `  ${note}`}`;
+      // What goes on in the next line is not erased: each redraw would leave one behind.
+      screen.write(eraseLine + line.slice(0, columns - 1));
     },
     clear: () => void screen.write(eraseLine),
   };

@@ -36,12 +36,21 @@ describe('progress bar', () => {
   it('nothing to do is no error, and a narrow terminal has no bar', () => {
     for (const [columns, total] of [
       [0, 0],
-      [1, 5],
+      [20, 5],
       [undefined, 3],
     ] as const) {
       const { screen, lines } = screenOf(columns);
       progressBar(screen, 'x', total).show(0);
       expect(lines[0]).to.match(/^x \[-*\] 0 % 0\//);
+    }
+  });
+
+  it('is never as long as a line of the terminal, however narrow that is', () => {
+    for (const columns of [1, 2, 10, 30, 45]) {
+      const { screen, lines } = screenOf(columns);
+      progressBar(screen, 'changing replicas', 1e6).show(1e6, '1,234,567 op/s');
+      expect(lines[0]?.length).to.equal(columns - 1);
+      expect('changing replicas ['.startsWith(lines[0]?.slice(0, 19) ?? '?')).to.equal(true);
     }
   });
 
