@@ -1,12 +1,11 @@
 /** `gtstore bench`: load on a cluster that runs, and what comes of it as a table, as JSON, as a page with plots. */
-import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { GTStoreClient } from '../client/index.js';
 import type { LoadPlan, LoadResult } from '../load/index.js';
 import { type BenchOptions, benchOptions, planOf } from './bench-options.js';
 import { PhaseBar } from './bench-progress.js';
-import { checkWritable } from './bench-report-file.js';
+import { checkWritable, writeReport } from './bench-report-file.js';
 import { exitCodeOf, exitFailed } from './exit.js';
 import { StopRequest } from './stop-request.js';
 import { printJson, printLine, withClient } from './with-client.js';
@@ -60,7 +59,7 @@ async function show(result: LoadResult, json: boolean, report: string | undefine
   if (json) printJson(documentOf(result));
   else printLine(formatResult(result));
   if (report !== undefined) {
-    await writeFile(report, reportHtml(result));
+    await writeReport(report, reportHtml(result));
     if (!json) printLine(`\nreport    ${report}`);
   }
   const { cleaned } = result;

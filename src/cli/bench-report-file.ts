@@ -1,6 +1,6 @@
-/** Whether the page of `gtstore bench --report` can be written, without writing anything yet. */
+/** The page of `gtstore bench --report`: whether it can be written, before anything is, and how it is written in the end. */
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { access, realpath, stat } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { UsageError } from './exit.js';
 
@@ -8,8 +8,8 @@ import { UsageError } from './exit.js';
 export async function checkWritable(file: string): Promise<void> {
   if (file === '') throw new UsageError('--report must name a file');
   try {
-    if (await exists(file)) await access(file, constants.W_OK);
-    else await expectFolder(file);
+    const place = await placeOf(file);
+    if (place !== undefined) await expectFolder(place);
   } catch (error) {
     throw new UsageError(
       `--report ${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
@@ -17,14 +17,16 @@ export async function checkWritable(file: string): Promise<void> {
   }
 }
 
-async function exists(file: string): Promise<boolean> {
+/** The file that will be made or replaced; undefined: it is written to as it is, a pipe or a device. */
+async function placeOf(file: string): Promise<string | undefined> {
   try {
     const existing = await stat(file);
     if (existing.isDirectory()) throw new Error('it is a directory');
-    return true;
+    await access(file, constants.W_OK);
+    return existing.isFile() ? await realpath(file) : undefined;
   } catch (error) {
     // Anything else, such as a file where a folder should be, is no better when the run is over.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return file;
     throw error;
   }
 }
@@ -33,4 +35,17 @@ async function expectFolder(file: string): Promise<void> {
   if (file.endsWith('/') || file.endsWith(sep)) throw new Error('that is the name of a directory');
   // To make a file there, one must be allowed to search it, too.
   await access(dirname(file), constants.W_OK | constants.X_OK);
+}
+
+/** A file that is there is replaced when all of the new one is written. @throws Error that names the file */
+export async function writeReport(file: string, page: string): Promise<void> {
+  // Only here, so that whoever wants no report need not load it.
+  const { openOutput } = await import('./export-output.js');
+  const output = await openOutput(file);
+  try {
+    await output.write(page);
+    await output.finish();
+  } finally {
+    output.discard();
+  }
 }

@@ -1,4 +1,4 @@
-/** Where `gtstore export` writes: stdout, or a file that appears when it is whole. */
+/** Where `gtstore export` and `bench --report` write: stdout, or a file that appears when it is whole. */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat } from 'node:fs/promises';
@@ -24,12 +24,21 @@ export async function openOutput(file: string | undefined): Promise<ExportOutput
     });
     if (existing?.isDirectory() === true) throw new Error('it is a directory');
     // A pipe or a device is no file to be replaced.
-    if (existing?.isFile() === false) return new Device(await open(file, 'w'));
+    if (existing?.isFile() === false) return new Device(file, await open(file, 'w'));
     const place = existing === undefined ? file : await realpath(file);
     const unfinished = place + unfinishedMark + randomBytes(4).toString('hex');
     return new NewFile(await open(unfinished, 'wx', existing?.mode ?? 0o666), unfinished, place);
   } catch (error) {
     throw new UsageError(`${file} cannot be written: ${systemText(error)}`);
+  }
+}
+
+/** What the system says of a file that is open does not name it. */
+async function naming<T>(file: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw new Error(`${file} cannot be written: ${systemText(error)}`, { cause: error });
   }
 }
 
@@ -51,20 +60,24 @@ class Stdout implements ExportOutput {
 }
 
 class Device implements ExportOutput {
+  readonly #name: string;
   readonly #file: FileHandle;
   #isClosed = false;
 
-  constructor(file: FileHandle) {
+  constructor(name: string, file: FileHandle) {
+    this.#name = name;
     this.#file = file;
   }
 
   async write(text: string): Promise<boolean> {
-    try {
-      await this.#file.writeFile(text);
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
-      this.#isClosed = true;
-    }
+    await naming(this.#name, async () => {
+      try {
+        await this.#file.writeFile(text);
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
+        this.#isClosed = true;
+      }
+    });
     return !this.#isClosed;
   }
 
@@ -91,14 +104,16 @@ class NewFile implements ExportOutput {
   }
 
   async write(text: string): Promise<boolean> {
-    await this.#file.writeFile(text);
+    await naming(this.#place, () => this.#file.writeFile(text));
     return true;
   }
 
   async finish(): Promise<boolean> {
-    await this.#file.sync();
-    await this.#file.close();
-    await rename(this.#unfinished, this.#place);
+    await naming(this.#place, async () => {
+      await this.#file.sync();
+      await this.#file.close();
+      await rename(this.#unfinished, this.#place);
+    });
     this.#isFinished = true;
     return true;
   }

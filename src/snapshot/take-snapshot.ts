@@ -79,8 +79,14 @@ export async function takeSnapshot(
     return manifest;
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
-    throw error;
+    throw named(error, directory);
   }
+}
+
+/** What the system says of a file that is open does not say which. */
+function named(error: unknown, directory: string): unknown {
+  if (!(error instanceof Error && systemCode(error) !== undefined && 'syscall' in error)) return error;
+  return new SnapshotError(`${directory} cannot be written: ${error.message}`, { cause: error });
 }
 
 async function write(store: SnapshotStore, directory: string, options: TakeOptions): Promise<Manifest> {

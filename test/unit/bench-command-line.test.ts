@@ -1,11 +1,20 @@
 // What `gtstore bench` refuses before anything is measured.
 import { expect } from 'chai';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { type BenchOptions, benchOptions, planOf } from '../../src/cli/bench-options.js';
-import { checkWritable } from '../../src/cli/bench-report-file.js';
+import { checkWritable, writeReport } from '../../src/cli/bench-report-file.js';
 import type { LoadPlan } from '../../src/load/plan.js';
 
 async function failureOf(promise: Promise<unknown>): Promise<Error> {
@@ -29,6 +38,27 @@ describe('gtstore bench --report', () => {
   it('a file that can be written is neither made nor changed', async () => {
     for (const name of ['out.html', 'file', 'folder/out.html']) await checkWritable(join(folder, name));
     expect(readdirSync(folder, { recursive: true }).sort()).to.deep.equal(['file', 'folder']);
+  });
+
+  it('a file that is there is replaced when the new one is whole', async () => {
+    const [file, former] = [join(folder, 'page.html'), join(folder, 'former.html')];
+    await writeReport(file, 'the first');
+    // Another name of the same file shows whether it was written over.
+    linkSync(file, former);
+    await writeReport(file, 'the second');
+    expect([former, file].map((path) => readFileSync(path, 'utf8'))).to.deep.equal([
+      'the first',
+      'the second',
+    ]);
+    rmSync(file);
+    rmSync(former);
+    expect(readdirSync(folder).sort()).to.deep.equal(['file', 'folder']);
+  });
+
+  it('a disk that is full is named with the file', async function () {
+    if (!existsSync('/dev/full')) this.skip();
+    const { message } = await failureOf(writeReport('/dev/full', 'page'));
+    expect(message).to.match(/^\/dev\/full cannot be written: ENOSPC/);
   });
 
   for (const name of [

@@ -1,47 +1,24 @@
 // How directories are made, also where none can be; and what of that becomes of --data-dir.
 import { expect } from 'chai';
-import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepareDataDirectory } from '../../src/cli/data-directory.js';
 import { UsageError } from '../../src/cli/exit.js';
 import { makeDirectory, makeSyncedDirectory } from '../../src/files/directories.js';
+import { useSmallFileSystems } from '../support/small-file-system.js';
 
 describe('directories', () => {
   let folder = '';
-  const mounted: string[] = [];
+  const mountSmall = useSmallFileSystems();
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'gtstore-directories-'));
     writeFileSync(join(folder, 'file'), '');
   });
   afterEach(() => {
-    for (const path of mounted.splice(0)) execFileSync('umount', [path]);
     rmSync(folder, { recursive: true });
   });
-
-  /** @returns undefined if this user, or this system, cannot mount one */
-  function smallFileSystem(name: string, options: string): string | undefined {
-    const path = join(folder, name);
-    mkdirSync(path);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path], { stdio: 'pipe' });
-    } catch {
-      return undefined;
-    }
-    mounted.push(path);
-    return path;
-  }
 
   async function failureOf(promise: Promise<unknown>): Promise<Error> {
     return promise.then(
@@ -91,7 +68,7 @@ describe('directories', () => {
   });
 
   it('--data-dir: on a disk that is full only what is stored there already is gone on with', async function () {
-    const full = smallFileSystem('full', 'size=4k');
+    const full = mountSmall('size=4k');
     if (full === undefined) this.skip();
     writeFileSync(join(full, 'other'), Buffer.alloc(4096));
     expect((await failureOf(prepareDataDirectory(full, 'state'))).message).to.match(/cannot be used: ENOSPC/);
@@ -100,7 +77,7 @@ describe('directories', () => {
   });
 
   it('--data-dir: a file system that cannot be written is called that', async function () {
-    const readOnly = smallFileSystem('ro', 'ro');
+    const readOnly = mountSmall('ro');
     if (readOnly === undefined) this.skip();
     for (const path of [readOnly, join(readOnly, 'a', 'b')])
       expect((await failureOf(prepareDataDirectory(path, 'state'))).message).to.match(

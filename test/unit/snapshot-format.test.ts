@@ -19,6 +19,7 @@ import { formatManifest, parseManifest } from '../../src/snapshot/manifest.js';
 import { openSnapshot, readRecords } from '../../src/snapshot/read-snapshot.js';
 import { placeProblem, takeSnapshot } from '../../src/snapshot/take-snapshot.js';
 import { type Listed, entry, failureOf, storeOf, useFolder } from '../support/snapshot-files.js';
+import { useSmallFileSystems } from '../support/small-file-system.js';
 
 /** Of file systems; none where the system does not tell. */
 function mountPoints(): string[] {
@@ -214,6 +215,7 @@ describe('the format of snapshots', () => {
 
 describe('taking a snapshot', () => {
   const newFolder = useFolder();
+  const mountSmall = useSmallFileSystems();
 
   it('until it is whole there is nothing at its place; a failure leaves nothing behind', async () => {
     const folder = newFolder();
@@ -255,6 +257,16 @@ describe('taking a snapshot', () => {
     expect(await placeProblem(folder)).to.equal('is not empty');
     expect(await placeProblem(join(folder, 'manifest.json'))).to.equal('is not a directory');
     expect(await placeProblem('')).to.equal('names nothing');
+  });
+
+  it('a disk that is full is named with the snapshot, and nothing is left of it', async function () {
+    const small = mountSmall('size=64k');
+    if (small === undefined) this.skip();
+    const place = join(small, 'monday');
+    const large = Array.from({ length: 100 }, (_, n) => entry(`key-${n}`, 'x'.repeat(4000)));
+    const { message } = await failureOf(takeSnapshot(storeOf(large), place));
+    expect(message).to.match(/^\S+monday cannot be written: ENOSPC: no space left on device/);
+    expect(readdirSync(small)).to.deep.equal([]);
   });
 
   it('where a file system is mounted is no place: nothing can be put there as a whole', async function () {
