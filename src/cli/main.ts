@@ -3,6 +3,7 @@
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { oddSwitch } from '../terminal/switches.js';
+import { workingDirectoryProblem } from '../terminal/working-directory.js';
 import { addNodeCommand } from './add-node-command.js';
 import { benchCommand } from './bench-command.js';
 import { cancelCommand } from './cancel-command.js';
@@ -28,6 +29,12 @@ const lineWidthMax = 110;
 guardProcess((text) => {
   process.stderr.write(`gtstore: ${text}\n`);
 });
+
+const problem = workingDirectoryProblem();
+if (problem !== undefined) {
+  reportFailure(new UsageError(problem));
+  process.exit();
+}
 
 const commands = [
   startCommand,
@@ -65,8 +72,8 @@ const parser = yargs(args)
   .strict()
   .middleware((options) => {
     unmarkTexts(options);
-    const problem = oddSwitch(written, options);
-    if (problem !== undefined) throw new UsageError(mend(problem));
+    const odd = oddSwitch(written, options);
+    if (odd !== undefined) throw new UsageError(mend(odd));
   }, true)
   .detectLocale(false)
   .wrap(Math.min(lineWidthMax, process.stdout.isTTY ? process.stdout.columns : lineWidthMax))

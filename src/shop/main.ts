@@ -11,6 +11,7 @@ import { runShop } from './shop-command.js';
 import { checkUserName } from './shop-commands.js';
 import { type CartStore, type Connect } from './store.js';
 import { oddSwitch } from '../terminal/switches.js';
+import { workingDirectoryProblem } from '../terminal/working-directory.js';
 
 const exitFailed = 1;
 const exitUsage = 2;
@@ -20,7 +21,18 @@ const exitSigterm = 143;
 /** The most clients that one process is asked to run; each has its own connections. */
 const clientsMax = 1_000;
 
+/** Declared as a number, blank text would be 0. */
+const number = {
+  requiresArg: true,
+  coerce: (value: string | number) => (String(value).trim() === '' ? NaN : Number(value)),
+} as const;
+
 async function main(): Promise<void> {
+  const problem = workingDirectoryProblem();
+  if (problem !== undefined) {
+    report(new UsageError(problem));
+    return;
+  }
   const managerFromEnvironment = process.env['GTSTORE_URL'] ?? '';
   const args = hideBin(process.argv);
   const parser = yargs(args)
@@ -64,10 +76,9 @@ async function main(): Promise<void> {
             demandOption: true,
             describe: 'Columns InvoiceNo, StockCode, Quantity, UnitPrice, by name; others are ignored',
           })
-          .option('clients', { type: 'number', requiresArg: true, default: 16, describe: 'Clients at once' })
+          .option('clients', { ...number, default: 16, describe: 'Clients at once' })
           .option('kill', {
-            type: 'number',
-            requiresArg: true,
+            ...number,
             default: 0,
             describe: 'End so many nodes of this machine with kill -9 while it runs',
           })
@@ -112,8 +123,8 @@ async function main(): Promise<void> {
     })
     .strict()
     .middleware((options) => {
-      const problem = oddSwitch(args, options);
-      if (problem !== undefined) throw new UsageError(`${problem}; see --help`);
+      const odd = oddSwitch(args, options);
+      if (odd !== undefined) throw new UsageError(`${odd}; see --help`);
     }, true)
     .version(false)
     .detectLocale(false)
