@@ -1,15 +1,13 @@
 /** What several commands share of the command line, and the checks that yargs has not. */
 import { unprintable } from '../protocol/cold-fields.js';
+import type { Address } from '../protocol/address.js';
 import { hostBytesMax } from '../protocol/settings.js';
 import { UsageError } from './exit.js';
 
+export { type Address, formatAddress } from '../protocol/address.js';
+
 export const portDefault = 7400;
 const portMax = 65_535;
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -125,11 +123,6 @@ export function checkHostBytes(name: string, text: string | undefined): void {
   if (bytes > hostBytesMax) {
     throw new UsageError(`${name} has ${bytes} bytes; give a name of at most ${hostBytesMax}`);
   }
-}
-
-/** As `parseAddress` reads it. */
-export function formatAddress({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** What of it was given: an option that is left out is not the same as one that is undefined. */

@@ -4,6 +4,7 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import { randomBytes } from 'node:crypto';
+import { formatAddress } from '../protocol/address.js';
 import type { ClusterMap } from '../protocol/cluster-map.js';
 import { GTStoreError } from '../protocol/errors.js';
 import { MessageType, PeerRole } from '../protocol/messages.js';
@@ -250,7 +251,7 @@ export class Session {
   }
 
   #openError(timeoutMs: number): GTStoreError {
-    const where = this.#options.managers.map(({ host, port }) => `${host}:${port}`).join(', ');
+    const where = this.#options.managers.map(formatAddress).join(', ');
     const cause = this.#managers.trouble;
     if (this.isClosed) return closedError();
     if (cause !== undefined && this.#managers.isHopeless)

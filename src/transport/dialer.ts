@@ -8,6 +8,7 @@
 import { Buffer } from 'node:buffer';
 import { connect, isIP } from 'node:net';
 import type { Socket } from 'node:net';
+import { formatAddress } from '../protocol/address.js';
 import { GTStoreError } from '../protocol/errors.js';
 import type { HelloMessage, Message } from '../protocol/messages.js';
 import { errorOf } from './close-reason.js';
@@ -47,7 +48,7 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
  */
 export function dial(options: DialOptions): Promise<Connection> {
   const { host, port, localAddress, localPort, hello, handlers, signal } = options;
-  const remote = `${host}:${port}`;
+  const remote = formatAddress({ host, port });
   if (signal?.aborted === true) return Promise.reject(abortError(remote, signal));
   return new Promise((resolve, reject) => {
     const settled = (): void => {

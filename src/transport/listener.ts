@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { formatAddress } from '../protocol/address.js';
 import { encodeMessage } from '../protocol/codec.js';
 import { MessageType } from '../protocol/messages.js';
 import type { ErrorMessage, HelloMessage, Message, WelcomeMessage } from '../protocol/messages.js';
@@ -43,7 +44,9 @@ export class ListenError extends Error {
 
   constructor(host: string, port: number, cause: NodeJS.ErrnoException) {
     const code = cause.code ?? 'UNKNOWN';
-    super(`cannot listen on ${host}:${port}: ${listenAdvice[code] ?? cause.message}`, { cause });
+    super(`cannot listen on ${formatAddress({ host, port })}: ${listenAdvice[code] ?? cause.message}`, {
+      cause,
+    });
     this.code = code;
   }
 }

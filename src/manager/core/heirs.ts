@@ -10,6 +10,7 @@
  *
  * What a process sent before it died may arrive after the news of its death; it is not let in.
  */
+import { formatAddress } from '../../protocol/address.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { Link, RegisterMessage } from '../../protocol/messages.js';
 import type { Member } from './members.js';
@@ -71,8 +72,8 @@ export class Heirs {
 
   /** Another process holds its id. @returns what becomes of it, for the log */
   onRival(holder: Member, link: Link, message: RegisterMessage): string {
-    const holds = `node ${holder.id}: is process ${holder.pid} at ${holder.host}:${holder.port} already`;
-    const newcomer = `process ${message.pid} at ${message.host}:${message.port}`;
+    const holds = `node ${holder.id}: is process ${holder.pid} at ${formatAddress(holder)} already`;
+    const newcomer = `process ${message.pid} at ${formatAddress(message)}`;
     if (hasDiskOf(message)) {
       this.wait(link, message);
       this.#contending.add(link);

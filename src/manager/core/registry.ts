@@ -2,6 +2,7 @@
  * Who comes and who goes: gives every life of a node an incarnation of its own, takes back members whose connection was
  * lost, keeps out those that were drained, and has dead ones started again (PROTOCOL M3, M6).
  */
+import { formatAddress } from '../../protocol/address.js';
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { wireLimits } from '../../protocol/cold-codec.js';
 import { ProtocolError } from '../../protocol/errors.js';
@@ -100,7 +101,7 @@ export class Registry {
     this.#options.roster.members.set(id, newMember(identity, message, link, this.#options.ports.nowMs()));
     this.#options.ports.log(
       'info',
-      `node ${id}: joins as incarnation ${incarnation}, ${host}:${port}, pid ${pid}`,
+      `node ${id}: joins as incarnation ${incarnation}, ${formatAddress(message)}, pid ${pid}`,
     );
     const map = this.#options.map();
     if (map === null) this.#early.set(id, { link, rid: message.rid });
@@ -121,9 +122,9 @@ export class Registry {
     return nodes < nodesMax ? null : `is one too many: a cluster has at most ${nodesMax} nodes`;
   }
 
-  #refuses(link: Link, { host, port, pid }: RegisterMessage, fault: string | null): boolean {
+  #refuses(link: Link, message: RegisterMessage, fault: string | null): boolean {
     if (fault === null) return false;
-    this.#options.ports.log('warn', `node at ${host}:${port}, pid ${pid}: ${fault}`);
+    this.#options.ports.log('warn', `node at ${formatAddress(message)}, pid ${message.pid}: ${fault}`);
     link.send({ type: MessageType.stop, epoch: 0, fault });
     return true;
   }
