@@ -63,6 +63,15 @@ function remarks(result: LoadResult, document: LoadDocument): string[] {
     const why = endedEarly === 'interrupted' ? 'it was interrupted' : 'the cluster went away';
     texts.push(`ended early: ${why}; the figures are of what was measured until then`);
   }
+  const late = Object.values(document.latencyUs).reduce(
+    (sum, each) => sum + each.count,
+    -document.operations,
+  );
+  if (late > 0) {
+    texts.push(
+      `the latencies count ${plural(late, 'operation', 'operations')} besides that began within the measured time and ended after it`,
+    );
+  }
   if (absent > 0) texts.push(`${count(absent)} gets found nothing: does somebody else delete these keys?`);
   if (unfinished > 0) texts.push(`${count(unfinished)} operations did not end`);
   if (notBegun > 0) {

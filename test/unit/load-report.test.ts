@@ -1,5 +1,6 @@
 // What comes of a run: the documents of several processes put together, and the page with the plots.
 import { expect } from 'chai';
+import { formatResult } from '../../src/cli/bench-table.js';
 import { ClusterMap, newSlot } from '../../src/protocol/cluster-map.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
 import { Recorder } from '../../src/load/recorder.js';
@@ -217,5 +218,13 @@ describe('load: report', () => {
       expect(ticks).to.have.length.within(2, 7);
       expect(ticks.at(-1)?.at).to.equal(to);
     }
+  });
+});
+
+describe('load: table', () => {
+  it('says of how many operations the latencies are that ended after the measured time', () => {
+    const late = combine([reportOf([100], { perInterval: [98] })], map);
+    expect(formatResult(resultOf(late))).to.match(/the latencies count 2 operations besides that began/);
+    expect(formatResult(resultOf())).not.to.include('the latencies count');
   });
 });
