@@ -66,6 +66,7 @@ export const restoreCommand: CommandModule<object, RestoreCommandOptions> = {
 
 /** @throws UsageError */
 async function checkDirectory(dir: string): Promise<void> {
+  if (dir === '') throw new UsageError('DIR must name the directory of a snapshot');
   let found;
   try {
     found = await stat(dir);

@@ -28,7 +28,7 @@ export async function withTransfer(
     } catch (error) {
       if (!stop.signal.aborted) throw error;
       const rest = isIncomplete(error)
-        ? `${keyCount(error.stored)} had been stored, and are there`
+        ? `${keyCount(error.stored)} had been stored, and ${error.stored === 1 ? 'is' : 'are'} there`
         : reached.text();
       process.stderr.write(`gtstore: stopped before the end: ${rest}\n`);
       process.exitCode = exitCodeOf(await stop.requested);

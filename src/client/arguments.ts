@@ -192,5 +192,5 @@ export function parseAddress(text: string): Address {
 function describe(value: unknown): string {
   return typeof value === 'number' || value === null || value === undefined
     ? String(value)
-    : `a ${typeof value}`;
+    : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }

@@ -10,7 +10,11 @@ export class IncompleteError extends SnapshotError {
 
   constructor(stored: number, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    super(`${why}; ${stored} keys had been stored before, and are there`, { cause });
+    const before =
+      stored === 1
+        ? '1 key had been stored before, and is'
+        : `${stored} keys had been stored before, and are`;
+    super(`${why}; ${before} there`, { cause });
     this.stored = stored;
   }
 }

@@ -5,7 +5,7 @@
  * It is made beside its place, under a name that says so, and gets its own with a rename when all of it is on the disk.
  */
 import { rmSync } from 'node:fs';
-import { mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { GTStoreClient, StoredEntry } from '../client/index.js';
 import { makeSyncedDirectory, syncDirectory } from '../files/directories.js';
@@ -52,9 +52,16 @@ export async function placeProblem(directory: string): Promise<string | undefine
     return (await stat(directory)).dev === above.dev ? undefined : 'is where a file system is mounted';
   } catch (error) {
     const code = systemCode(error);
-    if (code === 'ENOENT') return undefined;
+    if (code === 'ENOENT') return (await isLink(directory)) ? 'is a link that leads nowhere' : undefined;
     return code === 'ENOTDIR' ? 'is not a directory' : `cannot be read (${code ?? String(error)})`;
   }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isSymbolicLink(),
+    () => false,
+  );
 }
 
 /**

@@ -47,7 +47,11 @@ describe('requests of administrators', () => {
 
   it('M9: a drain that would leave fewer nodes than replicas is refused', () => {
     const harness = new ManagerHarness({ nodes: 3, settings: { replicas: 3 } });
-    expect(errorOf(harness.ask({ command: 'drain', nodeId: 0 }))).to.match(/2 nodes, too few for 3 replicas/);
+    expect(errorOf(harness.ask({ command: 'drain', nodeId: 0 }))).to.match(
+      /are 2 nodes, too few for 3 replicas/,
+    );
+    const two = new ManagerHarness({ nodes: 2 });
+    expect(errorOf(two.ask({ command: 'drain', nodeId: 0 }))).to.match(/there is 1 node, too few for 2/);
   });
 
   it('M9: one task at a time', () => {
@@ -62,6 +66,20 @@ describe('requests of administrators', () => {
     ];
     for (const request of requests) expect(errorOf(harness.ask(request))).to.match(/a drain is under way \(/);
     expect(harness.ask({ command: 'rebalance', by: 'slots', dryRun: true })).to.include({ ok: true });
+  });
+
+  it('M9: each task has a name that is read as one', () => {
+    for (const [request, name] of [
+      [{ command: 'set-replicas', replicas: 3 }, 'a change of replicas'],
+      [{ command: 'restart-rolling' }, 'a rolling restart'],
+    ] as const) {
+      const harness = new ManagerHarness();
+      harness.node(3).isSlow = true;
+      harness.ask(request);
+      expect(errorOf(harness.ask({ command: 'drain', nodeId: 1 }))).to.match(
+        new RegExp(`^${name} is under way \\(`),
+      );
+    }
   });
 
   it('M9: a cluster without respawn neither adds nor restarts nodes', () => {

@@ -8,6 +8,7 @@ import {
   readSync,
   readdirSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -256,6 +257,8 @@ describe('taking a snapshot', () => {
     await takeSnapshot(storeOf(entries), folder);
     expect(await placeProblem(folder)).to.equal('is not empty');
     expect(await placeProblem(join(folder, 'manifest.json'))).to.equal('is not a directory');
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
+    expect(await placeProblem(join(folder, 'link'))).to.equal('is a link that leads nowhere');
     expect(await placeProblem('')).to.equal('names nothing');
   });
 

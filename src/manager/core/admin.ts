@@ -2,7 +2,7 @@
  * Answers administrators. What changes the cluster is saved before it is answered, so that a request that was answered
  * outlives the manager; whoever gets no answer asks for the progress.
  */
-import type { AdminRequest, AdminResult } from '../../protocol/admin.js';
+import type { AdminRequest, AdminResult, TaskProgress } from '../../protocol/admin.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { AdminMessage, Link } from '../../protocol/messages.js';
 import { nodesMax, replicasMax } from '../../protocol/settings.js';
@@ -11,6 +11,13 @@ import type { Intent } from './intent.js';
 import type { KnownNode } from './state.js';
 import type { TaskPlan, TaskPlanner } from './task-plans.js';
 import type { Tasks } from './tasks.js';
+
+const taskNames: Readonly<Record<TaskProgress['task'], string>> = {
+  drain: 'a drain',
+  rebalance: 'a rebalance',
+  'set-replicas': 'a change of replicas',
+  'restart-rolling': 'a rolling restart',
+};
 
 export interface AdminOptions {
   readonly intent: Intent;
@@ -122,7 +129,7 @@ export class Admin {
     // The one that may turn round.
     if (task === 'set-replicas' && command === task) return null;
     return refused(
-      `a ${task} is under way (${done} of ${total} steps are done); wait until it has ended, or cancel it`,
+      `${taskNames[task]} is under way (${done} of ${total} steps are done); wait until it has ended, or cancel it`,
     );
   }
 
@@ -218,7 +225,7 @@ export class Admin {
     const left = ids.filter((id) => id !== nodeId).length;
     if (left < replicas) {
       return refused(
-        `without node ${nodeId} there are ${left} nodes, too few for ${replicas} replicas: ` +
+        `without node ${nodeId} there ${left === 1 ? 'is 1 node' : `are ${left} nodes`}, too few for ${replicas} replicas: ` +
           'add nodes or lower the number of replicas first',
       );
     }
@@ -231,7 +238,7 @@ export class Admin {
     if (replicas > replicasMax) return refused(`${replicas} replicas: give at most ${replicasMax}`);
     if (replicas > nodeCount) {
       return refused(
-        `${replicas} replicas need at least ${replicas} nodes; there are ${nodeCount}: add nodes first`,
+        `${replicas} replicas need at least ${replicas} nodes; there ${nodeCount === 1 ? 'is' : 'are'} ${nodeCount}: add nodes first`,
       );
     }
     const plan = plans.setReplicas(replicas);
