@@ -1,6 +1,5 @@
 /** The status document; `gtstore status --json` prints it without `clusterId` and `warnings`. */
 
-/** `joining`: not admitted yet, or being filled and a full replica of no slot. `leaving`: being drained. */
 export type NodeState = 'up' | 'suspect' | 'down' | 'joining' | 'leaving';
 
 export interface NodeStatus {

@@ -110,7 +110,7 @@ export class TestCluster {
     return status;
   }
 
-  /** Waits until all nodes are up, none is being filled, and every slot has all its replicas. Default time-out 30 s. */
+  /** Waits until all nodes are up and every slot has all its replicas. Default time-out 30 s. */
   async untilHealthy(timeoutMs = restartMsMax): Promise<ClusterStatus> {
     const { nodes = nodesDefault } = this.#options;
     // The manager may not have noticed yet that a process is gone; and nodes that joined on top need not come back.
@@ -119,8 +119,7 @@ export class TestCluster {
     return this.#untilStatus(
       'all nodes up, nothing under-replicated',
       timeoutMs,
-      ({ epoch, underReplicatedSlots, nodes: now }, filling) =>
-        epoch > 0 && underReplicatedSlots === 0 && now.every(isWell) && filling?.size === 0,
+      (status) => status.epoch > 0 && status.underReplicatedSlots === 0 && status.nodes.every(isWell),
     );
   }
 
@@ -178,9 +177,9 @@ export class TestCluster {
     if (before === undefined) throw new Error(`there is no node ${id}`);
     if (isRunning(before.pid)) await this.#end(before.pid);
     if (!isRespawned) this.#startNode(id, clusterId);
-    await this.#untilStatus(`node ${id} is up again`, timeoutMs, (now, filling) => {
+    await this.#untilStatus(`node ${id} is up again`, timeoutMs, (now) => {
       const node = now.nodes.find((each) => each.id === id);
-      return node?.state === 'up' && node.incarnation > before.incarnation && filling?.has(id) === false;
+      return node?.state === 'up' && node.incarnation > before.incarnation;
     });
   }
 
@@ -297,26 +296,18 @@ export class TestCluster {
   async #untilStatus(
     what: string,
     timeoutMs: number,
-    condition: (status: ClusterStatus, filling: ReadonlySet<number> | undefined) => boolean,
+    condition: (status: ClusterStatus) => boolean,
   ): Promise<ClusterStatus> {
     let last: ClusterStatus | undefined;
     try {
       const look = async (): Promise<ClusterStatus | undefined> => {
         last = await this.status().catch(() => undefined);
-        return last !== undefined && condition(last, await this.#filling(last)) ? last : undefined;
+        return last !== undefined && condition(last) ? last : undefined;
       };
       return await until(what, timeoutMs, look, statusPollMs);
     } catch (error) {
       throw new Error(`${String(error)}; last status: ${JSON.stringify(last)}`, { cause: error });
     }
-  }
-
-  /** Nodes that are being filled for some slot; undefined: the map that says so has not come yet. */
-  async #filling({ epoch }: ClusterStatus): Promise<ReadonlySet<number> | undefined> {
-    const client = await this.#connected().catch(() => undefined);
-    const map = client?.clusterMap;
-    if (map === undefined || map.epoch < epoch) return undefined;
-    return new Set(map.slots.flatMap(({ learners }) => learners));
   }
 
   async #end(pid: number): Promise<void> {

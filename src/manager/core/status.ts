@@ -102,11 +102,8 @@ function stateOf(
   if (member === undefined) return 'down';
   const isSilent = member.link === null || nowMs - member.heardAtMs > leaseMs / 2;
   if (member.suspect || isSilent) return 'suspect';
-  if (!member.admitted) return 'joining';
-  const isIn = (list: 'replicas' | 'learners'): boolean =>
-    map?.slots.some((slot) => slot[list].includes(member.id)) ?? false;
-  // One that serves some slots already is up, though it is being filled for others.
-  return isIn('learners') && !isIn('replicas') ? 'joining' : 'up';
+  const isFilling = map?.slots.some((slot) => slot.learners.includes(member.id)) ?? false;
+  return member.admitted && !isFilling ? 'up' : 'joining';
 }
 
 /** Every slot is served, however many replicas it has, and every member is connected. */
