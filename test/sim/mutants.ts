@@ -69,7 +69,6 @@ export const mutants: readonly Mutant[] = [
     rule: 'W5',
     edits: one(`${client}/client-core.js`, 'operation.learnerAcked = true;', 'operation.fullAcked = true;'),
     bias: 'puts',
-    quick: true,
   },
   {
     name: 'learner serves reads',
@@ -146,7 +145,6 @@ export const mutants: readonly Mutant[] = [
       'return { hlc: Math.max(current.hlc + 1, this.#lease.clock.nowUs()), clientId: 7, seq: 0, epoch };',
     ),
     firstSeed: 60,
-    quick: true,
   },
   {
     name: 'conditional write decided under another membership',
@@ -175,7 +173,6 @@ export const mutants: readonly Mutant[] = [
     ),
     bias: 'siblings',
     firstSeed: 25,
-    quick: true,
   },
   {
     name: 'ACK of an earlier attempt forgotten',
@@ -206,7 +203,6 @@ export const mutants: readonly Mutant[] = [
       'else if (operation.maybeStored) {',
     ),
     bias: 'puts',
-    quick: true,
   },
   {
     name: 'replay exposes its own although STALE',
