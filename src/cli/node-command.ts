@@ -81,7 +81,7 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   const port = portNumber('--port', args.port);
   const advertise = args.advertise === undefined ? undefined : parseAddress('--advertise', args.advertise);
   checkHostBytes('the host of --advertise', advertise?.host);
-  checkHostBytes('--host-label', args.hostLabel);
+  const hostLabel = label('--host-label', args.hostLabel);
   const bytesMax = memoryBytesMax(args.maxMemory);
   const host = await hostToListenOn(args.host, manager, advertise);
   if (args.dataDir !== undefined) await prepareDataDirectory(args.dataDir, 'node');
@@ -97,7 +97,7 @@ async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
     ...(args.dataDir === undefined ? {} : { dataDir: join(args.dataDir, 'node') }),
     ...defined({
       advertise,
-      hostLabel: label('--host-label', args.hostLabel),
+      hostLabel,
       memoryBytesMax: bytesMax === 0 ? undefined : bytesMax,
     }),
   });

@@ -87,6 +87,7 @@ export function wholeNumber(name: string, value: number, min: number, max: numbe
 
 /** A name for logs and tables, which nodes tell each other. @throws UsageError */
 export function label(name: string, text: string | undefined): string | undefined {
+  checkHostBytes(name, text);
   if (text === undefined || !unprintable.test(text)) return text;
   throw new UsageError(`${name} ${JSON.stringify(text)} has a character that cannot be printed`);
 }

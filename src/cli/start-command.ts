@@ -13,7 +13,6 @@ import { createLogger } from './logger.js';
 import { maxMemoryOption, memoryBytesMax } from './max-memory.js';
 import {
   type LogLevel,
-  checkHostBytes,
   formatAddress,
   defined,
   logLevelOption,
@@ -211,14 +210,14 @@ function isLaterLife({ life = 1 }: StartArguments): boolean {
 }
 
 async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
-  const { nodes, replicas, dataDir, durability, hostLabel, stateDir } = args;
+  const { nodes, replicas, dataDir, durability, stateDir } = args;
   wholeNumberIfGiven('-n (nodes)', nodes, 1, nodesMax);
   wholeNumberIfGiven('-k (replicas)', replicas, 1, replicasMax);
   if (dataDir === '') throw new UsageError('--data-dir must name a directory');
   if (dataDir === undefined && durability !== undefined && durability !== 'none') {
     throw new UsageError(`--durability ${durability} needs a disk: give --data-dir, too`);
   }
-  checkHostBytes('--host-label', hostLabel);
+  const hostLabel = label('--host-label', args.hostLabel);
   const port = portNumber('--port', args.port);
   const host = await resolveHost('--host', args.host);
   if (isAnyAddress(host)) {
@@ -239,7 +238,7 @@ async function managerOptions(args: StartArguments): Promise<ManagerOptions> {
   return {
     ...defined({
       nodes,
-      hostLabel: label('--host-label', hostLabel),
+      hostLabel,
       stateDir,
       endWithoutManagerMs: args.endWithoutManagerMs,
     }),

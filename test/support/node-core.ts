@@ -48,6 +48,15 @@ export class KeepingLink implements Link {
 
 export const self = 1;
 
+/** Of a conditional write: who asks, for the first time, that nothing is there. */
+export const putIfAbsent = {
+  opClientId: 5,
+  opNumber: 1,
+  retried: false,
+  wants: 0,
+  expectAbsent: true,
+} as const;
+
 /** A cluster of which this node is the member `self`; the map's epochs count up. */
 export class NodeOnTable {
   readonly store: ArenaStore;

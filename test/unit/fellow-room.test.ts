@@ -5,7 +5,7 @@ import { ArenaStore } from '../../src/node/storage/arena-store.js';
 import { ProtocolError } from '../../src/protocol/errors.js';
 import { MessageType, RefusedReason, WriteKind } from '../../src/protocol/messages.js';
 import { versionZero } from '../../src/protocol/version.js';
-import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
+import { KeepingLink, NodeOnTable, putIfAbsent, self } from '../support/node-core.js';
 
 const countsMs = 1000;
 const value = new Uint8Array([1]);
@@ -59,16 +59,9 @@ describe('D4: a node one of whose fellows has no room', () => {
 
   it('refuses conditional writes before anything is stored or sent', () => {
     say(RefusedReason.memoryLow);
-    const condition = {
-      opClientId: 5,
-      opNumber: 1,
-      retried: false,
-      wants: 0,
-      expectAbsent: true,
-    };
     const entry = { expected: { ...versionZero }, key: keyOfSlot(0), value, expiresAtMs: 0 };
     const { epoch } = stage.core.membership;
-    stage.core.onRequest(client, { type: MessageType.condition, rid: 70, epoch, ...condition, ...entry });
+    stage.core.onRequest(client, { type: MessageType.condition, rid: 70, epoch, ...putIfAbsent, ...entry });
     expect(client.take(MessageType.refused).map(({ reason }) => reason)).to.deep.equal([
       RefusedReason.memoryLow,
     ]);

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { ConditionStatus, MessageType } from '../../src/protocol/messages.js';
 import { versionZero } from '../../src/protocol/version.js';
-import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
+import { KeepingLink, NodeOnTable, putIfAbsent, self } from '../support/node-core.js';
 
 const answerMsMax = 250;
 const askAfterMs = 70;
@@ -18,16 +18,9 @@ describe('M2: a node that drives a write which nobody answers', () => {
     for (const id of [2, 3]) stage.peers.set(id, new KeepingLink());
     stage.map([{ replicas: [self, 2, 3] }]);
     stage.pass(1000);
-    const condition = {
-      opClientId: 5,
-      opNumber: 1,
-      retried: false,
-      wants: 0,
-      expectAbsent: true,
-    };
     const { epoch } = stage.core.membership;
     const entry = { expected: { ...versionZero }, key: 'a', value: new Uint8Array([1]), expiresAtMs: 0 };
-    stage.core.onRequest(client, { type: MessageType.condition, rid: 3, epoch, ...condition, ...entry });
+    stage.core.onRequest(client, { type: MessageType.condition, rid: 3, epoch, ...putIfAbsent, ...entry });
     writeRid = stage.peers.get(2)?.take(MessageType.write)[0]?.rid ?? 0;
     expect(writeRid).to.be.greaterThan(0);
   });

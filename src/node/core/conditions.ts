@@ -204,8 +204,8 @@ export class Conditions {
   }
 
   #answerNotApplied(condition: Condition, record: RecordId): void {
-    // One of many that waited here, perhaps; nothing has been done, so it may as well be asked for again.
     if (condition.wantTurn && record !== noRecord) this.#replica.turns.begin(record);
+    // One of many that waited here, perhaps; nothing has been done, so it may as well be asked for again.
     if (condition.wantValue && condition.link.isFull) {
       this.#replica.fence(condition.link, condition.rid, FencedReason.memberUnreachable);
       return;

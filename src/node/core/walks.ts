@@ -98,9 +98,7 @@ export class Walks {
     this.#replica = replica;
     this.#mapWanted = mapWanted;
     this.#turns = new WalkTurns({
-      nextTurn: (work) => {
-        nextTurn(work);
-      },
+      nextTurn,
       answer: (link, message) => {
         this.#answer(link, message);
       },
