@@ -236,11 +236,14 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
 }
 
 /** Half of the managers let steps of slots wait; by what is drawn already, so that seeds mean what they meant. */
-function withPace(timings: Omit<ManagerTimings, 'stepEveryMs' | 'clientsWaitMs'>): ManagerTimings {
+function withPace(
+  timings: Omit<ManagerTimings, 'stepEveryMs' | 'stepEveryIdleMs' | 'clientsWaitMs'>,
+): ManagerTimings {
   const { respawnMsMax } = timings;
   return {
     ...timings,
     stepEveryMs: respawnMsMax % 2 === 0 ? 40 : 0,
+    stepEveryIdleMs: respawnMsMax % 2 === 0 ? 40 : 0,
     clientsWaitMs: respawnMsMax % 4 === 0 ? 20 : 0,
   };
 }

@@ -174,7 +174,7 @@ class FakeNode implements Link {
 }
 
 /** Tests count in steps of this length, whatever the manager's own may be. */
-const timings = { ...managerTimings, stepEveryMs: 200 };
+const timings = { ...managerTimings, stepEveryMs: 200, stepEveryIdleMs: 200 };
 
 export class ManagerHarness {
   core: ManagerCore;

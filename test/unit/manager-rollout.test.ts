@@ -10,7 +10,7 @@ import { defaultSettings } from '../../src/protocol/settings.js';
 const settings = { ...defaultSettings, slotCount: 2 };
 const disk = { clusterId: '', slots: [], clockUs: 0 };
 const nodes = [1, 2].map((id) => ({ id, incarnation: id, host: 'h', port: 1 }));
-const timings = { stepEveryMs: 100, clientsWaitMs: 30 };
+const timings = { stepEveryMs: 100, stepEveryIdleMs: 7, clientsWaitMs: 30 };
 
 class EpochsLink implements Link {
   readonly id = 1;
@@ -47,6 +47,7 @@ function mapOf(
 /** Two nodes, a client, and a map that has just come out. */
 class Scene {
   nowMs = 0;
+  requestsPerSecond = 30;
   readonly links = nodes.map(() => new EpochsLink());
   readonly client = new EpochsLink();
   readonly rollout: Rollout;
@@ -58,7 +59,12 @@ class Scene {
       member.admitted = true;
       this.#roster.members.set(node.id, member);
     });
-    this.rollout = new Rollout(this.#roster, timings, () => this.nowMs);
+    this.rollout = new Rollout(
+      this.#roster,
+      timings,
+      { requestsPerSecond: () => this.requestsPerSecond },
+      () => this.nowMs,
+    );
   }
 
   announce(map: ClusterMap, previous: ClusterMap): void {
@@ -175,6 +181,22 @@ describe('M7: how maps come out', () => {
     expect(scene.rollout.allowsStep).to.equal(false);
     scene.nowMs = 1099;
     expect(scene.rollout.allowsStep).to.equal(true);
+  });
+
+  it('steps follow one another soon while clients ask for next to nothing, but not before every node has the last', () => {
+    const scene = new Scene();
+    scene.requestsPerSecond = 29;
+    scene.announce(mapOf(5, [1], [2]), mapOf(4, [1]));
+    scene.adopt(1, 5);
+    scene.nowMs = 7;
+    expect(scene.rollout.allowsStep).to.equal(false);
+    scene.adopt(2, 5);
+    expect(scene.rollout.allowsStep).to.equal(true);
+    scene.nowMs = 6;
+    expect(scene.rollout.allowsStep).to.equal(false);
+    scene.nowMs = 7;
+    scene.requestsPerSecond = 30;
+    expect(scene.rollout.allowsStep).to.equal(false);
   });
 
   it('a step loses nobody: no member, no replica, no setting', () => {

@@ -63,6 +63,18 @@ describe("slot loads at the manager: what nodes' reports come to", () => {
     expect(loads.rateOf(2)).to.be.within(200, 400);
   });
 
+  it('adds up what all nodes are asked for, as they last said, and forgets it when they say no more', () => {
+    expect(loads.requestsPerSecond(0)).to.equal(0);
+    report(1, 1, 2, load(2, 50, 100), load(3, 1, 0));
+    report(2, 1, 2, load(2, 0, 100));
+    expect(loads.requestsPerSecond(2000)).to.equal(251);
+    report(2, 3, 3, load(2, 0, 0));
+    expect(loads.requestsPerSecond(3500)).to.equal(151);
+    expect(loads.requestsPerSecond(3501)).to.equal(0);
+    report(3, 9, 9, load(2, 7, 0), load(8, 1000, 1000));
+    expect(loads.requestsPerSecond(9000), 'the first report is of one second').to.equal(7);
+  });
+
   it('tells keys and bytes of the fullest replica', () => {
     report(1, 1, 1, load(2, 0, 0, 10, 100));
     report(2, 1, 1, load(2, 0, 0, 12, 120));

@@ -112,9 +112,9 @@ export class ManagerCore {
         this.#reconcile();
       },
     });
-    this.#rollout = new Rollout(this.#roster, timings, () => options.ports.nowMs());
-    this.#leases = new Leases(options.ports, this.#roster, this.clock, this.settings.leaseMs);
     const nowMs = (): number => options.ports.nowMs();
+    this.#rollout = new Rollout(this.#roster, timings, this.#administration.desk.loads, nowMs);
+    this.#leases = new Leases(options.ports, this.#roster, this.clock, this.settings.leaseMs);
     this.#recovery = new Recovery({ ...this.settings, roster: this.#roster, nowMs });
     this.#stranded = new Stranded(this.#recovery, options.ports);
     this.#planner = new Planner({
@@ -122,7 +122,7 @@ export class ManagerCore {
       recovery: this.#recovery,
       intent: this.#administration.intent,
       nodeCount: this.#nodeCount,
-      nowMs: () => options.ports.nowMs(),
+      nowMs,
       isExpectedBack: (id) => this.#respawner.isExpectedBack(id),
       places: () => this.#administration.places(),
       onSlotsLost: (slots, partly, epoch) => {

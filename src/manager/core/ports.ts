@@ -49,6 +49,8 @@ export interface ManagerTimings {
   readonly taskWaitMsMax: number;
   /** At least this long between two maps, or a map and a fence, for which nobody waits. */
   readonly stepEveryMs: number;
+  /** The same while clients ask for next to nothing, whom the steps could be in the way of. */
+  readonly stepEveryIdleMs: number;
   /** How long clients may be told later than nodes of such a map, at most. */
   readonly clientsWaitMs: number;
 }
@@ -66,5 +68,6 @@ export const managerTimings: ManagerTimings = {
   stepsAtOnceMax: 16,
   taskWaitMsMax: 600_000,
   stepEveryMs: 400,
+  stepEveryIdleMs: 20,
   clientsWaitMs: 40,
 };

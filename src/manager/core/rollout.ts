@@ -4,7 +4,8 @@
  * A map that takes a lost member away goes to everybody at once. All others are steps of slots on their way, and
  * nobody waits for them: those go to the nodes first, and to clients when every node has adopted them, or after a moment.
  * A client that is ahead of a node is fenced by it whatever the slot (W3); one that is behind, in the changed slots only.
- * They also keep a distance from one another, so that what is done meanwhile goes into one map instead of many.
+ * They also keep a distance from one another, so that what is done meanwhile goes into one map instead of many; a short one
+ * while hardly anybody asks for anything.
  */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { changeOf } from '../../protocol/map-change.js';
@@ -12,9 +13,14 @@ import { MessageType } from '../../protocol/messages.js';
 import type { GetMapMessage, Link, MapChangeMessage, MapMessage } from '../../protocol/messages.js';
 import type { ManagerTimings } from './ports.js';
 import type { Roster } from './roster.js';
+import type { SlotLoads } from './slot-loads.js';
 
+/** A cluster of which all nodes together are asked for less than this is idle. */
+const idleRequestsPerSecond = 30;
 /** A node that does not adopt a map holds steps up for so many times their usual distance at most. */
 const distancesMax = 10;
+
+type RolloutTimings = Pick<ManagerTimings, 'stepEveryMs' | 'stepEveryIdleMs' | 'clientsWaitMs'>;
 
 /** The newest map, as it is sent. */
 interface News {
@@ -32,7 +38,8 @@ function newsOf(map: ClusterMap, previous: ClusterMap | null): News {
 
 export class Rollout {
   readonly #roster: Roster;
-  readonly #timings: Pick<ManagerTimings, 'stepEveryMs' | 'clientsWaitMs'>;
+  readonly #timings: RolloutTimings;
+  readonly #loads: Pick<SlotLoads, 'requestsPerSecond'>;
   readonly #nowMs: () => number;
   #publishedAtMs = -Infinity;
   #news: News | null = null;
@@ -43,19 +50,26 @@ export class Rollout {
 
   constructor(
     roster: Roster,
-    timings: Pick<ManagerTimings, 'stepEveryMs' | 'clientsWaitMs'>,
+    timings: RolloutTimings,
+    loads: Pick<SlotLoads, 'requestsPerSecond'>,
     nowMs: () => number,
   ) {
     this.#roster = roster;
     this.#timings = timings;
+    this.#loads = loads;
     this.#nowMs = nowMs;
   }
 
   /** Whether the next step may be taken: the last map is out, and was given time. */
   get allowsStep(): boolean {
     const elapsedMs = this.#nowMs() - this.#publishedAtMs;
-    const { stepEveryMs } = this.#timings;
-    return elapsedMs >= stepEveryMs && (this.#isAdopted() || elapsedMs >= stepEveryMs * distancesMax);
+    const { stepEveryMs, stepEveryIdleMs } = this.#timings;
+    if (elapsedMs < (this.#isIdle() ? stepEveryIdleMs : stepEveryMs)) return false;
+    return this.#isAdopted() || elapsedMs >= stepEveryMs * distancesMax;
+  }
+
+  #isIdle(): boolean {
+    return this.#loads.requestsPerSecond(this.#nowMs()) < idleRequestsPerSecond;
   }
 
   #isAdopted(): boolean {

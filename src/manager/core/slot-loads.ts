@@ -25,6 +25,8 @@ interface Noted {
 
 interface NodeNotes {
   heardAtMs: number;
+  /** Of all slots, not smoothed. */
+  requestsPerSecond: number;
   readonly bySlot: Map<number, Noted>;
 }
 
@@ -41,13 +43,17 @@ export class SlotLoads {
 
   /** The sender is known to be a member. */
   note({ nodeId, loads }: Pick<SlotLoadsMessage, 'nodeId' | 'loads'>, nowMs: number): void {
-    const notes = this.#nodes.get(nodeId) ?? { heardAtMs: -Infinity, bySlot: new Map<number, Noted>() };
+    const notes = this.#nodes.get(nodeId) ?? newNotes();
     this.#nodes.set(nodeId, notes);
     const sinceMs = nowMs - notes.heardAtMs;
     const spanMs = sinceMs > lateMsMax ? countedMs : Math.max(1, sinceMs);
+    let requests = 0;
     for (const load of loads) {
-      if (load.slot < this.#slotCount) this.#noteSlot(notes, load, spanMs, nowMs);
+      if (load.slot >= this.#slotCount) continue;
+      this.#noteSlot(notes, load, spanMs, nowMs);
+      requests += load.reads + load.writes;
     }
+    notes.requestsPerSecond = requests * (1000 / spanMs);
     notes.heardAtMs = nowMs;
     this.#heardAtMs = Math.max(this.#heardAtMs, nowMs);
   }
@@ -109,6 +115,14 @@ export class SlotLoads {
     return { slot, readsPerSecond, writesPerSecond, keys: this.keysOf(slot), bytes: this.bytesOf(slot) };
   }
 
+  /** Of all nodes, as of their last reports: a put counts for each replica. */
+  requestsPerSecond(nowMs: number): number {
+    let sum = 0;
+    for (const { heardAtMs, requestsPerSecond } of this.#nodes.values())
+      if (nowMs - heardAtMs <= lateMsMax) sum += requestsPerSecond;
+    return sum;
+  }
+
   /** Slots that hold or held something, those most asked for first. */
   hottest(count: number, nowMs = this.#heardAtMs): SlotRate[] {
     const slots = new Set<number>();
@@ -130,6 +144,10 @@ export class SlotLoads {
       if (bySlot.size === 0) this.#nodes.delete(nodeId);
     }
   }
+}
+
+function newNotes(): NodeNotes {
+  return { heardAtMs: -Infinity, requestsPerSecond: 0, bySlot: new Map() };
 }
 
 /** What is left of a rate after that time. */
