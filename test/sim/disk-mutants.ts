@@ -68,6 +68,7 @@ export const diskMutants: readonly Mutant[] = [
     ),
     disks: true,
     bias: 'siblings',
+    firstSeed: 36,
     quick: true,
   },
   {
@@ -170,6 +171,7 @@ export const diskMutants: readonly Mutant[] = [
     ],
     disks: true,
     bias: 'disasters',
+    firstSeed: 10,
     quick: true,
   },
   {
@@ -220,7 +222,7 @@ export const diskMutants: readonly Mutant[] = [
     ),
     disks: true,
     bias: 'disasters',
-    firstSeed: 60,
+    firstSeed: 319,
     quick: true,
   },
   {

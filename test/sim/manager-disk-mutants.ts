@@ -37,6 +37,7 @@ export const managerDiskMutants: readonly Mutant[] = [
     rule: 'M7',
     edits: one(`${manager}/state-queue.js`, 'this.#next ??= this.#writing;', 'this.#next = this.#writing;'),
     managerDisk: true,
+    firstSeed: 117,
     quick: true,
   },
   {

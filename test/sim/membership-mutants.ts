@@ -67,6 +67,7 @@ export const membershipMutants: readonly Mutant[] = [
       'onSuspended() {',
     ),
     bias: 'stalls',
+    firstSeed: 17,
     quick: true,
   },
   {
@@ -79,6 +80,7 @@ export const membershipMutants: readonly Mutant[] = [
       'this.clock.doubt();\n        this.promises.giveBack();',
     ),
     bias: 'stalls',
+    firstSeed: 36,
     quick: true,
   },
   {

@@ -222,6 +222,7 @@ export const mutants: readonly Mutant[] = [
       'else\n            this.#settleQueue.push(record, this.#ports.nowMs());\n    };',
       '};',
     ),
+    firstSeed: 19,
     quick: true,
   },
   {
@@ -249,6 +250,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'W10',
     edits: one(`${node}/admission.js`, 'hlc < this.oldestPlainHlc()', 'message.version.hlc < 0'),
     bias: 'oldWrites',
+    firstSeed: 67,
     quick: true,
   },
   {
@@ -309,6 +311,7 @@ export const mutants: readonly Mutant[] = [
       'this.#answerApplied(condition, appliedAs);',
     ),
     bias: 'siblings',
+    firstSeed: 15,
     quick: true,
   },
   {

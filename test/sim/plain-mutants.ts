@@ -18,6 +18,7 @@ export const plainMutants: readonly Mutant[] = [
       'if (slot < 0)',
     ),
     bias: 'puts',
+    firstSeed: 20,
     quick: true,
   },
   {
