@@ -4,31 +4,29 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { Logger } from '../protocol/logger.js';
 import { MessageType, PeerRole, protocolVersion } from '../protocol/messages.js';
 import type { ErrorMessage, HelloMessage, WelcomeMessage } from '../protocol/messages.js';
 import { defaultSettings, frameBytesMax } from '../protocol/settings.js';
-import type { ClusterSettings, Durability } from '../protocol/settings.js';
+import type { ClusterSettings } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import { AfterPollTimer } from '../transport/after-poll.js';
 import { otherCluster } from '../transport/close-reason.js';
 import type { Connection } from '../transport/connection.js';
 import { newError } from '../transport/handshake.js';
-import { listen } from '../transport/listener.js';
 import type { Listener } from '../transport/listener.js';
 import { ManagerCore } from './core/manager-core.js';
 import { managerTimings } from './core/ports.js';
 import type { ManagerTimings } from './core/ports.js';
 import type { KnownNode, ManagerState } from './core/state.js';
 import { HostClock } from './host-clock.js';
-import { lockDirectory, noLock } from './directory-lock.js';
 import type { Unlock } from './directory-lock.js';
+import type { ManagerOptions, NodeArgument } from './manager-options.js';
 import type { MetadataStore } from './metadata-store.js';
 import { endMsMax, killedMsMax, nodesEnd } from './nodes-end.js';
 import { Spawner } from './spawner.js';
 import { StartFailures } from './start-failures.js';
 import { StateWriter } from './state-writer.js';
-import { limitsOf, metadataStore, resolveCounts, usableState, UsageError } from './stored-cluster.js';
+import { limitsOf } from './stored-cluster.js';
 import type { Counts } from './stored-cluster.js';
 
 const tickMs = 10;
@@ -38,104 +36,6 @@ const durableTimings: ManagerTimings = { ...managerTimings, rejoinGraceMs: 10_00
 const slotsAimed = 256;
 /** Nodes that no later manager could find end after so long without theirs. */
 const orphanMsMax = 10_000;
-
-export interface ManagerOptions {
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
-  /** How many nodes to fork; default: as stored, or 7. */
-  readonly nodes?: number;
-  /** Of a new cluster. Replicas and durability that differ from those of a stored one are an error. */
-  readonly settings?: Partial<Omit<ClusterSettings, 'slotCount'>>;
-  /** Of each node forked here, most memory for what it stores, 0: no limit; default: as stored, or none. */
-  readonly memoryBytesMax?: number;
-  /** Whether a node that died is started again; default true. */
-  readonly respawn?: boolean;
-  /** Where the state is kept, and what the nodes store; default: the state in `stateDir`. */
-  readonly dataDir?: string;
-  /** Where the state alone is kept; default: a directory of this user's for host and port, none for port 0. */
-  readonly stateDir?: string;
-  /** A later life of one and the same command: what is stored counts, and the nodes need not live. */
-  readonly isRestart?: boolean;
-  /** Of the nodes forked here: nodes with the same label share a fate; default: each stands alone. */
-  readonly hostLabel?: string;
-  /** So long may nodes live on without a manager; default: for ever, if a later manager can find them. */
-  readonly endWithoutManagerMs?: number;
-  /** JS file to fork as a node; see `NodeArgument`. */
-  readonly nodeEntry: string;
-  /** Handed to each node with the rest. */
-  readonly nodeExtras?: object;
-  /** Environment of the nodes forked here; default: that of this process. */
-  readonly nodeEnv?: NodeJS.ProcessEnv;
-  readonly log: Logger;
-}
-
-/** What a forked node is given, as JSON in its first argument. */
-export interface NodeArgument {
-  readonly manager: { readonly host: string; readonly port: number };
-  readonly host: string;
-  readonly nodeId: number;
-  readonly clusterId: string;
-  readonly frameBytesMax: number;
-  readonly durability: Durability;
-  /** Set if there is a limit. */
-  readonly memoryBytesMax?: number;
-  /** Set if it stores on disk. */
-  readonly dataDir?: string;
-  readonly hostLabel?: string;
-  /** Set if no later manager could find the node: it ends when its manager has been away for so long. */
-  readonly endWithoutManagerMs?: number;
-}
-
-/**
- * Listens, forks the nodes of a new cluster or takes over one whose manager has died, and returns; `whenReady` waits.
- * @throws UsageError, ListenError, or what the state file's reading threw
- */
-export async function startManager(options: ManagerOptions): Promise<ManagerServer> {
-  const listening: { server?: ManagerServer } = {};
-  // The port first: whoever holds it is the manager, and alone may touch its state.
-  const listener = await listen({
-    host: options.host,
-    port: options.port,
-    onHello: (hello) =>
-      listening.server?.greet(hello) ?? newError('UNAVAILABLE', 'the manager is still starting'),
-    onRefused: (remote, reason) => {
-      options.log.debug(`${remote} was turned away: ${reason.text}`);
-    },
-    handlers: {
-      onOpen: (connection) => listening.server?.opened(connection),
-      onBatchStart: () => listening.server?.clock.sample(),
-      onMessage: (connection, message) => listening.server?.core.onMessage(connection, message),
-      onClose: (connection, reason) => {
-        if (reason.code !== 'ended') options.log.debug(`connection closed: ${reason.text}`);
-        listening.server?.closed(connection);
-      },
-    },
-  });
-  let unlock = noLock;
-  try {
-    unlock = await lockedDirectory(options);
-    const store = metadataStore(options, listener.port);
-    const restored = usableState(await store.load(), options, listener.port);
-    const counts = resolveCounts(options, restored);
-    listening.server = new ManagerServer(options, listener, store, restored, counts, unlock);
-    listening.server.start();
-    return listening.server;
-  } catch (error) {
-    await listener.close();
-    await unlock(false);
-    throw error;
-  }
-}
-
-/** @throws UsageError if another manager works there */
-async function lockedDirectory({ dataDir, log }: ManagerOptions): Promise<Unlock> {
-  if (dataDir === undefined) return noLock;
-  const unlock = await lockDirectory(dataDir, log);
-  if (unlock === null)
-    throw new UsageError(`another manager works in ${dataDir}: end it, or give another --data-dir`);
-  return unlock;
-}
 
 export class ManagerServer {
   readonly core: ManagerCore;
