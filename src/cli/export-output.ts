@@ -87,7 +87,8 @@ class Device implements ExportOutput {
   }
 
   discard(): void {
-    // Nothing of it is ours.
+    // Nothing of it is ours. Closed already, perhaps.
+    void this.#file.close().catch(() => undefined);
   }
 }
 
