@@ -148,6 +148,7 @@ export const membershipMutants: readonly Mutant[] = [
     rule: 'M4',
     edits: one(`${manager}/publisher.js`, 'if (better !== null) {', 'if (false) {'),
     bias: 'moves',
+    firstSeed: 201_100_400,
   },
   {
     name: 'fence acknowledged, not obeyed',

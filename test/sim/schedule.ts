@@ -128,6 +128,8 @@ class Schedule {
   #cutOff(): void {
     const world = this.#world;
     const { plan, prng, manager } = world;
+    if (manager.core.map === null && !world.runUntil(() => manager.core.isSettled, bootMsMax, 5))
+      world.fail('the cluster does not come to be');
     const victim = prng.pick(this.#replicasOf(prng.pick(plan.keys)));
     const { nodeId } = victim.core.membership;
     const disk = world.diskOf(nodeId);
