@@ -32,9 +32,9 @@ export const addNodeCommand: CommandModule<object, AddNodeOptions> = {
       } else if (json) {
         printJson({ state: wait ? 'done' : 'running', nodeIds });
       } else {
-        const state = `${nodeIds.length === 1 ? 'is' : 'are'} ${wait ? 'up' : 'starting'}`;
+        const [is, holds] = nodeIds.length === 1 ? ['is', 'holds'] : ['are', 'hold'];
         printLine(
-          `${named(nodeIds)} ${state} and holds nothing yet: gtstore rebalance moves slots to new nodes`,
+          `${named(nodeIds)} ${is} ${wait ? 'up' : 'starting'} and ${holds} nothing yet: gtstore rebalance moves slots to new nodes`,
         );
       }
     });

@@ -4,7 +4,8 @@ import { UsageError } from './exit.js';
 export const maxMemoryOption = {
   type: 'string',
   requiresArg: true,
-  describe: 'most memory to hold for keys, values and their index, such as 512MB or 2GB',
+  describe:
+    'Most memory that a node holds for keys, values and their index, such as 512MB or 2GB; none: no limit',
 } as const;
 
 const bytesPerUnit: Readonly<Record<string, number>> = {

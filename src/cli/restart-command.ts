@@ -10,7 +10,7 @@ interface RestartOptions extends AdminOptions {
 
 export const restartCommand: CommandModule<object, RestartOptions> = {
   command: 'restart',
-  describe: 'With --rolling: restart the nodes one after the other, without a failed operation',
+  describe: "With --rolling: restart the manager's nodes one after the other, without a failed operation",
   builder: (command) =>
     adminOptions(command)
       .option('rolling', {
@@ -18,7 +18,7 @@ export const restartCommand: CommandModule<object, RestartOptions> = {
         default: false,
         describe: 'One after the other, each once every key has all its copies',
       })
-      .example('$0 restart --rolling', 'after an update of gtstore, say'),
+      .example('$0 restart --rolling', 'after a start with another --max-memory, say'),
   handler: async ({ manager, json, wait, rolling }) => {
     if (!rolling)
       throw new UsageError('say gtstore restart --rolling; to restart all at once, end gtstore start');

@@ -67,14 +67,14 @@ export const startCommand: CommandModule<object, StartOptions> = {
         type: 'number',
         requiresArg: true,
         defaultDescription: '7, or as stored',
-        describe: 'How many nodes',
+        describe: `How many nodes, up to ${nodesMax}`,
       })
       .option('replicas', {
         alias: 'k',
         type: 'number',
         requiresArg: true,
         defaultDescription: `${defaultSettings.replicas}, or as stored`,
-        describe: 'Copies of each key, each on another node',
+        describe: `Copies of each key on different nodes, up to ${replicasMax}`,
       })
       .option('host', {
         type: 'string',
@@ -116,24 +116,20 @@ export const startCommand: CommandModule<object, StartOptions> = {
         type: 'number',
         requiresArg: true,
         defaultDescription: `${defaultSettings.keyBytesMax}, or as stored`,
-        describe: 'Longest key, in bytes of UTF-8',
+        describe: `Longest key, in bytes of UTF-8, up to ${keyBytesMaxMax}`,
       })
       .option('max-value-bytes', {
         type: 'number',
         requiresArg: true,
         defaultDescription: `${defaultSettings.valueBytesMax}, or as stored`,
-        describe: 'Largest value, in bytes as stored',
+        describe: `Largest value, in bytes as stored, up to ${valueBytesMaxMax}`,
       })
-      .option('max-memory', {
-        ...maxMemoryOption,
-        describe: `Of each node: ${maxMemoryOption.describe}; none: no limit`,
-        defaultDescription: 'as stored, or none',
-      })
+      .option('max-memory', { ...maxMemoryOption, defaultDescription: 'as stored, or none' })
       .option('lease-ms', {
         type: 'number',
         requiresArg: true,
         defaultDescription: `${defaultSettings.leaseMs}, or as stored`,
-        describe: 'How long a silent node keeps its place; shorter notices sooner',
+        describe: `How long a silent node keeps its place, ${leaseMsMin} to ${leaseMsMax}; shorter notices sooner`,
       })
       .option('respawn', {
         type: 'boolean',

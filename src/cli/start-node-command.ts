@@ -16,7 +16,7 @@ export const startNodeCommand: CommandModule<object, StartNodeOptions> = {
   builder: (command) =>
     adminOptions(command)
       .positional('node', nodeOperand)
-      .example('$0 start-node 3', 'it gets its slots back, filled by what has changed'),
+      .example('$0 start-node 3', 'it gets its slots back; with a disk only what has changed is copied'),
   handler: async ({ manager, json, wait, node }) => {
     const nodeId = nodeIdOf(node);
     const stop = new StopRequest();
