@@ -3,150 +3,33 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { ManagerOptions, ManagerServer } from '../manager/index.js';
-import { partitionerNames } from '../protocol/partition.js';
-import { type Durability, defaultSettings, durabilities, replicasMax } from '../protocol/settings.js';
+import { replicasMax } from '../protocol/settings.js';
 import { prepareDataDirectory } from './data-directory.js';
 import { UsageError, reportFailure } from './exit.js';
 import type { NodeExtras } from './forked-node.js';
 import { isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
-import { maxMemoryOption, memoryBytesMax } from './max-memory.js';
+import { memoryBytesMax } from './max-memory.js';
+import { formatAddress, defined, portNumber, label, wholeNumberIfGiven } from './options.js';
+import { PeriodicSnapshots, snapshotPlan } from './periodic-snapshots.js';
 import {
-  type LogLevel,
-  formatAddress,
-  defined,
-  logLevelOption,
-  portDefault,
-  portNumber,
-  label,
-  wholeNumberIfGiven,
-} from './options.js';
-import { PeriodicSnapshots, type SnapshotFlags, snapshotFlags, snapshotPlan } from './periodic-snapshots.js';
+  keyBytesMaxMax,
+  leaseMsMax,
+  leaseMsMin,
+  nodesMax,
+  type StartOptions,
+  startOptions,
+  valueBytesMaxMax,
+} from './start-options.js';
 import { StopRequest } from './stop-request.js';
 import { SupervisorLink } from './supervisor-link.js';
-
-const nodesMax = 256;
-/** Longest that still fits into a frame with the largest value. */
-const keyBytesMaxMax = 64 * 1024;
-const valueBytesMaxMax = 64 * 1024 * 1024;
-/** Below this, a busy machine loses leases without any fault. */
-const leaseMsMin = 100;
-const leaseMsMax = 60_000;
-
-interface StartOptions extends SnapshotFlags {
-  nodes: number | undefined;
-  replicas: number | undefined;
-  host: string;
-  port: number;
-  'data-dir': string | undefined;
-  durability: Durability | undefined;
-  'host-label': string | undefined;
-  partitioner: string | undefined;
-  'max-key-bytes': number | undefined;
-  'max-value-bytes': number | undefined;
-  'max-memory': string | undefined;
-  'lease-ms': number | undefined;
-  respawn: boolean;
-  'log-level': LogLevel;
-  'end-without-manager-ms': number | undefined;
-  'end-with-stdin': boolean;
-  supervise: boolean;
-  life: number | undefined;
-  'state-dir': string | undefined;
-}
 
 type StartArguments = ArgumentsCamelCase<StartOptions>;
 
 export const startCommand: CommandModule<object, StartOptions> = {
   command: 'start',
   describe: 'Launch a manager and its nodes, until Ctrl-C',
-  builder: (command) =>
-    snapshotFlags(command)
-      .option('nodes', {
-        alias: 'n',
-        type: 'number',
-        requiresArg: true,
-        defaultDescription: '7, or as stored',
-        describe: `How many nodes, up to ${nodesMax}`,
-      })
-      .option('replicas', {
-        alias: 'k',
-        type: 'number',
-        requiresArg: true,
-        defaultDescription: `${defaultSettings.replicas}, or as stored`,
-        describe: `Copies of each key on different nodes, up to ${replicasMax}`,
-      })
-      .option('host', {
-        type: 'string',
-        requiresArg: true,
-        default: '127.0.0.1',
-        describe: 'Address of this machine to serve on; also how others reach it',
-      })
-      .option('port', {
-        type: 'number',
-        requiresArg: true,
-        default: portDefault,
-        describe: 'Port of the manager, 0: a free one; nodes take free ports',
-      })
-      .option('data-dir', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'Where the cluster is kept on disk, to go on from there the next time',
-        defaultDescription: 'in memory only',
-      })
-      .option('durability', {
-        choices: durabilities,
-        requiresArg: true,
-        describe: 'Whether writes are on disk: not at all, within a second, or before they are acknowledged',
-        defaultDescription: 'interval with --data-dir, else none',
-      })
-      .option('host-label', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'Name of this host: copies of a key go to nodes of different labels where there are enough',
-        defaultDescription: 'none: each node stands alone',
-      })
-      .option('partitioner', {
-        choices: partitionerNames,
-        requiresArg: true,
-        defaultDescription: `${defaultSettings.partitioner}, or as stored`,
-        describe: 'Hash from key to slot',
-      })
-      .option('max-key-bytes', {
-        type: 'number',
-        requiresArg: true,
-        defaultDescription: `${defaultSettings.keyBytesMax}, or as stored`,
-        describe: `Longest key, in bytes of UTF-8, up to ${keyBytesMaxMax}`,
-      })
-      .option('max-value-bytes', {
-        type: 'number',
-        requiresArg: true,
-        defaultDescription: `${defaultSettings.valueBytesMax}, or as stored`,
-        describe: `Largest value, in bytes as stored, up to ${valueBytesMaxMax}`,
-      })
-      .option('max-memory', { ...maxMemoryOption, defaultDescription: 'as stored, or none' })
-      .option('lease-ms', {
-        type: 'number',
-        requiresArg: true,
-        defaultDescription: `${defaultSettings.leaseMs}, or as stored`,
-        describe: `How long a silent node keeps its place, ${leaseMsMin} to ${leaseMsMax}; shorter notices sooner`,
-      })
-      .option('respawn', {
-        type: 'boolean',
-        default: true,
-        describe: 'Start a node again when it dies; --no-respawn: do not',
-      })
-      .option('log-level', logLevelOption)
-      // For programs that run a cluster: src/testing.
-      .option('end-without-manager-ms', { type: 'number', requiresArg: true, hidden: true })
-      .option('end-with-stdin', { type: 'boolean', default: false, hidden: true })
-      // For run.sh: a supervisor that starts the manager, and the manager again when it has crashed.
-      .option('supervise', { type: 'boolean', default: false, hidden: true })
-      // From the supervisor to its manager: which one it is.
-      .option('life', { type: 'number', requiresArg: true, hidden: true })
-      .option('state-dir', { type: 'string', requiresArg: true, hidden: true })
-      .example('$0 start -n 7 -k 3', 'seven nodes, three copies of each key')
-      .example('$0 start --port 0', 'a second cluster beside it, on a free port'),
+  builder: startOptions,
   handler: start,
 };
 
