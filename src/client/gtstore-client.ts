@@ -184,7 +184,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
 
   /**
    * The value, or undefined if the key is absent: one round trip to the primary (PROTOCOL R1).
-   * @throws GTStoreError KEY_TOO_LARGE, INVALID_ARGUMENT, TIMEOUT, UNAVAILABLE, QUEUE_FULL, CLOSED
+   * @throws GTStoreError KEY_TOO_LARGE, INVALID_ARGUMENT, TIMEOUT, UNAVAILABLE, QUEUE_FULL, CLOSED; PROTOCOL at a value that
+   *   another program has stored and that cannot be decoded
    */
   get(key: string, options: OperationOptions = {}): Promise<StoreValue | undefined> {
     return this.#call(GetCall, options, (settings, deadlineMs, call) =>
@@ -255,7 +256,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * it gets its turn (PROTOCOL RMW7), if `mutate` does not take longer than some 20 ms; otherwise it may end as TIMEOUT, or as
    * OUTCOME_UNKNOWN if its last attempt is still without an answer.
    * @returns what was stored, with its version; undefined after a delete
-   * @throws GTStoreError as `put`; or whatever `mutate` throws, with nothing stored
+   * @throws GTStoreError as `put`, and PROTOCOL as `get`; or whatever `mutate` throws, with nothing stored
    */
   async update(key: string, mutate: Mutate, options: WriteOptions = {}): Promise<Entry | undefined> {
     checkMutate(mutate);
@@ -274,7 +275,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   /**
    * Adds `by` to the number at the key; an absent key counts as 0.
    * @returns the new number
-   * @throws GTStoreError as `put`; INVALID_ARGUMENT if there is something else than a number
+   * @throws GTStoreError as `update`; INVALID_ARGUMENT if there is something else than a number
    */
   async increment(key: string, by = 1, options: WriteOptions = {}): Promise<number> {
     if (typeof by !== 'number' || !Number.isFinite(by))
