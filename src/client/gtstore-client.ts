@@ -146,8 +146,10 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
 
   /** Ends the session: calls under way are rejected with CLOSED, or OUTCOME_UNKNOWN for writes already sent. */
   finalize(): Promise<void> {
-    if (this.#state !== 'closed') this.#session.close();
+    const wasClosed = this.#state === 'closed';
+    // First: whoever subscribes to diagnostics hears of calls that end by this, and may make one.
     this.#state = 'closed';
+    if (!wasClosed) this.#session.close();
     return Promise.resolve();
   }
 

@@ -1,6 +1,7 @@
 // What callers are told, at a cluster of one node that answers as a test wants.
 import { expect } from 'chai';
-import { GTStoreClient } from '../../src/client/index.js';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { diagnosticsChannelNames, GTStoreClient } from '../../src/client/index.js';
 import { newSlot } from '../../src/protocol/cluster-map.js';
 import type { GetMessage, Message } from '../../src/protocol/messages.js';
 import { MessageType, PeerRole } from '../../src/protocol/messages.js';
@@ -48,5 +49,30 @@ describe('a value that another program has stored and that cannot be decoded', (
       expect(error.message).to.match(/^the value of 'k' cannot be read: /);
     }
     expect(await errorOf(() => client.get('k'))).to.include({ code: 'PROTOCOL', outcome: undefined });
+  });
+});
+
+describe('a client that is being closed', () => {
+  it('begins nothing more for whoever hears of its last operations', async () => {
+    const client = await connected((connection, message) => {
+      if (message.key === 'answered') answer(connection, message, Uint8Array.of(1));
+    });
+    const late: Promise<unknown>[] = [];
+    const onOperation = (): void => {
+      late.push(errorOf(() => client.get('late', { timeoutMs: 1000 })));
+    };
+    const [first, second] = [client.get('answered'), errorOf(() => client.get('k'))];
+    await first;
+    // Only operations that began while somebody was subscribed are told of.
+    subscribe(diagnosticsChannelNames.operation, onOperation);
+    try {
+      const third = errorOf(() => client.get('k'));
+      await client.finalize();
+      for (const error of await Promise.all([second, third, ...late]))
+        expect(error).to.have.property('code', 'CLOSED');
+      expect(late).to.have.length(1);
+    } finally {
+      unsubscribe(diagnosticsChannelNames.operation, onOperation);
+    }
   });
 });
