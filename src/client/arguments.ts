@@ -40,28 +40,28 @@ export function invalidArgument(message: string, cause?: unknown): GTStoreError 
 }
 
 /** Key bytes. @throws GTStoreError INVALID_ARGUMENT, KEY_TOO_LARGE */
-export function checkedKey(key: string, { keyBytesMax }: ClusterSettings): string {
-  if (typeof key !== 'string') throw invalidArgument(`the key must be a string, not ${describe(key)}`);
+export function checkedKey(key: string, { keyBytesMax }: ClusterSettings, name = 'key'): string {
+  if (typeof key !== 'string') throw invalidArgument(`the ${name} must be a string, not ${describe(key)}`);
   if (key.length === 0) throw invalidArgument('the key must not be empty');
   // As many bytes at least. They are not counted: there may be more than a string of key bytes can have.
-  if (key.length > wireKeyBytesMax) throw keyTooLarge(`${key.length} characters`, keyBytesMax);
+  if (key.length > wireKeyBytesMax) throw keyTooLarge(name, `${key.length} characters`, keyBytesMax);
   const keyBytes = toKeyBytes(key);
   // The same string: ASCII, with nothing to look for.
   if (keyBytes !== key && utf8Length(key) < 0) {
-    throw invalidArgument('the key has half of a surrogate pair: it is no valid Unicode');
+    throw invalidArgument(`the ${name} has half of a surrogate pair: it is no valid Unicode`);
   }
-  if (keyBytes.length > keyBytesMax) throw keyTooLarge(`${keyBytes.length} bytes`, keyBytesMax);
+  if (keyBytes.length > keyBytesMax) throw keyTooLarge(name, `${keyBytes.length} bytes`, keyBytesMax);
   return keyBytes;
 }
 
-function keyTooLarge(length: string, bytesMax: number): GTStoreError {
-  const text = `the key has ${length}; this cluster takes at most ${bytesMax} bytes (--max-key-bytes)`;
+function keyTooLarge(name: string, length: string, bytesMax: number): GTStoreError {
+  const text = `the ${name} has ${length}; this cluster takes at most ${bytesMax} bytes (--max-key-bytes)`;
   return new GTStoreError('KEY_TOO_LARGE', text, notApplied);
 }
 
 /** Key bytes of the beginning of keys, possibly empty. @throws GTStoreError INVALID_ARGUMENT, KEY_TOO_LARGE */
 export function checkedPrefix(prefix: string | undefined, settings: ClusterSettings): string {
-  return prefix === undefined || prefix === '' ? '' : checkedKey(prefix, settings);
+  return prefix === undefined || prefix === '' ? '' : checkedKey(prefix, settings, 'prefix');
 }
 
 /** @throws GTStoreError INVALID_ARGUMENT */
