@@ -1,5 +1,6 @@
 /** Checks what callers hand in, before anything is sent: one clear error each, naming the argument. */
 import type { AdminRequest } from '../protocol/admin.js';
+import { wireLimits } from '../protocol/cold-codec.js';
 import { wireKeyBytesMax } from '../protocol/hot-codec.js';
 import { GTStoreError } from '../protocol/errors.js';
 import type { WriteOutcome } from '../protocol/errors.js';
@@ -137,11 +138,16 @@ export function checkedRequest(request: AdminRequest): string {
   if (!isPlainObject(request) || typeof request.command !== 'string') {
     throw invalidArgument("admin needs a request such as { command: 'progress' }");
   }
+  let json: string;
   try {
-    return JSON.stringify(request);
+    json = JSON.stringify(request);
   } catch (cause) {
     throw invalidArgument(`the request has no JSON: ${String(cause)}`, cause);
   }
+  const bytes = Buffer.byteLength(json);
+  const bytesMax = wireLimits.jsonBytesMax;
+  if (bytes <= bytesMax) return json;
+  throw invalidArgument(`the request has ${bytes} bytes of JSON; a manager takes at most ${bytesMax}`);
 }
 
 /** @returns milliseconds. @throws GTStoreError INVALID_ARGUMENT */

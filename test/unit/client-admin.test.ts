@@ -120,6 +120,17 @@ describe('an administrator whose manager is lost before it answers', () => {
     });
   });
 
+  it('is told of a request that is too large for any manager before it is sent', async () => {
+    let asked = 0;
+    await using client = await connected(() => asked++);
+    const host = 'x'.repeat(2 ** 24);
+    const request = { command: 'drain', nodeId: 1, host } as AdminRequest;
+    const error: unknown = await client.admin(request).catch((reason: unknown) => reason);
+    expect(error).to.include({ code: 'INVALID_ARGUMENT', outcome: 'not-applied' });
+    expect(String(error)).to.match(/the request has \d+ bytes of JSON; a manager takes at most 16777216/);
+    expect(asked).to.equal(0);
+  });
+
   it('may ask again after something that was never sent', async () => {
     await using client = await connected();
     await client.status().catch(() => undefined);
