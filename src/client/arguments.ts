@@ -1,5 +1,6 @@
 /** Checks what callers hand in, before anything is sent: one clear error each, naming the argument. */
 import type { AdminRequest } from '../protocol/admin.js';
+import { wireLimits } from '../protocol/cold-codec.js';
 import { wireKeyBytesMax } from '../protocol/hot-codec.js';
 import { GTStoreError } from '../protocol/errors.js';
 import type { WriteOutcome } from '../protocol/errors.js';
@@ -40,28 +41,28 @@ export function invalidArgument(message: string, cause?: unknown): GTStoreError 
 }
 
 /** Key bytes. @throws GTStoreError INVALID_ARGUMENT, KEY_TOO_LARGE */
-export function checkedKey(key: string, { keyBytesMax }: ClusterSettings): string {
-  if (typeof key !== 'string') throw invalidArgument(`the key must be a string, not ${describe(key)}`);
+export function checkedKey(key: string, { keyBytesMax }: ClusterSettings, name = 'key'): string {
+  if (typeof key !== 'string') throw invalidArgument(`the ${name} must be a string, not ${describe(key)}`);
   if (key.length === 0) throw invalidArgument('the key must not be empty');
   // As many bytes at least. They are not counted: there may be more than a string of key bytes can have.
-  if (key.length > wireKeyBytesMax) throw keyTooLarge(`${key.length} characters`, keyBytesMax);
+  if (key.length > wireKeyBytesMax) throw keyTooLarge(name, `${key.length} characters`, keyBytesMax);
   const keyBytes = toKeyBytes(key);
   // The same string: ASCII, with nothing to look for.
   if (keyBytes !== key && utf8Length(key) < 0) {
-    throw invalidArgument('the key has half of a surrogate pair: it is no valid Unicode');
+    throw invalidArgument(`the ${name} has half of a surrogate pair: it is no valid Unicode`);
   }
-  if (keyBytes.length > keyBytesMax) throw keyTooLarge(`${keyBytes.length} bytes`, keyBytesMax);
+  if (keyBytes.length > keyBytesMax) throw keyTooLarge(name, `${keyBytes.length} bytes`, keyBytesMax);
   return keyBytes;
 }
 
-function keyTooLarge(length: string, bytesMax: number): GTStoreError {
-  const text = `the key has ${length}; this cluster takes at most ${bytesMax} bytes (--max-key-bytes)`;
+function keyTooLarge(name: string, length: string, bytesMax: number): GTStoreError {
+  const text = `the ${name} has ${length}; this cluster takes at most ${bytesMax} bytes (--max-key-bytes)`;
   return new GTStoreError('KEY_TOO_LARGE', text, notApplied);
 }
 
 /** Key bytes of the beginning of keys, possibly empty. @throws GTStoreError INVALID_ARGUMENT, KEY_TOO_LARGE */
 export function checkedPrefix(prefix: string | undefined, settings: ClusterSettings): string {
-  return prefix === undefined || prefix === '' ? '' : checkedKey(prefix, settings);
+  return prefix === undefined || prefix === '' ? '' : checkedKey(prefix, settings, 'prefix');
 }
 
 /** @throws GTStoreError INVALID_ARGUMENT */
@@ -137,11 +138,16 @@ export function checkedRequest(request: AdminRequest): string {
   if (!isPlainObject(request) || typeof request.command !== 'string') {
     throw invalidArgument("admin needs a request such as { command: 'progress' }");
   }
+  let json: string;
   try {
-    return JSON.stringify(request);
+    json = JSON.stringify(request);
   } catch (cause) {
     throw invalidArgument(`the request has no JSON: ${String(cause)}`, cause);
   }
+  const bytes = Buffer.byteLength(json);
+  const bytesMax = wireLimits.jsonBytesMax;
+  if (bytes <= bytesMax) return json;
+  throw invalidArgument(`the request has ${bytes} bytes of JSON; a manager takes at most ${bytesMax}`);
 }
 
 /** @returns milliseconds. @throws GTStoreError INVALID_ARGUMENT */

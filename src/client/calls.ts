@@ -52,9 +52,12 @@ export abstract class Call<T> {
     return false;
   }
 
+  #isWrite({ kind }: Operation): boolean {
+    return this.isPartOfWrite() || kind !== OperationKind.get;
+  }
+
   #errorOf(operation: Operation): GTStoreError {
-    const isWrite = this.isPartOfWrite() || operation.kind !== OperationKind.get;
-    return errorOf(operation, isWrite, this.signal);
+    return errorOf(operation, this.#isWrite(operation), this.signal);
   }
 
   /** The operation is decided; it and its bytes are reused when this returns. */
@@ -70,7 +73,9 @@ export abstract class Call<T> {
     try {
       result = this.result(operation);
     } catch (cause) {
-      this.#reject(unreadable(fromKeyBytes(operation.key), cause));
+      // Only what is there and in the way is decoded.
+      const outcome = this.#isWrite(operation) ? 'not-applied' : undefined;
+      this.#reject(unreadable(fromKeyBytes(operation.key), cause, outcome));
       return;
     }
     this.#resolve(result);
@@ -88,9 +93,10 @@ export abstract class Call<T> {
 }
 
 /** A value that is none of ours: another program stored it. */
-export function unreadable(key: string, cause: unknown): GTStoreError {
+export function unreadable(key: string, cause: unknown, outcome?: WriteOutcome): GTStoreError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new GTStoreError('PROTOCOL', `the value of '${key}' cannot be read: ${why}`, { cause });
+  const options = outcome === undefined ? { cause } : { cause, outcome };
+  return new GTStoreError('PROTOCOL', `the value of '${key}' cannot be read: ${why}`, options);
 }
 
 const kindNames = {

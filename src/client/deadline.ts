@@ -29,6 +29,7 @@ export function remainingOf(options: OperationOptions, defaultMs: number, outcom
 /**
  * What the promise comes to, in the time that is left to a call that writes, between two of its steps.
  * @param closing - aborted when the client is closed
+ * @param waitsFor - for the caller, should it take too long
  * @throws GTStoreError (rejects) with nothing applied: TIMEOUT, also when the call is aborted; CLOSED. Or what the promise is
  *   rejected with
  */
@@ -36,11 +37,13 @@ export function inTime<T>(
   promise: PromiseLike<T>,
   { timeoutMs, signal }: Left,
   closing: AbortSignal,
+  waitsFor: string,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       end(() => {
-        reject(tooLate(timeoutMs, 'not-applied'));
+        const text = `waited for ${waitsFor} for all of the ${Math.ceil(timeoutMs)} ms that were left`;
+        reject(new GTStoreError('TIMEOUT', text, { outcome: 'not-applied' }));
       });
     }, timeoutMs);
     const abort = (): void => {

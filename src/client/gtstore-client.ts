@@ -146,8 +146,10 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
 
   /** Ends the session: calls under way are rejected with CLOSED, or OUTCOME_UNKNOWN for writes already sent. */
   finalize(): Promise<void> {
-    if (this.#state !== 'closed') this.#session.close();
+    const wasClosed = this.#state === 'closed';
+    // First: whoever subscribes to diagnostics hears of calls that end by this, and may make one.
     this.#state = 'closed';
+    if (!wasClosed) this.#session.close();
     return Promise.resolve();
   }
 
@@ -184,7 +186,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
 
   /**
    * The value, or undefined if the key is absent: one round trip to the primary (PROTOCOL R1).
-   * @throws GTStoreError KEY_TOO_LARGE, INVALID_ARGUMENT, TIMEOUT, UNAVAILABLE, QUEUE_FULL, CLOSED
+   * @throws GTStoreError KEY_TOO_LARGE, INVALID_ARGUMENT, TIMEOUT, UNAVAILABLE, QUEUE_FULL, CLOSED; PROTOCOL at a value that
+   *   another program has stored and that cannot be decoded
    */
   get(key: string, options: OperationOptions = {}): Promise<StoreValue | undefined> {
     return this.#call(GetCall, options, (settings, deadlineMs, call) =>
@@ -255,7 +258,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * it gets its turn (PROTOCOL RMW7), if `mutate` does not take longer than some 20 ms; otherwise it may end as TIMEOUT, or as
    * OUTCOME_UNKNOWN if its last attempt is still without an answer.
    * @returns what was stored, with its version; undefined after a delete
-   * @throws GTStoreError as `put`; or whatever `mutate` throws, with nothing stored
+   * @throws GTStoreError as `put`, and PROTOCOL as `get`; or whatever `mutate` throws, with nothing stored
    */
   async update(key: string, mutate: Mutate, options: WriteOptions = {}): Promise<Entry | undefined> {
     checkMutate(mutate);
@@ -274,7 +277,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   /**
    * Adds `by` to the number at the key; an absent key counts as 0.
    * @returns the new number
-   * @throws GTStoreError as `put`; INVALID_ARGUMENT if there is something else than a number
+   * @throws GTStoreError as `update`; INVALID_ARGUMENT if there is something else than a number
    */
   async increment(key: string, by = 1, options: WriteOptions = {}): Promise<number> {
     if (typeof by !== 'number' || !Number.isFinite(by))

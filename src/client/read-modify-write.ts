@@ -105,9 +105,13 @@ export class ReadModifyWrite {
   }
 
   async #inTurn<T>(call: KeyCall, act: (turn: Turn) => Promise<T>): Promise<T> {
-    const turn = this.#turns.enter(call.key);
+    const { key, remaining, closing } = call;
+    const turn = this.#turns.enter(key);
     try {
-      if (turn.before !== undefined) await inTime(turn.begun(), call.remaining(), call.closing);
+      if (turn.before !== undefined) {
+        const others = `this client's earlier updates of '${key}'`;
+        await inTime(turn.begun(), remaining(), closing, others);
+      }
       return await act(turn);
     } finally {
       this.#turns.leave(turn);
@@ -115,7 +119,7 @@ export class ReadModifyWrite {
   }
 
   async #mutated(
-    { remaining, closing }: KeyCall,
+    { key, remaining, closing }: KeyCall,
     mutate: Mutate,
     value: StoreValue | undefined,
     turn: Turn,
@@ -127,7 +131,7 @@ export class ReadModifyWrite {
       this.#turns.leave(turn);
     }, turnMsMax);
     try {
-      return await inTime(next, left, closing);
+      return await inTime(next, left, closing, `the function given to update '${key}'`);
     } finally {
       clearTimeout(lapse);
     }

@@ -17,8 +17,8 @@ export interface ScanSession {
 
 /** How long one replica may take. */
 interface Patience {
-  /** Over a batch. */
-  readonly timeoutMs: number;
+  /** Over the next batch: what is left until the slot is given up. */
+  readonly leftMs: () => number;
   /** Without a byte of it, or of anything else. */
   readonly silenceMsMax: number;
 }
@@ -50,9 +50,10 @@ export async function* scanSlot(
 ): AsyncGenerator<Entry> {
   const seen = new Set<string>();
   let giveUpAtMs = session.now() + timeoutMs;
+  const leftMs = (): number => giveUpAtMs - session.now();
   for (let attempt = 0; ; attempt++) {
     const silenceMsMax = Math.min(timeoutMs / 3, silenceMs) * 2 ** Math.min(attempt, 16);
-    const walk = walkSlot(session, slot, prefix, attempt, { timeoutMs, silenceMsMax });
+    const walk = walkSlot(session, slot, prefix, attempt, { leftMs, silenceMsMax });
     let step = await walk.next();
     while (step.done !== true) {
       for (const entry of step.value) {
@@ -66,7 +67,7 @@ export async function* scanSlot(
     }
     if (step.value) return;
     if (session.isClosed) throw new GTStoreError('CLOSED', 'the client was closed');
-    if (session.now() >= giveUpAtMs) {
+    if (leftMs() <= 0) {
       throw new GTStoreError('UNAVAILABLE', `slot ${slot} cannot be read: none of its replicas serves`);
     }
     session.core.wantMap();
@@ -100,12 +101,12 @@ async function ask(
   session: ScanSession,
   connection: Connection,
   build: (rid: number) => Message,
-  { timeoutMs, silenceMsMax }: Patience,
+  { leftMs, silenceMsMax }: Patience,
 ): Promise<EntriesMessage | null> {
   const { signal, end } = silenceOf(connection, silenceMsMax);
   let answer: Message;
   try {
-    answer = await session.requests.request(connection, build, timeoutMs, { signal });
+    answer = await session.requests.request(connection, build, leftMs(), { signal });
   } catch (error) {
     // The connection broke or was dropped, or the node is silent: the next replica is asked, unless this client was closed.
     if (error instanceof GTStoreError) return null;

@@ -133,7 +133,8 @@ export class RequestTable {
   /** Fails what waits, and every request from now on. */
   close(): void {
     this.closed = true;
-    for (const rid of this.pending.keys()) this.fail(rid, new GTStoreError('CLOSED', 'closed'));
+    for (const rid of this.pending.keys())
+      this.fail(rid, new GTStoreError('CLOSED', 'closed before an answer came'));
   }
 
   /** Once for each connection: all its requests fail when it ends. */
@@ -152,7 +153,8 @@ export class RequestTable {
     const nowMs = performance.now();
     for (const [rid, { connection, deadlineMs, timeoutMs }] of this.pending) {
       if (deadlineMs > nowMs) continue;
-      this.fail(rid, new GTStoreError('TIMEOUT', `${connection.remote}: no answer within ${timeoutMs} ms`));
+      const text = `${connection.remote}: no answer within ${Math.ceil(timeoutMs)} ms`;
+      this.fail(rid, new GTStoreError('TIMEOUT', text));
     }
   }
 

@@ -15,12 +15,13 @@ export class ClientOnTable {
   onSend: () => void = () => undefined;
 
   /** @param replicas - primary first */
-  constructor(replicas: readonly number[], readFrom: 'primary' | 'any' = 'primary') {
+  constructor(replicas: readonly number[], readFrom: 'primary' | 'any' = 'primary', inFlightMax = 16_384) {
     const links = new Map(replicas.map((id) => [id, new KeepingLink()]));
     this.links = links;
     this.core = new ClientCore({
       clientId: 9,
       readFrom,
+      inFlightMax,
       ports: {
         nowMs: () => this.nowMs,
         clockUs: () => 1000 * this.nowMs,

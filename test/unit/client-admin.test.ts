@@ -1,6 +1,7 @@
 // Requests of an administrator through the client, at a manager that does not answer.
 import { expect } from 'chai';
 import { GTStoreClient } from '../../src/client/index.js';
+import type { ClientOptions } from '../../src/client/index.js';
 import type { AdminRequest } from '../../src/protocol/admin.js';
 import { newSlot } from '../../src/protocol/cluster-map.js';
 import type { Message } from '../../src/protocol/messages.js';
@@ -17,6 +18,7 @@ async function connected(
   onAsked: (connection: Connection, message: Message) => void = (connection) => {
     connection.destroy();
   },
+  options: Pick<ClientOptions, 'timeoutMs'> = {},
 ): Promise<GTStoreClient> {
   const settings = { ...defaultSettings, slotCount: 1 };
   const map = { clusterId: 'test', epoch: 1, settings, nodes: [], slots: [newSlot([], 1)] };
@@ -26,7 +28,7 @@ async function connected(
     else onAsked(connection, message);
   });
   const { port } = await peers.listen(manager, { onHello: () => ({ ...welcome, role: PeerRole.manager }) });
-  const client = new GTStoreClient({ manager: `127.0.0.1:${port}` });
+  const client = new GTStoreClient({ manager: `127.0.0.1:${port}`, ...options });
   await client.init();
   return client;
 }
@@ -46,6 +48,24 @@ const questions: AdminRequest[] = [
   { command: 'hot', count: 1 },
   { command: 'rebalance', by: 'slots', dryRun: true },
 ];
+
+describe('a question that a manager leaves unanswered', () => {
+  it('fails with the whole milliseconds that it was given', async () => {
+    await using client = await connected(() => undefined, { timeoutMs: 40 });
+    const error: unknown = await client.status().catch((reason: unknown) => reason);
+    expect(error).to.have.property('code', 'TIMEOUT');
+    expect(String(error)).to.match(/: no answer within 40 ms$/);
+  });
+
+  it('fails with why, when the client is closed', async () => {
+    const client = await connected(() => undefined);
+    const answer = client.status().catch((reason: unknown) => reason);
+    await client.finalize();
+    const error = await answer;
+    expect(error).to.have.property('code', 'CLOSED');
+    expect(String(error)).to.match(/: closed before an answer came$/);
+  });
+});
 
 describe('an administrator whose manager is lost before it answers', () => {
   for (const request of changes) {
@@ -98,6 +118,17 @@ describe('an administrator whose manager is lost before it answers', () => {
       expect(error).to.include({ code: 'UNAVAILABLE', outcome: 'unknown', retryable: false });
       expect(asks).to.equal(1);
     });
+  });
+
+  it('is told of a request that is too large for any manager before it is sent', async () => {
+    let asked = 0;
+    await using client = await connected(() => asked++);
+    const host = 'x'.repeat(2 ** 24);
+    const request = { command: 'drain', nodeId: 1, host } as AdminRequest;
+    const error: unknown = await client.admin(request).catch((reason: unknown) => reason);
+    expect(error).to.include({ code: 'INVALID_ARGUMENT', outcome: 'not-applied' });
+    expect(String(error)).to.match(/the request has \d+ bytes of JSON; a manager takes at most 16777216/);
+    expect(asked).to.equal(0);
   });
 
   it('may ask again after something that was never sent', async () => {

@@ -16,8 +16,8 @@ describe('the deadline of a call of several steps', () => {
     await endOfTurn();
     const timersBefore = timers();
     const left = { timeoutMs: 100_000, signal: caller };
-    const steps = [1, 2].map(() => inTime(Promise.resolve('done'), left, closing));
-    steps.push(inTime(Promise.reject(mine), left, closing));
+    const steps = [1, 2].map(() => inTime(Promise.resolve('done'), left, closing, 'it'));
+    steps.push(inTime(Promise.reject(mine), left, closing, 'it'));
     expect([closing, caller].map((signal) => getEventListeners(signal, 'abort').length)).to.deep.equal([
       1, 1,
     ]);
@@ -35,7 +35,7 @@ describe('the deadline of a call of several steps', () => {
     const closing = new AbortController();
     const { signal } = new AbortController();
     const never = new Promise(() => undefined);
-    const error = errorOf(() => inTime(never, { timeoutMs: 100_000, signal }, closing.signal));
+    const error = errorOf(() => inTime(never, { timeoutMs: 100_000, signal }, closing.signal, 'it'));
     closing.abort();
     expect(await error).to.include({ code: 'CLOSED', outcome: 'not-applied' });
   });

@@ -122,6 +122,14 @@ describe('calls that read and conditionally write one key', () => {
     expect(key.conditions).to.equal(0);
   });
 
+  it('say at their deadline what they waited for', async () => {
+    const holder = errorOf(() => calls.update(call(20), () => never, undefined));
+    const waiting = errorOf(() => increment(call(10)));
+    expect((await waiting).message).to.match(/^waited for this client's earlier updates of 'k' for all of/);
+    const text = /^waited for the function given to update 'k' for all of the (20|1?\d) ms that were left$/;
+    expect((await holder).message).to.match(text);
+  });
+
   it('go on when those before them have failed or ended while they waited', async () => {
     const mutate = (): never => {
       throw new Error('of the caller');

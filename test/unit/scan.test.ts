@@ -8,6 +8,7 @@ import { type Entry, type Message, MessageType } from '../../src/protocol/messag
 import { defaultSettings } from '../../src/protocol/settings.js';
 import type { Connection } from '../../src/transport/connection.js';
 import { RequestTable } from '../../src/transport/requests.js';
+import { errorOf } from '../support/store-error.js';
 import { Peers, Recorder } from '../support/transport-peers.js';
 
 const peers = new Peers();
@@ -125,6 +126,17 @@ describe('a walk through a slot', () => {
         .to.throw()
         .with.property('code', 'PROTOCOL');
     }
+  });
+
+  it('is given up when its time is over, though the replica asked last might be silent for longer', async () => {
+    const session = new OnTable([0, 1]);
+    await session.connect(['fenced'], () => (session.nowMs += timeoutMs - 50));
+    await session.connect(['silent'], () => setTimeout(() => (session.nowMs += 50), 50));
+    const startedAtMs = performance.now();
+    const error = await errorOf(() => scanSlot(session, 0, '', timeoutMs).next());
+    expect(error.code).to.equal('UNAVAILABLE');
+    // It would be waited for for two seconds.
+    expect(performance.now() - startedAtMs).to.be.below(1000);
   });
 
   it('ends with CLOSED when the client is closed', async () => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { ManagerTime } from '../../src/client/core/manager-time.js';
 import { VersionClock } from '../../src/client/core/version-clock.js';
 import { versionZero } from '../../src/protocol/version.js';
 
@@ -34,6 +35,14 @@ describe('W1: the clock of a client whose time is behind that of another', () =>
     expect([next(ahead), next(behind)]).to.deep.equal([nowUs, nowUs]);
   });
 
+  it('follows its own again when that has been told anew', () => {
+    const clock = clockOf(1, 0);
+    clock.saw({ ...versionZero, hlc: nowUs + 500_000 });
+    nowUs += 10_000_000;
+    clock.clockLearnt();
+    expect(next(clock)).to.equal(nowUs);
+  });
+
   it('counts up from what is too far ahead to be believed, and no version comes twice', () => {
     const clock = clockOf(1, 0);
     const farUs = nowUs + 1_800_000_000;
@@ -42,5 +51,13 @@ describe('W1: the clock of a client whose time is behind that of another', () =>
     expect([next(clock), next(clock)]).to.deep.equal([farUs + 1, farUs + 2]);
     nowUs = farUs + 10;
     expect(next(clock), 'a second ahead at most').to.be.within(nowUs, nowUs + 1_000_000);
+  });
+});
+
+describe("W1: the manager's clock as a greeting tells it", () => {
+  it('has gone on for half of the time that the greeting took', () => {
+    const time = new ManagerTime(() => 1000);
+    time.learnt(time.offsetOf(7_000_000, 80));
+    expect(time.clockUs).to.equal(7_040_000);
   });
 });
