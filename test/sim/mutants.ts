@@ -59,8 +59,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'W5',
     edits: one(
       `${client}/client-core.js`,
-      'else if (operation.fullAcked) {',
-      'else if (operation.fullAcked || operation.fullStale) {',
+      'this.#versions.saw(message.version);\n        this.#answered(operation, index);',
+      'if (index < operation.fullCount) operation.fullAcked = true;\n        this.#answered(operation, index);',
     ),
     quick: true,
   },

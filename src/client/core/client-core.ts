@@ -260,7 +260,6 @@ export class ClientCore {
     const index = operation?.awaitedIndex(nodeId) ?? -1;
     if (operation === undefined || index < 0) return;
     this.#versions.saw(message.version);
-    if (index < operation.fullCount) operation.fullStale = true;
     this.#answered(operation, index);
   }
 
@@ -382,7 +381,6 @@ export class ClientCore {
   /** W7, W8: this attempt's result stays unknown; the next one carries the same version or operation id. */
   #unanswered(operation: Operation): void {
     if (operation.kind !== OperationKind.get) operation.maybeStored = true;
-    if (operation.learnerAcked) operation.maybeStored = true;
     operation.isAnswerLate = true;
     this.#wait(operation);
   }

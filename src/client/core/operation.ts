@@ -87,8 +87,7 @@ export class Operation {
   awaited = 0;
   /** A member was fenced, lost or silent: this attempt decides nothing. */
   attemptFailed = false;
-  /** A full replica of this attempt said STALE; a learner said ACK. */
-  fullStale = false;
+  /** A learner said ACK to this attempt. */
   learnerAcked = false;
 
   /** An earlier attempt may still be answered. */
@@ -180,7 +179,6 @@ export class Operation {
     if (this.kind !== OperationKind.get) this.awaited = 0;
     this.unreached = 0;
     this.attemptFailed = false;
-    this.fullStale = false;
     this.learnerAcked = false;
     this.isRefused = false;
     this.waitsForRoom = false;
