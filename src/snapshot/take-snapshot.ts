@@ -73,7 +73,8 @@ export async function takeSnapshot(
   directory: string,
   options: TakeOptions = {},
 ): Promise<Manifest> {
-  const place = resolve(directory);
+  // A link to an empty directory stays: what it leads to is replaced.
+  const place = await realpath(directory).catch(() => resolve(directory));
   await makeSyncedDirectory(dirname(place));
   const unfinished = await mkdtemp(place + unfinishedMark);
   options.onStarted?.(() => {
