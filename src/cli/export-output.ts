@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat } from 'node:fs/promises';
+import { isLink } from '../files/links.js';
 import { type LineOutput, unfinishedMark } from '../snapshot/index.js';
 import { UsageError } from './exit.js';
 import { printed } from './stdout.js';
@@ -23,6 +24,8 @@ export async function openOutput(file: string | undefined): Promise<ExportOutput
       throw error;
     });
     if (existing?.isDirectory() === true) throw new Error('it is a directory');
+    // The new file would take the place of the link, and not lie where it leads.
+    if (existing === undefined && (await isLink(file))) throw new Error('it is a link that leads nowhere');
     // A pipe or a device is no file to be replaced.
     if (existing?.isFile() === false) return new Device(file, await open(file, 'w'));
     const place = existing === undefined ? file : await realpath(file);

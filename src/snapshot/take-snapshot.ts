@@ -5,10 +5,11 @@
  * It is made beside its place, under a name that says so, and gets its own with a rename when all of it is on the disk.
  */
 import { rmSync } from 'node:fs';
-import { lstat, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { GTStoreClient, StoredEntry } from '../client/index.js';
 import { makeSyncedDirectory, syncDirectory } from '../files/directories.js';
+import { isLink } from '../files/links.js';
 import { toKeyBytes } from '../protocol/partition.js';
 import { SnapshotError, systemCode } from './errors.js';
 import {
@@ -55,13 +56,6 @@ export async function placeProblem(directory: string): Promise<string | undefine
     if (code === 'ENOENT') return (await isLink(directory)) ? 'is a link that leads nowhere' : undefined;
     return code === 'ENOTDIR' ? 'is not a directory' : `cannot be read (${code ?? String(error)})`;
   }
-}
-
-async function isLink(path: string): Promise<boolean> {
-  return lstat(path).then(
-    (found) => found.isSymbolicLink(),
-    () => false,
-  );
 }
 
 /**
