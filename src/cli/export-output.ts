@@ -5,7 +5,7 @@ import { type FileHandle, open, realpath, rename, stat } from 'node:fs/promises'
 import { isLink } from '../files/links.js';
 import { type LineOutput, unfinishedMark } from '../snapshot/index.js';
 import { UsageError } from './exit.js';
-import { printed } from './stdout.js';
+import { printed } from '../terminal/stdout.js';
 import { systemText } from './transfer.js';
 
 export interface ExportOutput extends LineOutput {
