@@ -40,7 +40,7 @@ export const exportCommand: CommandModule<object, ExportOptions> = {
       let read = 0;
       const left = file === undefined ? 'what was written is not all' : `${file} is as it was before`;
       reached.text = () => `${keyCount(read)} had been read; ${left}`;
-      const output = await openOutput(file);
+      const output = await openOutput(file, stop.signal);
       stop.killAtOnce = () => {
         output.discard();
       };
