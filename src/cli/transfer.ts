@@ -88,6 +88,28 @@ export function expiredNote(expired: number): string {
   return expired === 0 ? '' : `; ${keyCount(expired)} had expired`;
 }
 
+/** `--skip-unreadable`, of a restore and of an export. */
+export const skipUnreadableOption = {
+  type: 'boolean',
+  default: false,
+  describe: 'Leave out keys with a value that no gtstore has stored, and name them on stderr',
+} as const;
+
+/** Counts what is left out, and names it. */
+export class Unreadable {
+  count = 0;
+
+  readonly tell = (error: Error): void => {
+    this.count++;
+    process.stderr.write(`gtstore: left out: ${error.message}\n`);
+  };
+
+  /** For the last line. */
+  get note(): string {
+    return this.count === 0 ? '' : `; ${keyCount(this.count)} could not be read`;
+  }
+}
+
 /** A file to read or write; `-` or none: stdin or stdout. */
 export const fileOperand = {
   type: 'string',
