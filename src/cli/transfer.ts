@@ -2,7 +2,7 @@
 import type { GTStoreClient } from '../client/index.js';
 import type { IncompleteError } from '../snapshot/index.js';
 import { type ProgressBar, progressBar } from '../terminal/progress-bar.js';
-import { exitCodeOf, UsageError } from './exit.js';
+import { exitCodeOf, oneLine, UsageError } from './exit.js';
 import { withoutMark } from './options.js';
 import { formatBytes } from './bytes.js';
 import { StopRequest } from './stop-request.js';
@@ -101,7 +101,7 @@ export class Unreadable {
 
   readonly tell = (error: Error): void => {
     this.count++;
-    process.stderr.write(`gtstore: left out: ${error.message}\n`);
+    process.stderr.write(`gtstore: left out: ${oneLine(error.message)}\n`);
   };
 
   /** For the last line. */
