@@ -40,7 +40,7 @@ const rooms: Readonly<Record<string, Room>> = {
   terminal: { mayImport: [], packages: [] },
   load: { mayImport: ['client/index', 'protocol'] },
   snapshot: { mayImport: ['client/index', 'files', 'protocol'] },
-  shop: { mayImport: ['client/index', 'terminal'] },
+  shop: { mayImport: ['client/index', 'snapshot', 'terminal'] },
   testing: { mayImport: ['client/index', 'protocol'] },
   cli: {
     mayImport: [

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
+import { isLink } from '../files/links.js';
 import { UsageError } from './exit.js';
 
 /** Before minutes are spent on measuring. @throws UsageError */
@@ -26,8 +27,9 @@ async function placeOf(file: string): Promise<string | undefined> {
     return existing.isFile() ? await realpath(file) : undefined;
   } catch (error) {
     // Anything else, such as a file where a folder should be, is no better when the run is over.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return file;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (await isLink(file)) throw new Error('it is a link that leads nowhere', { cause: error });
+    return file;
   }
 }
 

@@ -73,7 +73,7 @@ function textOf(error: unknown): string {
   return error instanceof Error && error.message !== '' ? error.message : String(error);
 }
 
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text
     .trim()
     .split(/\s*\n\s*/)

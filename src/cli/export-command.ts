@@ -2,10 +2,12 @@
 import type { CommandModule } from 'yargs';
 import { jsonOption, managerOption } from './options.js';
 import {
+  Unreadable,
   amount,
   countKeys,
   fileOperand,
   keyCount,
+  skipUnreadableOption,
   stopwatch,
   transferBar,
   withTransfer,
@@ -14,6 +16,7 @@ import { printJson, printLine } from './with-client.js';
 
 interface ExportOptions {
   file: string | undefined;
+  'skip-unreadable': boolean;
   manager: string;
   json: boolean;
 }
@@ -24,6 +27,7 @@ export const exportCommand: CommandModule<object, ExportOptions> = {
   builder: (command) =>
     command
       .positional('file', { ...fileOperand, describe: 'The file to write; none, or -: stdout' })
+      .option('skip-unreadable', skipUnreadableOption)
       .option('manager', managerOption)
       .option('json', {
         ...jsonOption,
@@ -31,7 +35,7 @@ export const exportCommand: CommandModule<object, ExportOptions> = {
       })
       .example('$0 export keys.jsonl', 'one line a key: {"key":"greeting","value":"hello"}')
       .example('$0 export | $0 import --manager other:7400', 'copies all keys to another cluster'),
-  handler: async ({ file, manager, json }) => {
+  handler: async ({ file, skipUnreadable, manager, json }) => {
     // Only here, so that the other commands need not load them.
     const { exportLines } = await import('../snapshot/index.js');
     const { openOutput } = await import('./export-output.js');
@@ -40,7 +44,7 @@ export const exportCommand: CommandModule<object, ExportOptions> = {
       let read = 0;
       const left = file === undefined ? 'what was written is not all' : `${file} is as it was before`;
       reached.text = () => `${keyCount(read)} had been read; ${left}`;
-      const output = await openOutput(file);
+      const output = await openOutput(file, stop.signal);
       stop.killAtOnce = () => {
         output.discard();
       };
@@ -51,12 +55,16 @@ export const exportCommand: CommandModule<object, ExportOptions> = {
         read = keys;
         bar.show(keys);
       };
+      const unreadable = new Unreadable();
+      const skipping = skipUnreadable ? { onUnreadable: unreadable.tell } : {};
       try {
-        const { keys, bytes } = await exportLines(store, output, { signal: stop.signal, onProgress });
+        const options = { signal: stop.signal, onProgress, ...skipping };
+        const { keys, bytes } = await exportLines(store, output, options);
         if (!(await output.finish())) return;
         bar.clear();
-        if (json) printSums({ keys, bytes, seconds: seconds() }, file);
-        else if (file !== undefined) printLine(`wrote ${amount(keys, bytes)}, to ${file}`);
+        const { count, note } = unreadable;
+        if (json) printSums({ keys, unreadable: count, bytes, seconds: seconds() }, file);
+        else if (file !== undefined) printLine(`wrote ${amount(keys, bytes)}, to ${file}${note}`);
       } finally {
         bar.clear();
         output.discard();

@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat } from 'node:fs/promises';
+import { isLink } from '../files/links.js';
 import { type LineOutput, unfinishedMark } from '../snapshot/index.js';
 import { UsageError } from './exit.js';
-import { printed } from './stdout.js';
+import { endWaitFor } from './named-pipe.js';
+import { printed } from '../terminal/stdout.js';
 import { systemText } from './transfer.js';
 
 export interface ExportOutput extends LineOutput {
@@ -14,8 +16,14 @@ export interface ExportOutput extends LineOutput {
   discard(): void;
 }
 
-/** @throws UsageError if the file cannot be written */
-export async function openOutput(file: string | undefined): Promise<ExportOutput> {
+/**
+ * @param signal - ends the wait for whoever reads a pipe
+ * @throws UsageError if the file cannot be written, the signal's reason
+ */
+export async function openOutput(
+  file: string | undefined,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<ExportOutput> {
   if (file === undefined) return new Stdout();
   try {
     const existing = await stat(file).catch((error: unknown) => {
@@ -23,13 +31,28 @@ export async function openOutput(file: string | undefined): Promise<ExportOutput
       throw error;
     });
     if (existing?.isDirectory() === true) throw new Error('it is a directory');
+    // The new file would take the place of the link, and not lie where it leads.
+    if (existing === undefined && (await isLink(file))) throw new Error('it is a link that leads nowhere');
     // A pipe or a device is no file to be replaced.
-    if (existing?.isFile() === false) return new Device(file, await open(file, 'w'));
+    if (existing?.isFile() === false) return new Device(file, await openDevice(file, signal));
     const place = existing === undefined ? file : await realpath(file);
     const unfinished = place + unfinishedMark + randomBytes(4).toString('hex');
     return new NewFile(await open(unfinished, 'wx', existing?.mode ?? 0o666), unfinished, place);
   } catch (error) {
+    signal.throwIfAborted();
     throw new UsageError(`${file} cannot be written: ${systemText(error)}`);
+  }
+}
+
+async function openDevice(file: string, signal: AbortSignal): Promise<FileHandle> {
+  const endWait = endWaitFor(file, signal);
+  try {
+    const handle = await open(file, 'w');
+    if (signal.aborted) await handle.close();
+    signal.throwIfAborted();
+    return handle;
+  } finally {
+    endWait();
   }
 }
 

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { type Readable, addAbortSignal } from 'node:stream';
 import type { CommandModule } from 'yargs';
 import { UsageError } from './exit.js';
+import { endWaitFor } from './named-pipe.js';
 import { jsonOption, managerOption } from './options.js';
 import {
   amount,
@@ -40,6 +41,7 @@ export const importCommand: CommandModule<object, ImportOptions> = {
     await withTransfer(manager, async (store, { signal }) => {
       // Who is asked to stop while nothing comes does not wait for it.
       addAbortSignal(signal, input.stream);
+      const endWait = input.pipe === undefined ? () => undefined : endWaitFor(input.pipe, signal);
       const bar = transferBar('bytes read', input.bytes);
       const onProgress = (bytes: number): void => {
         bar.show(bytes);
@@ -51,6 +53,7 @@ export const importCommand: CommandModule<object, ImportOptions> = {
         if (json) printJson({ keys, expired, bytes, seconds: seconds() });
         else printLine(`stored ${amount(keys, bytes)}${expiredNote(expired)}`);
       } finally {
+        endWait();
         bar.clear();
       }
     });
@@ -61,6 +64,8 @@ interface Input {
   readonly stream: Readable;
   /** 0: not known. */
   readonly bytes: number;
+  /** Its name, if it has one. */
+  readonly pipe?: string;
 }
 
 /** @throws UsageError */
@@ -70,7 +75,7 @@ async function openInput(file: string | undefined): Promise<Input> {
     const found = await stat(file);
     if (found.isDirectory()) throw new Error('it is a directory');
     // That of a pipe waits for somebody who writes, and is no mistake.
-    if (found.isFIFO()) return { stream: createReadStream(file), bytes: 0 };
+    if (found.isFIFO()) return { stream: createReadStream(file), bytes: 0, pipe: file };
     const fd = openSync(file, 'r');
     return { stream: createReadStream(file, { fd }), bytes: found.isFile() ? found.size : 0 };
   } catch (error) {

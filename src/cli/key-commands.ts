@@ -3,7 +3,7 @@ import type { Argv, CommandModule } from 'yargs';
 import type { Entry } from '../client/index.js';
 import { UsageError, exitFailed } from './exit.js';
 import { formatAddress, jsonOption, managerOption, operand, wholeNumber } from './options.js';
-import { print } from './stdout.js';
+import { print } from '../terminal/stdout.js';
 import { printJson, printLine, withClient } from './with-client.js';
 
 interface KeyOptions {

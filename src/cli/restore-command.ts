@@ -5,12 +5,22 @@ import type { RestorePhase } from '../snapshot/index.js';
 import type { ProgressBar } from '../terminal/progress-bar.js';
 import { UsageError } from './exit.js';
 import { jsonOption, managerOption, operand } from './options.js';
-import { amount, expiredNote, stopwatch, systemText, transferBar, withTransfer } from './transfer.js';
+import {
+  Unreadable,
+  amount,
+  expiredNote,
+  skipUnreadableOption,
+  stopwatch,
+  systemText,
+  transferBar,
+  withTransfer,
+} from './transfer.js';
 import { printJson, printLine } from './with-client.js';
 
 interface RestoreCommandOptions {
   dir: string;
   overwrite: boolean;
+  'skip-unreadable': boolean;
   manager: string;
   json: boolean;
 }
@@ -32,10 +42,11 @@ export const restoreCommand: CommandModule<object, RestoreCommandOptions> = {
         default: false,
         describe: 'Into a cluster that has keys: those that the snapshot has, too, are overwritten',
       })
+      .option('skip-unreadable', skipUnreadableOption)
       .option('manager', managerOption)
       .option('json', jsonOption)
       .example('$0 restore backup/monday', 'what gtstore snapshot --to backup/monday saved'),
-  handler: async ({ dir, overwrite, manager, json }) => {
+  handler: async ({ dir, overwrite, skipUnreadable, manager, json }) => {
     await checkDirectory(dir);
     // Only here, so that the other commands need not load it.
     const { openSnapshot, restoreSnapshot } = await import('../snapshot/index.js');
@@ -52,11 +63,15 @@ export const restoreCommand: CommandModule<object, RestoreCommandOptions> = {
         shown = phase;
         bar?.show(done);
       };
+      const unreadable = new Unreadable();
+      const skipping = skipUnreadable ? { onUnreadable: unreadable.tell } : {};
       try {
-        const { keys, expired } = await restoreSnapshot(store, snapshot, { overwrite, signal, onProgress });
+        const options = { overwrite, signal, onProgress, ...skipping };
+        const { keys, expired } = await restoreSnapshot(store, snapshot, options);
         bar?.clear();
-        if (json) printJson({ keys, expired, bytes, seconds: seconds(), from: dir });
-        else printLine(`restored ${amount(keys, bytes)}, from ${dir}${expiredNote(expired)}`);
+        const { count, note } = unreadable;
+        if (json) printJson({ keys, expired, unreadable: count, bytes, seconds: seconds(), from: dir });
+        else printLine(`restored ${amount(keys, bytes)}, from ${dir}${expiredNote(expired)}${note}`);
       } finally {
         bar?.clear();
       }

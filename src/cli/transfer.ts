@@ -2,7 +2,7 @@
 import type { GTStoreClient } from '../client/index.js';
 import type { IncompleteError } from '../snapshot/index.js';
 import { type ProgressBar, progressBar } from '../terminal/progress-bar.js';
-import { exitCodeOf, UsageError } from './exit.js';
+import { exitCodeOf, oneLine, UsageError } from './exit.js';
 import { withoutMark } from './options.js';
 import { formatBytes } from './bytes.js';
 import { StopRequest } from './stop-request.js';
@@ -86,6 +86,28 @@ export function amount(keys: number, bytes: number): string {
 /** What has not been stored because its time is over. */
 export function expiredNote(expired: number): string {
   return expired === 0 ? '' : `; ${keyCount(expired)} had expired`;
+}
+
+/** `--skip-unreadable`, of a restore and of an export. */
+export const skipUnreadableOption = {
+  type: 'boolean',
+  default: false,
+  describe: 'Leave out keys with a value that no gtstore has stored, and name them on stderr',
+} as const;
+
+/** Counts what is left out, and names it. */
+export class Unreadable {
+  count = 0;
+
+  readonly tell = (error: Error): void => {
+    this.count++;
+    process.stderr.write(`gtstore: left out: ${oneLine(error.message)}\n`);
+  };
+
+  /** For the last line. */
+  get note(): string {
+    return this.count === 0 ? '' : `; ${keyCount(this.count)} could not be read`;
+  }
 }
 
 /** A file to read or write; `-` or none: stdin or stdout. */

@@ -2,7 +2,7 @@
 import type { GTStoreClient } from '../client/index.js';
 import { codeOf } from './exit.js';
 import { managerOrDefault } from './options.js';
-import { print } from './stdout.js';
+import { print } from '../terminal/stdout.js';
 
 /** A person waits: shorter than an operation's deadline, long enough for a manager that is just starting. */
 const initMsMax = 5_000;

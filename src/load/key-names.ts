@@ -45,20 +45,25 @@ export class KeyNames {
   name(index: number): string {
     const bytes = this.#bytes;
     const fillersFrom = this.#from + this.#numberDigits;
-    let number = (index * multiplier) % this.capacity;
-    for (let at = this.#from; at < fillersFrom; at++) {
-      bytes[at] = alphabet[number % base] ?? 0;
-      number = Math.floor(number / base);
-    }
-    let bits = 0;
-    for (let at = fillersFrom; at < bytes.length; at++) {
-      const i = at - fillersFrom;
+    this.#write((index * multiplier) % this.capacity, this.#from, fillersFrom);
+    for (let at = fillersFrom; at < bytes.length; at += numberDigitsMax) {
+      const word = mix32(index + Math.imul(at - fillersFrom + 1, 0x9e3779b9));
       // A word is enough for six characters.
-      bits =
-        i % numberDigitsMax === 0 ? mix32(index + Math.imul(i + 1, 0x9e3779b9)) : Math.floor(bits / base);
-      bytes[at] = alphabet[bits % base] ?? 0;
+      this.#write(word, at, Math.min(bytes.length, at + numberDigitsMax));
     }
     return bytes.toString(this.#encoding);
+  }
+
+  /** The lowest digit first. @param word - of 32 bits */
+  #write(word: number, from: number, end: number): void {
+    const bytes = this.#bytes;
+    let left = word;
+    for (let at = from; at < end; at++) {
+      // The operator % takes several times as long, of a number that may not fit into 31 bits.
+      const rest = (left / base) >>> 0;
+      bytes[at] = alphabet[left - rest * base] ?? 0;
+      left = rest;
+    }
   }
 }
 

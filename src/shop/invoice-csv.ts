@@ -108,7 +108,9 @@ class Header {
   constructor(record: readonly string[], at: string) {
     this.names = record.map((name) => name.trim());
     for (const [position, name] of this.names.entries()) {
-      if (this.#positions.has(name)) throw new UsageError(`${at}: column ${name} is in the header twice`);
+      // Spreadsheets leave commas behind: columns without a name.
+      if (name !== '' && this.#positions.has(name))
+        throw new UsageError(`${at}: column ${name} is in the header twice`);
       this.#positions.set(name, position);
     }
     for (const column of columns) {

@@ -3,13 +3,14 @@
 import { randomBytes } from 'node:crypto';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { GTStoreClient } from '../client/index.js';
+import { GTStoreClient, type StoreValue } from '../client/index.js';
 import { InterruptedError, UsageError, codeOf } from './errors.js';
 import { isProcessOf } from './node-process.js';
 import { runReplay } from './replay-command.js';
 import { runShop } from './shop-command.js';
 import { checkUserName } from './shop-commands.js';
-import { type CartStore, type Connect } from './store.js';
+import { toJson } from '../snapshot/json-value.js';
+import { print } from '../terminal/stdout.js';
 import { oddSwitch } from '../terminal/switches.js';
 import { workingDirectoryProblem } from '../terminal/working-directory.js';
 
@@ -28,6 +29,7 @@ const number = {
 } as const;
 
 async function main(): Promise<void> {
+  guardOutput();
   const problem = workingDirectoryProblem();
   if (problem !== undefined) {
     report(new UsageError(problem));
@@ -61,6 +63,7 @@ async function main(): Promise<void> {
             newId: () => randomBytes(4).toString('hex'),
             input: process.stdin,
             output: process.stdout,
+            print,
             errors: process.stderr,
           });
         });
@@ -91,7 +94,7 @@ async function main(): Promise<void> {
           kill: { count: wholeNumber('--kill', kill, 0, clientsMax), isProcessOf, endProcess: killAtOnce },
           json,
           connect: connector(manager),
-          output: process.stdout,
+          output: { write: print },
           errors: process.stderr,
         });
       },
@@ -110,7 +113,9 @@ async function main(): Promise<void> {
         if (put !== undefined && get === undefined && val !== undefined) {
           await withStore(connector(manager), (store) => store.put(put, val));
         } else if (get !== undefined && put === undefined && val === undefined) {
-          await withStore(connector(manager), (store) => printValue(store, get));
+          await withStore(connector(manager), async (store) => {
+            printValue(get, await store.get(get));
+          });
         } else {
           throw new UsageError('one of: shop, replay FILE, --put KEY --val VALUE, --get KEY; see --help');
         }
@@ -148,6 +153,15 @@ async function main(): Promise<void> {
   }
 }
 
+/** Who read the output may have gone (`test_app shop | head -1`): that is no reason to leave a script half done. */
+function guardOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || error.code === 'EIO') return;
+    report(new Error(`cannot write output: ${error.message}`));
+  });
+  process.stderr.on('error', () => undefined);
+}
+
 /** Says in one line what went wrong, and sets the exit code. */
 function report(error: unknown): void {
   const text = error instanceof Error ? error.message : String(error);
@@ -161,7 +175,7 @@ function report(error: unknown): void {
   process.exitCode = isUsage ? exitUsage : exitFailed;
 }
 
-function connector(manager: string): Connect {
+function connector(manager: string): () => Promise<GTStoreClient> {
   return async () => {
     const client = new GTStoreClient({ manager });
     // Every failure also reaches the operation that meets it; without a listener this event would end the process.
@@ -176,7 +190,10 @@ function connector(manager: string): Connect {
   };
 }
 
-async function withStore(connect: Connect, work: (store: CartStore) => Promise<unknown>): Promise<void> {
+async function withStore(
+  connect: () => Promise<GTStoreClient>,
+  work: (store: GTStoreClient) => Promise<unknown>,
+): Promise<void> {
   const store = await connect();
   try {
     await work(store);
@@ -185,11 +202,11 @@ async function withStore(connect: Connect, work: (store: CartStore) => Promise<u
   }
 }
 
-async function printValue(store: CartStore, key: string): Promise<void> {
-  const value = await store.get(key);
+/** What JSON has not is spelled as in an export. */
+function printValue(key: string, value: StoreValue | undefined): void {
   if (value === undefined) throw new Error(`no value for ${key}`);
-  if (value instanceof Uint8Array) process.stdout.write(value);
-  else process.stdout.write(`${typeof value === 'string' ? value : JSON.stringify(value)}\n`);
+  if (value instanceof Uint8Array) print(value);
+  else print(`${typeof value === 'string' ? value : JSON.stringify(toJson(value))}\n`);
 }
 
 /** A first Ctrl-C or SIGTERM ends the replay between two rows, a second one at once. */

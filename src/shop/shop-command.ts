@@ -9,6 +9,8 @@ export interface ShopCommandOptions extends Omit<ShopCommandsOptions, 'print'> {
   readonly user: string | undefined;
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly output: NodeJS.WritableStream;
+  /** What the commands say; default: into `output`. */
+  readonly print?: (text: string) => void;
   readonly errors: { write(text: string): unknown };
 }
 
@@ -21,7 +23,7 @@ export interface ShopCommandOptions extends Omit<ShopCommandsOptions, 'print'> {
 export async function runShop(options: ShopCommandOptions): Promise<number> {
   const { user, input, output, errors } = options;
   const isTerminal = input.isTTY === true;
-  const commands = new ShopCommands({ ...options, print: (text) => void output.write(text) });
+  const commands = new ShopCommands({ print: (text) => void output.write(text), ...options });
   if (user !== undefined) await commands.logIn(user);
   if (isTerminal) output.write(shopHelp);
 

@@ -19,6 +19,10 @@ export class IncompleteError extends SnapshotError {
   }
 }
 
+/** What to do about a value that cannot be read; the message of the error before it names the key. */
+export const skipUnreadable =
+  'another program than gtstore has stored it; add --skip-unreadable to go on without such keys';
+
 /** What is wrong with a line of a text, and where it is. */
 export function lineError(name: string, number: number, why: string, cause?: unknown): SnapshotError {
   return new SnapshotError(`${name}:${number}: ${why}`, { cause });

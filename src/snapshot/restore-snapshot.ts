@@ -4,7 +4,7 @@
  */
 import type { GTStoreClient, StoreValue } from '../client/index.js';
 import { decodeValue } from '../protocol/value-codec.js';
-import { IncompleteError, SnapshotError } from './errors.js';
+import { IncompleteError, SnapshotError, skipUnreadable } from './errors.js';
 import type { SnapshotRecord } from './part-format.js';
 import { PutWindow } from './put-window.js';
 import { type Snapshot, readRecords } from './read-snapshot.js';
@@ -15,6 +15,8 @@ export interface RestoreOptions {
   /** Into a cluster that has keys: those that are in the snapshot as well are overwritten. Default: refused. */
   readonly overwrite?: boolean;
   readonly signal?: AbortSignal;
+  /** Told of each value that cannot be read: its key is left out. Default: the first one ends it. */
+  readonly onUnreadable?: (error: SnapshotError) => void;
   readonly onProgress?: (phase: RestorePhase, done: number, total: number) => void;
 }
 
@@ -36,18 +38,19 @@ export async function restoreSnapshot(
 ): Promise<RestoreResult> {
   checkLimits(store, snapshot);
   if (options.overwrite !== true) await checkEmpty(store);
+  const { signal, onUnreadable } = options;
   await eachBlock('checking', snapshot, options, (records) => {
-    for (const record of records) valueOf(record, snapshot);
+    if (onUnreadable === undefined) for (const record of records) valueOf(record, snapshot);
     return Promise.resolve();
   });
-  const { signal } = options;
   const window = new PutWindow(store, signal === undefined ? {} : { signal });
   try {
     await eachBlock('storing', snapshot, options, async (records) => {
       for (const record of records) {
         const { key, valueBytes, expiresAtMs } = record;
-        const value = valueOf(record, snapshot);
-        await window.add({ key, value, bytes: valueBytes.length + key.length, expiresAtMs });
+        const value = valueOf(record, snapshot, onUnreadable);
+        if (value !== undefined)
+          await window.add({ key, value, bytes: valueBytes.length + key.length, expiresAtMs });
       }
     });
     await window.drain();
@@ -69,16 +72,23 @@ export async function restoreSnapshot(
   return result;
 }
 
-/** @throws SnapshotError that names the key */
-function valueOf({ key, valueBytes }: SnapshotRecord, { directory }: Snapshot): StoreValue {
+/**
+ * @returns undefined if it cannot be read, and `onUnreadable` has been told
+ * @throws SnapshotError that names the key
+ */
+function valueOf(
+  { key, valueBytes }: SnapshotRecord,
+  { directory }: Snapshot,
+  onUnreadable?: RestoreOptions['onUnreadable'],
+): StoreValue | undefined {
   try {
     return decodeValue(valueBytes);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SnapshotError(
-      `${directory}: the value of '${key}' cannot be read: ${why}; another program than gtstore has stored it`,
-      { cause },
-    );
+    const text = `${directory}: the value of '${key}' cannot be read: ${why}`;
+    if (onUnreadable === undefined) throw new SnapshotError(`${text}; ${skipUnreadable}`, { cause });
+    onUnreadable(new SnapshotError(text, { cause }));
+    return undefined;
   }
 }
 

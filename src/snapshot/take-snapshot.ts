@@ -5,10 +5,11 @@
  * It is made beside its place, under a name that says so, and gets its own with a rename when all of it is on the disk.
  */
 import { rmSync } from 'node:fs';
-import { lstat, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { GTStoreClient, StoredEntry } from '../client/index.js';
 import { makeSyncedDirectory, syncDirectory } from '../files/directories.js';
+import { isLink } from '../files/links.js';
 import { toKeyBytes } from '../protocol/partition.js';
 import { SnapshotError, systemCode } from './errors.js';
 import {
@@ -57,13 +58,6 @@ export async function placeProblem(directory: string): Promise<string | undefine
   }
 }
 
-async function isLink(path: string): Promise<boolean> {
-  return lstat(path).then(
-    (found) => found.isSymbolicLink(),
-    () => false,
-  );
-}
-
 /**
  * @param directory - where the snapshot is to be: absent, or empty
  * @throws SnapshotError, GTStoreError of the walk, errors of the file system, the signal's reason
@@ -73,7 +67,8 @@ export async function takeSnapshot(
   directory: string,
   options: TakeOptions = {},
 ): Promise<Manifest> {
-  const place = resolve(directory);
+  // A link to an empty directory stays: what it leads to is replaced.
+  const place = await realpath(directory).catch(() => resolve(directory));
   await makeSyncedDirectory(dirname(place));
   const unfinished = await mkdtemp(place + unfinishedMark);
   options.onStarted?.(() => {

@@ -1,6 +1,6 @@
 /** Writes all keys of a cluster as lines of JSON, and stores what is in such lines. */
-import { type GTStoreClient, GTStoreError } from '../client/index.js';
-import { IncompleteError, lineError } from './errors.js';
+import { type GTStoreClient, GTStoreError, type StoredEntry } from '../client/index.js';
+import { IncompleteError, SnapshotError, lineError, skipUnreadable } from './errors.js';
 import { type TextLine, formatLine, parseLine, textLines } from './json-lines.js';
 import { type KeyToPut, type PutTarget, PutWindow } from './put-window.js';
 
@@ -8,6 +8,11 @@ export interface TransferOptions {
   readonly signal?: AbortSignal;
   /** Told now and then how far it is: keys of an export, bytes read of an import. */
   readonly onProgress?: (done: number) => void;
+}
+
+export interface ExportOptions extends TransferOptions {
+  /** Told of each value that cannot be read: its key is left out. Default: the first one ends it. */
+  readonly onUnreadable?: (error: Error) => void;
 }
 
 /** Where lines go. */
@@ -44,14 +49,16 @@ const lineBytesExtra = 4096;
 export async function exportLines(
   store: Pick<GTStoreClient, 'storedEntries'>,
   output: LineOutput,
-  { signal, onProgress }: TransferOptions = {},
+  { signal, onProgress, onUnreadable }: ExportOptions = {},
 ): Promise<ExportResult> {
   let chunk = '';
   let keys = 0;
   let bytes = 0;
   for await (const entry of store.storedEntries()) {
     signal?.throwIfAborted();
-    chunk += `${formatLine(entry)}\n`;
+    const line = lineOf(entry, onUnreadable);
+    if (line === undefined) continue;
+    chunk += `${line}\n`;
     keys++;
     onProgress?.(keys);
     if (chunk.length < chunkCharsAimed) continue;
@@ -62,6 +69,22 @@ export async function exportLines(
   bytes += Buffer.byteLength(chunk);
   if (chunk !== '') await output.write(chunk);
   return { keys, bytes };
+}
+
+/**
+ * @returns undefined if its value cannot be read, and `onUnreadable` has been told
+ * @throws SnapshotError that names the key
+ */
+function lineOf(entry: StoredEntry, onUnreadable: ExportOptions['onUnreadable']): string | undefined {
+  try {
+    return formatLine(entry);
+  } catch (error) {
+    if (!(error instanceof GTStoreError)) throw error;
+    if (onUnreadable === undefined)
+      throw new SnapshotError(`${error.message}; ${skipUnreadable}`, { cause: error });
+    onUnreadable(error);
+    return undefined;
+  }
 }
 
 /**

@@ -21,11 +21,13 @@ export class LogText {
   }
 
   get text(): string {
-    return this.#text;
+    return this.#text.slice(-logCharsMax);
   }
 
   append(chunk: string): void {
-    this.#text = (this.#text + chunk).slice(-logCharsMax);
+    this.#text += chunk;
+    // Each cut copies all that is kept.
+    if (this.#text.length > 2 * logCharsMax) this.#text = this.text;
     if (this.#copyToStderr) process.stderr.write(chunk);
   }
 }

@@ -70,6 +70,11 @@ export class Launched {
     this.#child.kill(signal);
   }
 
+  /** The last of its input. */
+  endInput(text: string): void {
+    this.#child.stdin?.end(text);
+  }
+
   /** Reads no more of its output, as `head` does when it has seen enough. */
   closeStdout(): void {
     this.#child.stdout?.destroy();

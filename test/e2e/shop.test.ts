@@ -3,14 +3,16 @@ import { expect } from 'chai';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { GTStoreClient } from '../../src/client/index.js';
 import { type TestCluster, startCluster } from '../../src/testing/index.js';
-import { type Result, root, run, testApp } from './command.js';
+import { type Result, launcher, root, run, testApp } from './command.js';
 
 const invoices = join(root, 'examples/online-retail-2010-12-01.csv');
 const rowsReplayed = 400;
 
 describe('test_app', function () {
   this.timeout(90_000);
+  const launch = launcher();
   let cluster: TestCluster;
   let directory: string;
   before(async () => {
@@ -31,6 +33,39 @@ describe('test_app', function () {
     expect(await testAppWith('', '--get', 'greeting')).to.include({ code: 0, stdout: 'hello\n', stderr: '' });
     expect(await testAppWith('', '--get', 'nothing')).to.include({ code: 1, stdout: '' });
     expect(await testAppWith('', '--put', 'greeting')).to.include({ code: 2, stdout: '' });
+  });
+
+  it('--get spells what JSON has not as an export does', async () => {
+    await using store = new GTStoreClient({ manager: cluster.url });
+    await store.init();
+    await store.put('odd', [Infinity, -0, new Uint8Array([104, 105])]);
+    const stdout = '[{"$number":"Infinity"},{"$number":"-0"},{"$bytes":"aGk="}]\n';
+    expect(await testAppWith('', '--get', 'odd')).to.include({ code: 0, stdout, stderr: '' });
+  });
+
+  it('--get into a file that takes only a part of the value is a failure', async function () {
+    if (process.platform === 'win32') this.skip();
+    await using store = new GTStoreClient({ manager: cluster.url });
+    await store.init();
+    await store.put('long', 'x'.repeat(5000));
+    const shell = `ulimit -f 4; exec "$0" "$1" --get long > "$2"`;
+    const args = ['-c', shell, process.execPath, testApp, join(directory, 'long')];
+    const { code, stderr } = await run('bash', args, { env: { GTSTORE_URL: cluster.url } });
+    expect(stderr).to.match(/^test_app: cannot write output: EFBIG.*\n$/);
+    expect(code).to.equal(1);
+  });
+
+  it('shop: a script is done to its end when nobody reads what it says', async () => {
+    const shop = launch(testApp, ['shop', '--user', 'carol'], {
+      input: 'items\nadd apple 2\n',
+      isInputOpen: true,
+      env: { GTSTORE_URL: cluster.url },
+    });
+    await shop.shows(/added 2/);
+    shop.closeStdout();
+    shop.endInput('view\ncheckout\n');
+    expect(await shop.ended()).to.include({ code: 0, stderr: '' });
+    expect((await testAppWith('orders\n', 'shop', '--user', 'carol')).stdout).to.match(/^carol\/1 /m);
   });
 
   it('shop: a cart outlives the session and is checked out in another', async () => {

@@ -3,12 +3,14 @@ import { expect } from 'chai';
 import {
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -67,6 +69,18 @@ describe('gtstore bench --report', () => {
     rmSync(file);
     rmSync(former);
     expect(readdirSync(folder).sort()).to.deep.equal(['file', 'folder']);
+  });
+
+  it('a link that leads nowhere is not replaced', async () => {
+    const link = join(folder, 'link');
+    symlinkSync(join(folder, 'none', 'page'), link);
+    for (const refused of [checkWritable(link), writeReport(link, 'page')]) {
+      const { name, message } = await failureOf(refused);
+      expect(name).to.equal('UsageError');
+      expect(message).to.match(/link cannot be written: it is a link that leads nowhere$/);
+    }
+    expect(lstatSync(link).isSymbolicLink()).to.equal(true);
+    rmSync(link);
   });
 
   it('a disk that is full is named with the file', async function () {

@@ -114,6 +114,12 @@ describe('load: names of keys', () => {
     expect((heapUsed() - before) / all.length).to.be.below(60);
   });
 
+  it('are what they were in earlier versions, also of the largest numbers', () => {
+    expect(new KeyNames('bench:', 20).name(9_999_999)).to.equal('bench:9a8zy1ccea2oll');
+    const largest = new KeyNames('ü', 33).name(36 ** 6 - 1);
+    expect(largest).to.equal('üpy1dyzd7gkgg49hahszcli9frxrtkgy');
+  });
+
   it('the shortest possible length has room for all keys, and one byte less has not', () => {
     for (const count of [1, 36, 37, 10_000, 10_000_000]) {
       const least = keyBytesMin('bench:', count);

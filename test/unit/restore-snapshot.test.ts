@@ -9,22 +9,46 @@ import { entry, failureOf, storeOf, useFolder } from '../support/snapshot-files.
 describe('a restore of a value that no gtstore has stored', () => {
   const newFolder = useFolder();
 
-  it('ends before the first key is stored, and names the key', async () => {
+  const stored: string[] = [];
+  const store = {
+    ...storeOf([entry('a', 1), entry('z', 1)]),
+    put: (key: string) => {
+      stored.push(key);
+      return Promise.resolve({ version: undefined as never });
+    },
+  };
+
+  async function snapshotWithBad(): Promise<string> {
     const folder = newFolder();
     const bad = { ...entry('bad', 1), valueBytes: Uint8Array.of(0xc1) };
-    await takeSnapshot(storeOf([entry('a', 1), bad]), folder);
-    const stored: string[] = [];
-    const store = {
-      ...storeOf([]),
-      put: (key: string) => {
-        stored.push(key);
-        return Promise.resolve({ version: undefined as never });
-      },
-    };
-    const error = await failureOf(restoreSnapshot(store, await openSnapshot(folder)));
+    await takeSnapshot(storeOf([entry('a', 1), bad, entry('z', 1)]), folder);
+    return folder;
+  }
+
+  beforeEach(() => stored.splice(0));
+
+  it('ends before the first key is stored, and names the key and how to go on', async () => {
+    const folder = await snapshotWithBad();
+    const error = await failureOf(restoreSnapshot(store, await openSnapshot(folder), { overwrite: true }));
     expect(error).to.be.instanceOf(SnapshotError);
-    expect(error.message).to.match(/: the value of 'bad' cannot be read: .*another program/);
+    expect(error.message).to.match(
+      /: the value of 'bad' cannot be read: .*another program.*--skip-unreadable/,
+    );
     expect(stored).to.deep.equal([]);
+  });
+
+  it('goes on without it when that is wanted, and tells its key once', async () => {
+    const folder = await snapshotWithBad();
+    const told: string[] = [];
+    const onUnreadable = ({ message }: Error): void => void told.push(message);
+    const options = { overwrite: true, onUnreadable };
+    const { keys } = await restoreSnapshot(store, await openSnapshot(folder), options);
+    expect(keys).to.equal(2);
+    expect(stored).to.deep.equal(['a', 'z']);
+    expect(told).to.have.length(1);
+    expect(told[0])
+      .to.match(/: the value of 'bad' cannot be read: /)
+      .and.not.include('--skip');
   });
 });
 

@@ -41,6 +41,11 @@ describe('shop: invoice lines from CSV', () => {
     ]);
   });
 
+  it('ignores columns without a name, however many there are', async () => {
+    const lines = await read('InvoiceNo,StockCode,Quantity,UnitPrice,,\n1,A,2,0.5,,\n');
+    expect(lines).to.deep.equal([{ row: 1, invoice: '1', stockCode: 'A', quantity: 2, unitPrice: '0.5' }]);
+  });
+
   it('reads quoted fields with commas, doubled quotes and line ends, split anywhere', async () => {
     const text =
       `\ufeff${header}\r\n` +

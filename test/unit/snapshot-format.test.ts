@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import {
   closeSync,
   cpSync,
+  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -260,6 +261,19 @@ describe('taking a snapshot', () => {
     symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
     expect(await placeProblem(join(folder, 'link'))).to.equal('is a link that leads nowhere');
     expect(await placeProblem('')).to.equal('names nothing');
+  });
+
+  it('a link to an empty directory is a place: what it leads to becomes the snapshot', async () => {
+    const folder = newFolder();
+    const place = join(folder, 'disk', 'monday');
+    mkdirSync(place, { recursive: true });
+    const link = join(folder, 'latest');
+    symlinkSync(place, link);
+    expect(await placeProblem(link)).to.equal(undefined);
+    await takeSnapshot(storeOf(entries), link);
+    expect(await contentOf(link)).to.have.length(entries.length);
+    expect(readdirSync(folder).sort()).to.deep.equal(['disk', 'latest']);
+    expect(readdirSync(dirname(place))).to.deep.equal(['monday']);
   });
 
   it('a disk that is full is named with the snapshot, and nothing is left of it', async function () {

@@ -1,8 +1,9 @@
 // Keys of a store as lines of JSON, and back: more of them than are written, or stored, at a time.
 import { expect } from 'chai';
+import { GTStoreError } from '../../src/client/index.js';
 import type { KeyToPut } from '../../src/snapshot/put-window.js';
 import { exportLines, importLines } from '../../src/snapshot/transfer.js';
-import { entry, storeOf } from '../support/snapshot-files.js';
+import { entry, failureOf, storeOf } from '../support/snapshot-files.js';
 import { endOfTurn } from '../support/transport-peers.js';
 
 describe('lines of JSON', () => {
@@ -30,6 +31,26 @@ describe('lines of JSON', () => {
     expect(pieces).to.have.length(1);
     expect(pieces[0]).to.equal(lines.slice(0, keys).join(''));
     expect(read).to.have.length(keys).and.to.have.length.below(8);
+  });
+
+  it('cannot be made of a value that no gtstore has stored: that ends it, or its key is left out', async () => {
+    const bad = {
+      ...entry('bad', 1),
+      get value(): number {
+        throw new GTStoreError('PROTOCOL', "the value of 'bad' cannot be read: why");
+      },
+    };
+    const store = storeOf([entry('a', 1), bad, entry('z', 2)]);
+    const written: string[] = [];
+    const write = async (piece: string): Promise<boolean> => (written.push(piece), true);
+    const { message } = await failureOf(exportLines(store, { write }));
+    expect(message).to.match(/^the value of 'bad' cannot be read: why; .*--skip-unreadable/);
+    const told: string[] = [];
+    const onUnreadable = (error: Error): void => void told.push(error.message);
+    const { keys } = await exportLines(store, { write }, { onUnreadable });
+    expect(keys).to.equal(2);
+    expect(written.join('')).to.equal('{"key":"a","value":1}\n{"key":"z","value":2}\n');
+    expect(told).to.deep.equal(["the value of 'bad' cannot be read: why"]);
   });
 
   it('are stored so many at a time, however many there are', async () => {

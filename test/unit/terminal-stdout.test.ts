@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../scripts/check-imports.js';
 import { useFolder } from '../support/snapshot-files.js';
 
-const stdout = join(packageRoot(), 'build/src/cli/stdout.js');
+const stdout = join(packageRoot(), 'build/src/terminal/stdout.js');
 const roomBytes = 4096;
 
 describe('stdout into a file', () => {

@@ -27,7 +27,7 @@ function writeToFile(data: string | Uint8Array): void {
   }
 }
 
-/** Of an error that is not just a reader who has gone exit.ts tells. @throws Error if a file takes no more */
+/** Of an error that is not just a reader who has gone the stream's own listener tells. @throws Error if a file takes no more */
 export function print(data: string | Uint8Array): void {
   if (isFile()) writeToFile(data);
   else process.stdout.write(data);
