@@ -1,5 +1,5 @@
 // Runs the compiled tests of each suite named; a suite without tests is skipped. The unit tests are dealt to three mochas. Of the
-// other suites two files run at a time, each in a mocha of its own: most of them wait for processes to start and to end. Those
+// other suites two or three files run at a time, each in a mocha of its own: most of them wait for processes to start and to end. Those
 // that say how long the store may take for something run before that, alone.
 //
 //   node scripts/run-suite.mjs unit sim            whole suites
@@ -27,7 +27,7 @@ if (process.env.CI) options.push('--forbid-only');
 /** Suites of many small files, and how many mochas share them. */
 const shares = { unit: 3 };
 /** Suites whose files run beside each other, and how many at a time. */
-const filesAtOnce = { sim: 2, cluster: 2, e2e: 2 };
+const filesAtOnce = { sim: 2, cluster: 3, e2e: 2 };
 /** Files of these suites that would measure their neighbours, too. */
 const timedFiles = {
   cluster: ['hostile', 'hosts', 'hot-key', 'kill', 'linearizability', 'links', 'manager-away', 'pause'],
