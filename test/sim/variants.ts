@@ -38,9 +38,9 @@ export const variants: readonly Mutant[] = [
     bias: 'hotKey',
   },
   {
-    name: 'one answer may wait for a disk',
+    name: 'four answers may wait for a disk',
     rule: 'D1',
-    edits: one(`${node}/disk-gate.js`, 'const waitingMax = 65_536;', 'const waitingMax = 1;'),
+    edits: one(`${node}/disk-gate.js`, 'const waitingMax = 65_536;', 'const waitingMax = 4;'),
     bias: 'puts',
     disks: true,
   },
