@@ -7,6 +7,7 @@ import { ProtocolError } from '../../src/protocol/errors.js';
 import { MessageType, WriteKind } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
 import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
+import { until } from '../support/until.js';
 
 const slots = 64;
 const mebibyte = 2 ** 20;
@@ -73,7 +74,7 @@ function differenceOf(slot: number, joinedAt: number, rid: number, known: Uint8A
 }
 
 describe('walks', () => {
-  it('D2: however many differences a connection asks for, they cost the node a bounded piece of memory', () => {
+  it('D2: however many differences a connection asks for, they cost the node a bounded piece of memory', async () => {
     const stage = stageWith(1);
     const link = new KeepingLink();
     const known = mostKnown();
@@ -82,7 +83,8 @@ describe('walks', () => {
       stage.core.onRequest(link, differenceOf(rid % slots, 1, rid, known));
       expect(link.take(MessageType.copyBatch), 'it has begun').to.have.length(1);
     }
-    expect(bytesInUse() - before).to.be.below(64 * mebibyte);
+    // What is beside the heap is given back by a thread of its own, later.
+    await until(() => bytesInUse() - before < 64 * mebibyte);
     // The latest go on.
     for (let rid = slots - 4; rid <= slots; rid++) {
       stage.core.onRequest(link, differenceOf(rid % slots, 1, 100 + rid, new Uint8Array(0), false));
