@@ -1,12 +1,12 @@
 // What callers are told, at a cluster of one node that answers as a test wants.
 import { expect } from 'chai';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { diagnosticsChannelNames, GTStoreClient } from '../../src/client/index.js';
-import { newSlot } from '../../src/protocol/cluster-map.js';
+import { diagnosticsChannelNames } from '../../src/client/index.js';
+import type { GTStoreClient } from '../../src/client/index.js';
 import type { GetMessage, Message } from '../../src/protocol/messages.js';
-import { MessageType, PeerRole } from '../../src/protocol/messages.js';
-import { defaultSettings } from '../../src/protocol/settings.js';
+import { MessageType } from '../../src/protocol/messages.js';
 import type { Connection } from '../../src/transport/connection.js';
+import { clientOf } from '../support/client-of-peers.js';
 import { errorOf } from '../support/store-error.js';
 import { Peers, Recorder, welcome } from '../support/transport-peers.js';
 
@@ -19,18 +19,8 @@ async function connected(
   const node = new Recorder((connection, message: Message) => {
     if (message.type === MessageType.get) onGet(connection, message);
   });
-  const { port: nodePort } = await peers.listen(node, { onHello: () => ({ ...welcome, senderId: 0 }) });
-  const nodes = [{ id: 0, incarnation: 1, host: '127.0.0.1', port: nodePort }];
-  const settings = { ...defaultSettings, slotCount: 1 };
-  const map = { clusterId: 'test', epoch: 1, settings, nodes, slots: [newSlot([0], 1)] };
-  const manager = new Recorder((connection, message: Message) => {
-    if (message.type === MessageType.getMap)
-      connection.send({ type: MessageType.map, rid: message.rid, map });
-  });
-  const { port } = await peers.listen(manager, { onHello: () => ({ ...welcome, role: PeerRole.manager }) });
-  const client = new GTStoreClient({ manager: `127.0.0.1:${port}` });
-  await client.init();
-  return client;
+  const { port } = await peers.listen(node, { onHello: () => ({ ...welcome, senderId: 0 }) });
+  return clientOf(peers, [port]);
 }
 
 function answer(connection: Connection, { rid }: GetMessage, value: Uint8Array): void {

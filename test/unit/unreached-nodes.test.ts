@@ -1,10 +1,7 @@
 // What a client says when it cannot reach nodes of a key that others reach.
 import { expect } from 'chai';
-import { GTStoreClient } from '../../src/client/index.js';
-import { newSlot } from '../../src/protocol/cluster-map.js';
-import { MessageType, PeerRole } from '../../src/protocol/messages.js';
-import type { Message } from '../../src/protocol/messages.js';
-import { defaultSettings } from '../../src/protocol/settings.js';
+import type { GTStoreClient } from '../../src/client/index.js';
+import { clientOf } from '../support/client-of-peers.js';
 import { Peers, Recorder, welcome } from '../support/transport-peers.js';
 
 const peers = new Peers();
@@ -12,22 +9,13 @@ afterEach(() => peers.close());
 
 /** A client of three nodes, of which it cannot reach these. */
 async function without(...away: number[]): Promise<GTStoreClient> {
-  const nodes = [];
+  const ports = [];
   for (const id of [0, 1, 2]) {
     const node = new Recorder();
     const { port } = await peers.listen(node, { onHello: () => ({ ...welcome, senderId: id }) });
-    nodes.push({ id, incarnation: 1, host: '127.0.0.1', port: away.includes(id) ? 1 : port });
+    ports.push(away.includes(id) ? 1 : port);
   }
-  const settings = { ...defaultSettings, slotCount: 1 };
-  const map = { clusterId: 'test', epoch: 1, settings, nodes, slots: [newSlot([0, 1, 2], 1)] };
-  const manager = new Recorder((connection, message: Message) => {
-    if (message.type === MessageType.getMap)
-      connection.send({ type: MessageType.map, rid: message.rid, map });
-  });
-  const { port } = await peers.listen(manager, { onHello: () => ({ ...welcome, role: PeerRole.manager }) });
-  const client = new GTStoreClient({ manager: `127.0.0.1:${port}` });
-  await client.init();
-  return client;
+  return clientOf(peers, ports);
 }
 
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {
