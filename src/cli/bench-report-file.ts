@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
-import { isLink } from '../files/links.js';
+import { refuseDeadLink } from '../files/links.js';
 import { UsageError } from './exit.js';
 
 /** Before minutes are spent on measuring. @throws UsageError */
@@ -28,7 +28,7 @@ async function placeOf(file: string): Promise<string | undefined> {
   } catch (error) {
     // Anything else, such as a file where a folder should be, is no better when the run is over.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    if (await isLink(file)) throw new Error('it is a link that leads nowhere', { cause: error });
+    await refuseDeadLink(file);
     return file;
   }
 }

@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat } from 'node:fs/promises';
-import { isLink } from '../files/links.js';
+import { refuseDeadLink } from '../files/links.js';
 import { type LineOutput, unfinishedMark } from '../snapshot/index.js';
+import { printed } from '../terminal/stdout.js';
 import { UsageError } from './exit.js';
 import { endWaitFor } from './named-pipe.js';
-import { printed } from '../terminal/stdout.js';
 import { systemText } from './transfer.js';
 
 export interface ExportOutput extends LineOutput {
@@ -31,8 +31,7 @@ export async function openOutput(
       throw error;
     });
     if (existing?.isDirectory() === true) throw new Error('it is a directory');
-    // The new file would take the place of the link, and not lie where it leads.
-    if (existing === undefined && (await isLink(file))) throw new Error('it is a link that leads nowhere');
+    if (existing === undefined) await refuseDeadLink(file);
     // A pipe or a device is no file to be replaced.
     if (existing?.isFile() === false) return new Device(file, await openDevice(file, signal));
     const place = existing === undefined ? file : await realpath(file);

@@ -1,9 +1,9 @@
 /** `gtstore put`, `get`, `delete` and `locate`: one operation on one key. */
 import type { Argv, CommandModule } from 'yargs';
 import type { Entry } from '../client/index.js';
+import { print } from '../terminal/stdout.js';
 import { UsageError, exitFailed } from './exit.js';
 import { formatAddress, jsonOption, managerOption, operand, wholeNumber } from './options.js';
-import { print } from '../terminal/stdout.js';
 import { printJson, printLine, withClient } from './with-client.js';
 
 interface KeyOptions {

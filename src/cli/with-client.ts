@@ -1,8 +1,8 @@
 /** One session with the store around one command. */
 import type { GTStoreClient } from '../client/index.js';
+import { print } from '../terminal/stdout.js';
 import { codeOf } from './exit.js';
 import { managerOrDefault } from './options.js';
-import { print } from '../terminal/stdout.js';
 
 /** A person waits: shorter than an operation's deadline, long enough for a manager that is just starting. */
 const initMsMax = 5_000;

@@ -8,3 +8,11 @@ export async function isLink(path: string): Promise<boolean> {
     () => false,
   );
 }
+
+/**
+ * Of a path at which nothing is found: a file made there would take the place of the link, and not lie where it leads.
+ * @throws Error
+ */
+export async function refuseDeadLink(path: string): Promise<void> {
+  if (await isLink(path)) throw new Error('it is a link that leads nowhere');
+}
