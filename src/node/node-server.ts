@@ -57,6 +57,11 @@ export interface NodeOptions {
   readonly log: Logger;
 }
 
+/** What may wait for all clients together that read slowly. */
+const readersBytesMax = 256 * 1024 * 1024;
+/** The same while the machine has little memory left: each of its nodes takes that much out of the reserve. */
+const readersBytesMaxWhileLow = 32 * 1024 * 1024;
+
 /** Listens, and begins to join the cluster. @throws ListenError if the address cannot be had. */
 export async function startNode(options: NodeOptions): Promise<NodeServer> {
   const { fault } = await rehearse((part) => new NodeServer(part));
@@ -140,6 +145,7 @@ export class NodeServer {
       onRefused: (remote, reason) => {
         this.#options.log.debug(`${remote} was turned away: ${reason.text}`);
       },
+      roomForReaders: (bytes, grownBytes) => this.#roomForReaders(bytes, grownBytes),
       handlers: {
         onBatchStart: () => {
           this.#sample();
@@ -163,6 +169,13 @@ export class NodeServer {
     await this.#disk?.load(this.#core, () => this.#clock.nowMs);
     this.#dialManager(this.#core);
     this.#tickEvery(busyTickMs);
+  }
+
+  /** It is memory, too, that other nodes of the machine do not have then. */
+  #roomForReaders(bytes: number, grownBytes: number): number {
+    if (bytes <= readersBytesMaxWhileLow) return readersBytesMaxWhileLow;
+    this.#memory.onTaken(grownBytes);
+    return this.#memory.isLow ? readersBytesMaxWhileLow : readersBytesMax;
   }
 
   /** undefined: it keeps nothing beyond the process. */

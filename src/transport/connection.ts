@@ -110,6 +110,7 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
       this.finish({ code: 'lost', text: `${remote}: the connection was lost` });
       this.state = 'gone';
       this.out.discard();
+      this.onWaiting();
       unwatch(this);
     });
     watch(this);
@@ -155,11 +156,7 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     return this.incoming.bytesReceived;
   }
 
-  /** Bytes and writes given to the socket so far. */
-  get bytesWritten(): number {
-    return this.out.bytesWritten;
-  }
-
+  /** Given to the socket so far. */
   get socketWrites(): number {
     return this.out.writes;
   }
@@ -251,6 +248,7 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     if (this.reason !== undefined) return;
     this.alive = true;
     this.inChunk = this.accepted;
+    if (this.greeter.isPressed === true) this.waitForTurn();
     try {
       if (this.state === 'open') this.handlers.onBatchStart?.(this);
       this.incoming.receive(chunk);
@@ -282,6 +280,7 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     this.taker = this.handlers.frameTaker?.();
     this.handlers.onBatchStart?.(this);
     this.handlers.onOpen?.(this);
+    if (this.greeter.isPressed === true) this.waitForTurn();
     return this.options.frameBytesMax ?? frameBytesMax;
   }
 
@@ -323,6 +322,10 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     if (this.out.bufferedBytes > this.options.congestedBytes / 2) return;
     this.wasCongested = false;
     this.releaseRequests();
+  }
+
+  onWaiting(): void {
+    if (!this.isOfNode) this.greeter.onWaiting?.(this, this.out.heldBytes);
   }
 
   /** Told in a turn of its own: this may be in the middle of somebody's sending. */
@@ -368,10 +371,21 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     else this.destroy(`${this.remote}: no answer within ${handshakeMsMax} ms`, 'handshake');
   }
 
+  private waitForTurn(): void {
+    if (this.state !== 'open' || this.isOfNode || this.incoming.isHeld) return;
+    this.holdRequests();
+    this.greeter.onHeldBack?.(this);
+  }
+
   private holdRequests(): void {
     if (this.incoming.isHeld) return;
     this.incoming.hold();
     this.socket.pause();
+  }
+
+  goOn(): void {
+    this.releaseRequests();
+    this.out.flush();
   }
 
   private releaseRequests(): void {
@@ -422,6 +436,7 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
 
   private cut(): void {
     this.out.discard();
+    this.onWaiting();
     this.socket.destroy();
   }
 

@@ -47,4 +47,11 @@ export interface Greeter {
   greet(connection: Connection, message: Message): Verdict;
   /** The connection ended without having been open. */
   failed(connection: Connection, reason: CloseReason): void;
+  // What follows is about peers that are no nodes; see `SlowReaders`.
+  /** So many bytes are held for it. */
+  onWaiting?(connection: Connection, bytes: number): void;
+  /** Requests are to be held back. */
+  readonly isPressed?: boolean;
+  /** They are, until `goOn`. */
+  onHeldBack?(connection: Connection): void;
 }

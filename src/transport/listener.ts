@@ -18,6 +18,8 @@ import { expectHello, newError } from './handshake.js';
 import { connectionsAllowed } from './open-files.js';
 import { resolveOptions } from './options.js';
 import type { ConnectionOptions, ResolvedOptions } from './options.js';
+import { SlowReaders } from './slow-readers.js';
+import type { RoomForReaders } from './slow-readers.js';
 
 /** For all accepted sockets: each chunk is worked off before anybody reads again. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
@@ -35,6 +37,8 @@ export interface ListenOptions extends ConnectionOptions {
   readonly onRefused?: (remote: string, reason: CloseReason) => void;
   /** Connections at a time; default 4096, or fewer where the system lets this process have few files open. */
   readonly connectionsMax?: number;
+  /** How many bytes may wait for all clients together; default 256 MiB. */
+  readonly roomForReaders?: RoomForReaders;
 }
 
 /** The address cannot be listened on. `code` is the system's: EADDRINUSE, EADDRNOTAVAIL, EACCES, ... */
@@ -94,6 +98,7 @@ export class Listener implements Greeter {
   private readonly connectionsMax: number;
   private readonly accepted = new Set<Connection>();
   private readonly refused = new Set<Socket>();
+  private readonly slowReaders: SlowReaders;
   private closing: Promise<void> | undefined;
   private onGone: (() => void) | undefined;
 
@@ -103,6 +108,7 @@ export class Listener implements Greeter {
     this.options = options;
     this.resolved = resolveOptions(options, true);
     this.connectionsMax = options.connectionsMax ?? Math.min(connectionsMaxDefault, connectionsAllowed());
+    this.slowReaders = new SlowReaders(options.roomForReaders);
     const { address, port } = server.address() as AddressInfo;
     this.host = address;
     this.port = port;
@@ -144,6 +150,18 @@ export class Listener implements Greeter {
 
   failed(connection: Connection, reason: CloseReason): void {
     this.options.onRefused?.(connection.remote, reason);
+  }
+
+  onWaiting(connection: Connection, bytes: number): void {
+    this.slowReaders.note(connection, bytes);
+  }
+
+  get isPressed(): boolean {
+    return this.slowReaders.isPressed;
+  }
+
+  onHeldBack(connection: Connection): void {
+    this.slowReaders.holdsBack(connection);
   }
 
   private accept(accepted: Socket): void {

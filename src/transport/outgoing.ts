@@ -108,6 +108,8 @@ export interface Sink {
    * once, so that the peer's must have made room.
    */
   onWritten(bufferedBefore: number, progress: boolean): void;
+  /** The system has not taken everything at once: `heldBytes` may have changed. */
+  onWaiting?(): void;
   /** More than `bytesMax` wait. The sink ends the connection. */
   onOverflow(): void;
 }
@@ -131,8 +133,6 @@ export class Outgoing implements Flushable {
   lazyTick = nothingLazy;
   /** Calls of `Sink.write` so far. */
   writes = 0;
-  /** Bytes given to `Sink.write` so far. */
-  bytesWritten = 0;
   /** How many bytes may wait for the peer before it is given up. */
   bytesMax = burstBytes;
   private readonly sink: Sink;
@@ -163,6 +163,11 @@ export class Outgoing implements Flushable {
   /** Bytes encoded and not yet known to have left this process. */
   get bufferedBytes(): number {
     return this.discarded ? 0 : this.writer.pos + this.waitingBytes + this.inFlightBytes;
+  }
+
+  /** The same with what has left already out of a frame whose rest waits: it is in one buffer with that. */
+  get heldBytes(): number {
+    return this.bufferedBytes === 0 ? 0 : this.bufferedBytes + (this.waiting[0]?.at ?? 0);
   }
 
   /**
@@ -262,6 +267,7 @@ export class Outgoing implements Flushable {
     if (this.inFlight.length > 0) {
       this.flushAfterwards = true;
       if (this.bufferedBytes > this.bytesMax) this.sink.onOverflow();
+      else this.sink.onWaiting?.();
       return;
     }
     this.writeUpTo(burstBytes);
@@ -331,7 +337,6 @@ export class Outgoing implements Flushable {
       const count = end - at;
       this.waitingBytes -= count;
       this.writes++;
-      this.bytesWritten += count;
       if (this.sink.write(buf.subarray(at, end), this.written)) {
         if (chunk !== undefined) releaseChunk(chunk);
         taken = true;
@@ -343,6 +348,7 @@ export class Outgoing implements Flushable {
     }
     this.flushAfterwards = room <= 0;
     if (taken) this.sink.onWritten(bufferedBefore, false);
+    if (this.inFlight.length > 0) this.sink.onWaiting?.();
   }
 
   /** Writes call back in their order, until the socket is destroyed. After an error it closes by itself. */
@@ -358,6 +364,7 @@ export class Outgoing implements Flushable {
     if (piece.chunk !== undefined) releaseChunk(piece.chunk);
     if (error) return;
     const done = this.inFlight.length === 0;
+    this.sink.onWaiting?.();
     this.sink.onWritten(bufferedBefore, done);
     if (!done || !this.flushAfterwards) return;
     this.flushAfterwards = false;

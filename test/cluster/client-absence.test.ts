@@ -13,7 +13,7 @@ describe('a client whose process stands still', function () {
     await store.put('still', 'first');
     const put = store.put('still', 'second', { timeoutMs });
     // Asleep, not busy: the nodes may need the only processor.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5 * timeoutMs);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20 * timeoutMs);
     await put;
     expect(await store.get('still')).to.equal('second');
   });

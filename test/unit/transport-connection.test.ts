@@ -3,6 +3,7 @@ import { ProtocolError } from '../../src/protocol/errors.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import { Connection } from '../../src/transport/connection.js';
 import { encode, endOfTurn, getOf, Peers, Recorder, valueOf, welcome } from '../support/transport-peers.js';
+import type { RawPeer } from '../support/transport-peers.js';
 import { keepingUncaught } from '../support/uncaught.js';
 import { until } from '../support/until.js';
 
@@ -424,6 +425,43 @@ describe('connection', () => {
       });
       expect(server.opened[0]!.isOpen).to.be.true;
       expect(server.opened[0]!.bufferedBytes).to.be.lessThan(congestedBytes + 100_000);
+    });
+
+    it('of clients that together make more wait than there is room for, those that have long been behind are cut off', async () => {
+      const answerBytes = 6_000_000;
+      const server = answering(answerBytes);
+      const roomBytes = 20_000_000;
+      let grownBytes = 0;
+      const roomForReaders = (_: number, grown: number): number => {
+        grownBytes += grown;
+        return roomBytes;
+      };
+      const { port, connections } = await peers.listen(server, { roomForReaders });
+      const deaf: RawPeer[] = [];
+      const waiting = (): number => [...connections].reduce((sum, c) => sum + c.bufferedBytes, 0);
+      for (let n = 0; n < 12; n++) {
+        const raw = await peers.greetedRawClient(port);
+        raw.socket.pause();
+        raw.send(getOf(n));
+        await until(() => server.messages.length > n);
+        deaf.push(raw);
+        expect(waiting()).to.be.at.most(roomBytes);
+      }
+      expect(grownBytes).to.be.above(roomBytes);
+      await until(() => server.closed.length > 0);
+      for (const reason of server.closed) expect(reason).to.include({ code: 'overflow' });
+      expect(server.opened.map(({ isOpen }) => isOpen)).to.deep.equal(
+        deaf.map((_, i) => i >= server.closed.length),
+      );
+      // As many as there is room for, and no fewer: the system takes some of each answer.
+      expect(server.closed.length).to.equal(deaf.length - Math.floor(roomBytes / answerBytes));
+      // Who reads is served meanwhile, however much it asks for.
+      const reader = await peers.greetedRawClient(port);
+      for (let n = 0; n < 5; n++) {
+        reader.send(getOf(n));
+        await until(() => reader.messages.length > n);
+      }
+      expect(reader.rids).to.deep.equal([0, 1, 2, 3, 4]);
     });
 
     it('a peer that asks and never reads the answers is given up', async () => {
