@@ -2,57 +2,24 @@
  * The simulator from the command line.
  *
  *     npm run sim                                       1,000 schedules, two workers
- *     npm run sim -- --schedules 200000 --seed 1        a campaign; seeds 1 to 200,000
+ *     npm run sim -- --help                             what there is besides
  *     npm run sim -- --seed 4711 --schedules 1 --trace  one schedule, every message of it
- *     npm run sim -- --bias leases                      leans every schedule towards one kind of trouble
- *     npm run sim -- --mutants                          seeded bugs: how soon is each one found?
- *     npm run sim -- --mutants --only promise           those whose name contains a word (or one of several: a,b)
  *
  * One seed is one schedule, the same on every machine and in every run. A campaign prints what it covered, warns of
  * situations that no schedule reached, and exits with 1 when a schedule found something wrong; it then says which
- * seed, what, and how to see it. Further options: --workers N, --verbose (every worker's progress), --all (goes on
- * after the first violation).
+ * seed, what, and how to see it.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { situations } from './coverage.js';
 import type { Situation } from './coverage.js';
-import { biases } from './plan.js';
-import type { Bias } from './plan.js';
 import type { FrameMode } from './frames.js';
+import { kindNames, readOptions } from './options.js';
+import type { Bias } from './plan.js';
 import { runSchedule, usualKind } from './schedule.js';
 import type { Kind } from './schedule.js';
 
-const { values: options } = parseArgs({
-  options: {
-    schedules: { type: 'string', default: '1000' },
-    seed: { type: 'string', default: '1' },
-    workers: { type: 'string', default: '2' },
-    bias: { type: 'string' },
-    /** Nodes with disks: always or never; otherwise in every fourth schedule. */
-    disks: { type: 'string' },
-    /** Nodes that tick seldom while they are not busy: always or never; otherwise in every third schedule. */
-    calm: { type: 'string' },
-    /** Values that expire, and hosts that sleep: always or never; otherwise in every fifth schedule. */
-    expiry: { type: 'string' },
-    /** A manager whose disk may be full, or slow: always or never; otherwise in every seventh schedule. */
-    'manager-disk': { type: 'string' },
-    /** Conditional writes that ask for a turn: always or never; otherwise in every eighth schedule. */
-    turns: { type: 'string' },
-    /** Requests that are offered as frames first: always or never; otherwise every other one. */
-    frames: { type: 'string' },
-    verbose: { type: 'boolean', default: false },
-    trace: { type: 'boolean', default: false },
-    all: { type: 'boolean', default: false },
-    mutants: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    /** Internal: until the first violation, in this process, the result as JSON. */
-    hunt: { type: 'boolean', default: false },
-    /** Internal: this process is a worker. */
-    worker: { type: 'boolean', default: false },
-  },
-});
+const options = readOptions(process.argv.slice(2));
 
 /** What a worker tells: so far, since it began. */
 interface Report {
@@ -64,27 +31,8 @@ interface Report {
   readonly failures: readonly { seed: number; violation: string }[];
 }
 
-const seed = Number(options.seed);
-const schedules = Number(options.schedules);
-const workers = Math.max(1, Math.min(Number(options.workers), schedules));
-const bias: Bias | undefined = biases.find((each) => each === options.bias);
-if (options.bias !== undefined && bias === undefined) {
-  console.error(`no such bias; there are: ${biases.join(' ')}`);
-  process.exit(2);
-}
-if (![seed, schedules, workers].every((n) => Number.isSafeInteger(n) && n >= 0)) {
-  console.error('--seed, --schedules and --workers are whole numbers');
-  process.exit(2);
-}
-
-/** Those options that a seed decides otherwise. */
-const kindNames = {
-  disks: 'disks',
-  calm: 'calm',
-  expiry: 'expiry',
-  managerDisk: 'manager-disk',
-  turns: 'turns',
-} as const;
+const { seed, schedules, bias } = options;
+const workers = Math.max(1, Math.min(options.workers, schedules));
 const kinds = ['disks', 'calm', 'expiry', 'managerDisk', 'turns'] as const satisfies readonly (keyof Kind)[];
 
 /** What that schedule is like, as far as the seed alone does not say. */
@@ -101,7 +49,7 @@ function kindOf(scheduleSeed: number): Kind & { bias: Bias | undefined; frames: 
     expiry: isWanted('expiry'),
     managerDisk: isWanted('managerDisk'),
     turns: isWanted('turns'),
-    frames: options.frames === undefined ? 'mixed' : options.frames === 'always' ? 'always' : 'never',
+    frames: options.frames ?? 'mixed',
   };
 }
 
