@@ -188,8 +188,7 @@ const kept: readonly {
 
 describe('schedules that once failed', () => {
   for (const { seed, bias, disks, calm, expiry, found } of kept) {
-    it(`seed ${seed}${bias === undefined ? '' : `, ${bias}`}: ${found}`, function () {
-      this.timeout(10_000);
+    it(`seed ${seed}${bias === undefined ? '' : `, ${bias}`}: ${found}`, () => {
       expect(runSchedule(seed, { bias, disks, calm, expiry }).violation).to.equal(null);
     });
   }

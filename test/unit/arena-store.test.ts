@@ -403,8 +403,7 @@ describe('memory of the store', () => {
     expect(store.bytesHeld, 'all removed').to.be.lessThan(300 * 1024);
   });
 
-  it('goes back to the system', function () {
-    this.timeout(20_000);
+  it('goes back to the system', () => {
     const store = new ArenaStore();
     const count = 100_000;
     for (let at = 0; at < count; at++) put(store, at % slots, key(at), bytes.subarray(0, 1000));
