@@ -12,6 +12,7 @@ import type { Durability } from '../protocol/settings.js';
 import type { Connection } from '../transport/connection.js';
 import { AfterPollTimer } from '../transport/after-poll.js';
 import { OtherClusterError } from '../transport/close-reason.js';
+import type { CloseReason } from '../transport/close-reason.js';
 import { newError, newHello } from '../transport/handshake.js';
 import { listen } from '../transport/listener.js';
 import type { Listener } from '../transport/listener.js';
@@ -61,6 +62,7 @@ export interface NodeOptions {
 const readersBytesMax = 256 * 1024 * 1024;
 /** The same while the machine has little memory left: each of its nodes takes that much out of the reserve. */
 const readersBytesMaxWhileLow = 32 * 1024 * 1024;
+const warnEveryMs = 10_000;
 
 /** Listens, and begins to join the cluster. @throws ListenError if the address cannot be had. */
 export async function startNode(options: NodeOptions): Promise<NodeServer> {
@@ -89,6 +91,8 @@ export class NodeServer {
   #hasMetStranger = false;
   #timer: AfterPollTimer | undefined;
   #isCalm = false;
+  /** Of a client that reads too slowly. */
+  #warnedAtMs = -Infinity;
   #stopping: Promise<void> | undefined;
   #resolveEnded: (reason: string) => void = () => undefined;
 
@@ -157,7 +161,7 @@ export class NodeServer {
           this.#hurryIfBusy();
         },
         onClose: (connection, reason) => {
-          if (reason.code !== 'ended') this.#options.log.debug(`connection closed: ${reason.text}`);
+          if (reason.code !== 'ended') this.#logClosed(reason);
           this.#core?.onLinkClosed(connection);
         },
       },
@@ -169,6 +173,14 @@ export class NodeServer {
     await this.#disk?.load(this.#core, () => this.#clock.nowMs);
     this.#dialManager(this.#core);
     this.#tickEvery(busyTickMs);
+  }
+
+  /** Not a warning for each that is cut off: of hostile ones there may be many. */
+  #logClosed({ code, text }: CloseReason): void {
+    const { nowMs } = this.#clock;
+    const isNews = code === 'overflow' && nowMs - this.#warnedAtMs >= warnEveryMs;
+    if (isNews) this.#warnedAtMs = nowMs;
+    this.#options.log[isNews ? 'warn' : 'debug'](`connection closed: ${text}`);
   }
 
   /** It is memory, too, that other nodes of the machine do not have then. */

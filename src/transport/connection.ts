@@ -10,9 +10,9 @@
  * it hangs up, too: closing a socket with unread bytes would send a reset that can overtake our last words. A peer
  * that does not hang up is cut off after `lingerMs`.
  *
- * Whoever accepted the connection reads no more requests while `congestedBytes` of answers wait for the peer: so a
- * slow reader, however much it asks for, costs that much and little more. The dialling side always reads, or two
- * congested peers would wait for each other for ever.
+ * Whoever accepted the connection reads no more requests while `congestedBytes` of answers wait for the peer: so a slow
+ * reader, however much it asks for, costs that much and one answer more; for all of them together see slow-readers.ts.
+ * The dialling side always reads, or two congested peers would wait for each other for ever.
  *
  * Trouble is kept to this connection: bytes that are no messages, and a ProtocolError that a handler throws, get the
  * peer one ERROR and are its end. Any other error of a handler is a mistake of ours: the connection is destroyed
@@ -324,6 +324,12 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     this.releaseRequests();
   }
 
+  /** With requests that waited for their turn; their answers leave at once. */
+  goOn(): void {
+    this.releaseRequests();
+    this.out.flush();
+  }
+
   onWaiting(): void {
     if (!this.isOfNode) this.greeter.onWaiting?.(this, this.out.heldBytes);
   }
@@ -381,11 +387,6 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     if (this.incoming.isHeld) return;
     this.incoming.hold();
     this.socket.pause();
-  }
-
-  goOn(): void {
-    this.releaseRequests();
-    this.out.flush();
   }
 
   private releaseRequests(): void {

@@ -46,6 +46,9 @@ describe('clients that each ask for one large value, and hardly read', function 
       return cutOff >= sockets.length / 2;
     });
     expect(bytesMost - bytesBefore, 'growth').to.be.below(waitingBytesMax + besidesBytesMax);
+    await eventually('its log names one of them', () =>
+      /warn .*reads too slowly: \d+ bytes wait for \d+ clients/.test(fixture.cluster.logs),
+    );
     expect(((await store.get(key)) as Uint8Array).length).to.equal(valueBytes);
     const [after] = (await fixture.cluster.status()).nodes;
     expect(after).to.include({ pid: node.pid, incarnation: node.incarnation, state: 'up' });
