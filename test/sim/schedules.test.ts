@@ -44,6 +44,15 @@ describe('simulated clusters', () => {
       expect(always?.traceHash, `seed ${seed}`).to.equal(never?.traceHash);
       expect(mixed?.traceHash, `seed ${seed}`).to.equal(never?.traceHash);
     }
+    // One key at which readers, and those who have a turn, wait all the time.
+    for (const bias of ['hotKey', 'turns'] as const) {
+      for (let seed = 1; seed <= 20; seed++) {
+        const [always, never] = (['always', 'never'] as const).map((frames) =>
+          runSchedule(seed, { bias, frames }),
+        );
+        expect(always?.traceHash, `${bias}, seed ${seed}`).to.equal(never?.traceHash);
+      }
+    }
   });
 
   it('D4: stay so, too, while nodes have no room for new values, each for a while of its own', function () {

@@ -25,8 +25,9 @@ class Stage extends NodeOnTable {
     this.map([{ replicas: [self, other] }]);
   }
 
-  /** @returns commits it: the VALIDATE of the client that wrote it */
-  write(key: string, value: Uint8Array | null, { expiresAtMs = 0 } = {}): Committing {
+  /** @returns commits it: the VALIDATE of the client that wrote it. `atOnce`: it came with the request before */
+  write(key: string, value: Uint8Array | null, { expiresAtMs = 0, atOnce = false } = {}): Committing {
+    if (!atOnce) this.nowMs += 0.125;
     const link = new KeepingLink();
     const rid = ++this.#rid;
     const version = { hlc: this.nowMs * 1000 + rid, clientId: rid, seq: 0, epoch: 0 };
@@ -153,6 +154,27 @@ describe('R2: reads of a key that is overwritten while they wait', () => {
     expect(stage.answers()).to.deep.equal({});
     third.commit();
     expect(stage.answers()).to.deep.equal({ [latest]: 'third', [versionOnly]: null });
+  });
+
+  it('of writes that came at once, with the last: it is committed with the others', () => {
+    const first = stage.write('k', bytes('first'));
+    const before = stage.get('k');
+    const second = stage.write('k', bytes('second'));
+    const between = [stage.get('k')];
+    const third = stage.write('k', bytes('third'), { atOnce: true });
+    between.push(stage.get('k'));
+    const last = stage.write('k', bytes('last'), { atOnce: true });
+    between.push(stage.get('k'));
+    first.commit();
+    expect(stage.answers()).to.deep.equal({ [before]: 'first' });
+    // Later ones do not take its place for those who wait.
+    stage.write('k', bytes('of another client'));
+    second.commit();
+    third.commit();
+    expect(stage.answers()).to.deep.equal({});
+    last.commit();
+    expect(stage.answers()).to.deep.equal(Object.fromEntries(between.map((rid) => [rid, 'last'])));
+    expect(stage.core.replica.waiters).to.equal(0);
   });
 
   it('all of them, when what is there at last is committed', () => {

@@ -38,6 +38,8 @@ export interface KeyWork {
   turn: Turn | null;
   /** Own-clock time when somebody began to wait where nobody did, or was last served. */
   movedAtMs: number;
+  /** Own-clock time at which an entry that was overwritten was last kept for readers. */
+  keptAtMs: number;
   /** Own-clock time of the next replay, if the key is still INVALID then. */
   replayAtMs: number;
   /** Replays that failed in a row, for the back-off. */
@@ -80,6 +82,7 @@ export class KeyWorks {
       active: null,
       turn: null,
       movedAtMs,
+      keptAtMs: -1,
       replayAtMs: 0,
       failures: 0,
       waking: false,

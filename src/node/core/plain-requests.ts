@@ -1,10 +1,9 @@
 /**
- * The requests that nearly all are, worked off where they lie in their frames (ADR 22): a GET of a VALID key, a plain WRITE
+ * The requests that nearly all are, worked off where they lie in their frames (ADR 22): a GET of a plain value, a plain WRITE
  * under the own epoch that is later than what is there, a VALIDATE. No message object, no key string, few layers: at a few
  * messages a turn it is the code, cold again each time, that takes the time.
  *
- * Whatever meets anything else - another epoch, no right to serve, an INVALID key that is read, somebody who waits at the key, a
- * disk - is left to `Replica`, which handles all that is handled here, too, and to the same effect: `onFrame` has changed
+ * Whatever meets anything else - another epoch, no right to serve, a key whose turn somebody has, a disk - is left to `Replica`, which handles all that is handled here, too, and to the same effect: `onFrame` has changed
  * nothing then. The simulator lets requests go either way by turns.
  */
 import type { Buffer } from 'node:buffer';
@@ -18,7 +17,7 @@ import type { NodePorts } from './ports.js';
 import type { SettleQueue } from './settle-queue.js';
 import type { SlotCounts } from './slot-loads.js';
 import { Hold, noRecord } from './store.js';
-import type { KeyStore } from './store.js';
+import type { KeyStore, RecordId } from './store.js';
 
 /** What it shares with the replica. */
 export interface PlainRequestsParts {
@@ -33,6 +32,10 @@ export interface PlainRequestsParts {
   readonly hasJournal: boolean;
   /** W9. */
   readonly validate: (link: RequestLink, rid: number) => void;
+  /** R2: a GET of a key that is INVALID waits. @returns false: the key is VALID, and nothing has happened */
+  readonly park: (link: RequestLink, rid: number, record: RecordId) => boolean;
+  /** Others wait at the key of a plain WRITE. @returns false: it may have to wait, too */
+  readonly makeWay: (record: RecordId) => boolean;
 }
 
 export class PlainRequests {
@@ -45,6 +48,8 @@ export class PlainRequests {
   readonly #settleQueue: SettleQueue;
   readonly #hasJournal: boolean;
   readonly #validate: (link: RequestLink, rid: number) => void;
+  readonly #park: PlainRequestsParts['park'];
+  readonly #makeWay: PlainRequestsParts['makeWay'];
   readonly #frame = new PlainFrame();
   readonly #value: PlainValue = { hlc: 0, clientId: 0, memory: new ArrayBuffer(0), at: 0, length: 0 };
 
@@ -58,6 +63,8 @@ export class PlainRequests {
     this.#settleQueue = parts.settleQueue;
     this.#hasJournal = parts.hasJournal;
     this.#validate = parts.validate;
+    this.#park = parts.park;
+    this.#makeWay = parts.makeWay;
   }
 
   /** @returns whether the request in [start, end) has been worked off; false: decode it, and go the general way */
@@ -74,15 +81,16 @@ export class PlainRequests {
     }
   }
 
-  /** R1, R4. */
+  /** R1, R2, R4. */
   #get(link: RequestLink): boolean {
     const { rid, key } = this.#frame;
     const slot = this.#membership.map?.slotOf(key) ?? 0;
     if (this.#admission.serviceFault(slot) !== -1) return false;
     const record = this.#store.get(slot, key);
-    if (record === noRecord || !this.#store.plainValueOf(record, this.#value)) return false;
+    if (record === noRecord) return false;
+    if (this.#store.plainValueOf(record, this.#value)) link.sendPlainValue(rid, this.#value);
+    else if (!this.#park(link, rid, record)) return false;
     this.#counts.read(slot);
-    link.sendPlainValue(rid, this.#value);
     return true;
   }
 
@@ -93,8 +101,8 @@ export class PlainRequests {
     if (!this.#admission.takesPlain(slot, frame)) return false;
     const store = this.#store;
     const record = store.get(slot, frame.key);
-    if (record === noRecord || frame.hlc <= store.hlcOf(record) || store.holds(record, Hold.work))
-      return false;
+    if (record === noRecord || frame.hlc <= store.hlcOf(record)) return false;
+    if (store.holds(record, Hold.work) && !this.#makeWay(record)) return false;
     const nowMs = this.#ports.nowMs();
     const { hlc, clientId, memory, memoryOffset, valueAt, valueLength } = frame;
     if (!store.writePlain(record, hlc, clientId, memory, memoryOffset + valueAt, valueLength, nowMs))

@@ -8,6 +8,7 @@ import type { Version } from '../../protocol/version.js';
 import type { Answers } from './answers.js';
 import type { KeyWork, KeyWorks } from './key-work.js';
 import type { Membership } from './membership.js';
+import type { NodePorts } from './ports.js';
 import type { SlotCounts } from './slot-loads.js';
 import { noRecord } from './store.js';
 import type { KeyStore, RecordId } from './store.js';
@@ -15,6 +16,7 @@ import type { WaitRoom } from './wait-room.js';
 import type { FormerEntry, Reader } from './waiting-readers.js';
 
 export interface ReadsParts {
+  readonly ports: NodePorts;
   readonly membership: Membership;
   readonly store: KeyStore;
   readonly works: KeyWorks;
@@ -27,6 +29,7 @@ export interface ReadsParts {
 }
 
 export class Reads {
+  readonly #ports: NodePorts;
   readonly #membership: Membership;
   readonly #store: KeyStore;
   readonly #works: KeyWorks;
@@ -38,6 +41,7 @@ export class Reads {
   readonly #fence: ReadsParts['fence'];
 
   constructor(parts: ReadsParts) {
+    this.#ports = parts.ports;
     this.#membership = parts.membership;
     this.#store = parts.store;
     this.#works = parts.works;
@@ -64,13 +68,24 @@ export class Reads {
       this.#answer(link, message.rid, message.versionOnly, record);
       return;
     }
+    this.#wait({ link, rid: message.rid, versionOnly: message.versionOnly }, record);
+  }
+
+  /** R2: until the key is VALID. @returns false: it is */
+  park(link: Link, rid: number, record: RecordId): boolean {
+    if (this.#store.isValid(record)) return false;
+    this.#wait({ link, rid, versionOnly: false }, record);
+    return true;
+  }
+
+  #wait(reader: Reader, record: RecordId): void {
     if (!this.#waitRoom.enter()) {
-      this.#answers.refused(link, message.rid, RefusedReason.queueFull);
+      this.#answers.refused(reader.link, reader.rid, RefusedReason.queueFull);
       return;
     }
     const work = this.#works.at(record);
     this.#works.beginWait(work);
-    work.readers.add({ link, rid: message.rid, versionOnly: message.versionOnly });
+    work.readers.add(reader);
   }
 
   #answer(link: Link, rid: number, versionOnly: boolean, record: RecordId): void {
@@ -102,9 +117,14 @@ export class Reads {
 
   /** R2: what is there is about to be overwritten, and may turn out to be committed. */
   keep(record: RecordId): void {
-    const { readers, active } = this.#works.at(record);
+    const work = this.#works.at(record);
+    const { readers, active } = work;
     const isUnderWay = active !== null && this.#store.compareVersion(active.version, record) === 0;
     if (!readers.wantsEntry(isUnderWay)) return;
+    // Of what one client wrote at once the last is enough: its VALIDATEs come together as well.
+    const nowMs = this.#ports.nowMs();
+    if (work.keptAtMs === nowMs && !isUnderWay) return;
+    work.keptAtMs = nowMs;
     const value = this.#isLive(record) ? this.#store.valueOf(record) : null;
     readers.keep({ version: this.#store.versionOf(record), value });
   }

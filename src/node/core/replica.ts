@@ -89,8 +89,11 @@ export class Replica implements PeerWriteOwner {
       settleQueue: this.#settleQueue,
       hasJournal: journal !== noJournal,
       validate: this.onValidate.bind(this),
+      park: (link, rid, record) => this.reads.park(link, rid, record),
+      makeWay: this.#makeWay.bind(this),
     });
     const parts = {
+      ports,
       membership,
       store,
       works: this.#works,
@@ -104,7 +107,7 @@ export class Replica implements PeerWriteOwner {
       serviceFault: this.serviceFault.bind(this),
       isLive: this.isLive.bind(this),
     });
-    this.turns = new Turns({ ...parts, ports, take: this.#take.bind(this) });
+    this.turns = new Turns({ ...parts, take: this.#take.bind(this) });
     this.peerWrites = new PeerWrites(ports, membership, store, journal, nextRid, reach, this);
   }
 
@@ -196,6 +199,13 @@ export class Replica implements PeerWriteOwner {
     if (this.store.holds(record, Hold.work)) this.reads.keep(record);
     this.store.write(record, version, value, expiresAtMs, nowMs);
     this.#settleQueue.push(record, nowMs);
+  }
+
+  /** For a plain WRITE. */
+  #makeWay(record: RecordId): boolean {
+    if (this.#works.at(record).turn !== null) return false;
+    this.reads.keep(record);
+    return true;
   }
 
   /** W9: of the WRITE with that request id. */
