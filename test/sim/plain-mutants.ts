@@ -41,7 +41,7 @@ export const plainMutants: readonly Mutant[] = [
   {
     name: 'frame: a WRITE takes the place of a later one',
     rule: 'W4',
-    edits: one(`${node}/plain-requests.js`, 'frame.hlc <= store.hlcOf(record) || ', ''),
+    edits: one(`${node}/plain-requests.js`, ' || frame.hlc <= store.hlcOf(record)', ''),
     bias: 'puts',
     quick: true,
   },
