@@ -363,7 +363,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     const map = this.#session.core.map;
     const member = map?.node(nodeId);
     if (map === null || member === undefined)
-      throw invalidArgument(`there is no node ${nodeId} in the cluster map`);
+      throw invalidArgument(`there is no node ${String(nodeId)} in the cluster map`);
     const { incarnation } = member;
     const type = MessageType.report;
     await this.#session.askManager(

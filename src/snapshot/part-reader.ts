@@ -1,5 +1,6 @@
 /** Reads one part of a snapshot, block by block, and believes nothing that its sums do not prove. */
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MsgpackError } from '../protocol/msgpack-scan.js';
@@ -14,6 +15,9 @@ import {
   recordsOf,
   versionOfHead,
 } from './part-format.js';
+
+/** Opens to read. A named pipe in the place of a file is found to be empty, instead of being waited for. */
+export const readWithoutWaiting = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
  * The records of a part, a block at a time. A block is given out when its own sum is right; whether the part as a
@@ -57,7 +61,7 @@ export async function* readPart(
 
 async function openPart(path: string): Promise<FileHandle> {
   try {
-    return await open(path, 'r');
+    return await open(path, readWithoutWaiting);
   } catch (error) {
     const why =
       systemCode(error) === 'ENOENT' ? 'is missing' : `cannot be read (${String(systemCode(error))})`;

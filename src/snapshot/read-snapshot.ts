@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { SnapshotError, systemCode } from './errors.js';
 import { type Manifest, damaged, manifestName, parseManifest } from './manifest.js';
 import { type SnapshotRecord, blockBytesMax } from './part-format.js';
-import { readPart } from './part-reader.js';
+import { readPart, readWithoutWaiting } from './part-reader.js';
 
 export interface Snapshot {
   readonly directory: string;
@@ -16,7 +16,7 @@ export async function openSnapshot(directory: string): Promise<Snapshot> {
   const path = join(directory, manifestName);
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readFile(path, { encoding: 'utf8', flag: readWithoutWaiting });
   } catch (cause) {
     const code = systemCode(cause);
     if (code === undefined) throw cause;

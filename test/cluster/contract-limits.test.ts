@@ -199,6 +199,7 @@ describe('the contract: limits and arguments', function () {
       ),
       () => store.reportNodeFailure(99),
       () => store.reportNodeFailure(-1),
+      () => store.reportNodeFailure(Symbol('1') as never),
     ];
     for (const call of calls) {
       const { code, message } = await errorOf(call);

@@ -1,5 +1,6 @@
 // The directory that a snapshot is: what is written is read back, and anything else is refused in one line.
 import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   cpSync,
@@ -184,6 +185,19 @@ describe('the format of snapshots', () => {
     await expectRefusal(folder, /part-0001\.gts is damaged: its checksum/);
     rmSync(first);
     await expectRefusal(folder, /part-0001\.gts is missing/);
+  });
+
+  it('a named pipe instead of a part, or of the manifest, is not waited for', async function () {
+    if (process.platform === 'win32') this.skip();
+    for (const [name, text] of [
+      [part, /part-0001\.gts is damaged: it has 0 bytes/],
+      ['manifest.json', /manifest\.json is damaged: it is no JSON/],
+    ] as const) {
+      const path = join(whole, name);
+      rmSync(path);
+      execFileSync('mkfifo', [path]);
+      await expectRefusal(whole, text);
+    }
   });
 
   it('another version of the format is named, in the manifest and in a part', async () => {
