@@ -1,6 +1,6 @@
 /** The status document for people: a summary, then one row a node. */
 import type { HotSlot, TaskProgress } from '../protocol/admin.js';
-import type { ClusterStatus, NodeStatus } from '../protocol/status.js';
+import type { ClusterStatus, NodeState, NodeStatus } from '../protocol/status.js';
 import { formatBytes } from './bytes.js';
 import { alignColumns } from './columns.js';
 import { formatAddress } from './options.js';
@@ -39,18 +39,27 @@ function summary({
   underReplicatedSlots,
   warnings = [],
 }: ClusterStatus): string[] {
-  const up = nodes.filter(({ state }) => state === 'up').length;
   const health =
     underReplicatedSlots === 0
       ? 'every slot has all its replicas'
       : `${underReplicatedSlots} of ${slots} slots lack a replica`;
   return [
     `manager   gtstore://${formatAddress(manager)}, pid ${manager.pid}, epoch ${epoch}`,
-    `nodes     ${up} of ${nodes.length} up`,
+    `nodes     ${states(nodes)}`,
     `slots     ${slots} by ${partitioner}, ${replicas} replicas each`,
     `health    ${health}`,
     ...warnings.map((warning) => `warning   ${warning}`),
   ];
+}
+
+/** `2 of 3 up, 1 joining`. */
+function states(nodes: readonly NodeStatus[]): string {
+  const count = (wanted: NodeState): number => nodes.filter(({ state }) => state === wanted).length;
+  const others = (['joining', 'leaving', 'suspect', 'down'] as const).flatMap((state) => {
+    const nodesThere = count(state);
+    return nodesThere === 0 ? [] : [`${nodesThere} ${state}`];
+  });
+  return [`${count('up')} of ${nodes.length} up`, ...others].join(', ');
 }
 
 function table(nodes: readonly NodeStatus[]): string[] {
