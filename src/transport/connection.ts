@@ -33,27 +33,16 @@ import type {
 } from '../protocol/messages.js';
 import type { CloseCode, CloseReason } from './close-reason.js';
 import { flushLater, flushSoon } from './flusher.js';
-import type { FrameTaker, Greeter, Handlers } from './handlers.js';
+import type { ConnectionSetup, FrameTaker, Greeter, Handlers } from './handlers.js';
 import { Incoming } from './incoming.js';
 import type { Receiver } from './incoming.js';
-import { fullRatio, outgoingFramesMax } from './options.js';
+import { outgoingFramesMax } from './options.js';
 import type { ResolvedOptions } from './options.js';
 import { Outgoing } from './outgoing.js';
 import type { Sink } from './outgoing.js';
 import { writeTo } from './socket-write.js';
 import { unwatch, watch } from './watch.js';
 import type { Watched } from './watch.js';
-
-export interface ConnectionSetup {
-  readonly socket: Socket;
-  /** Host and port of the other end. */
-  readonly remote: string;
-  readonly handlers: Handlers;
-  readonly greeter: Greeter;
-  readonly options: ResolvedOptions;
-  /** What the dialling side says first; undefined on the accepting side. */
-  readonly hello?: HelloMessage;
-}
 
 const lingerMs = 1000;
 /** Of the PINGs sent here. A PONG with another rid answers one that the owner sent, and is his. */
@@ -145,11 +134,7 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
   }
 
   get isFull(): boolean {
-    return this.out.bufferedBytes > this.fullBytes;
-  }
-
-  private get fullBytes(): number {
-    return this.out.bytesMax * fullRatio;
+    return this.out.isFull || (this.accepted && this.greeter.isPressed === true && !this.isOfNode);
   }
 
   get bytesReceived(): number {
@@ -183,8 +168,13 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
 
   /** What was appended leaves at the end of the chunk of requests at hand, else of the turn. */
   private leaveSoon(): void {
-    if (this.inChunk) this.answered = true;
-    else flushSoon(this.out);
+    if (this.inChunk) {
+      this.answered = true;
+      return;
+    }
+    // One of many answers, perhaps, to requests that waited for the same large value: it counts before it leaves.
+    if (this.accepted && this.congested) this.onWaiting();
+    flushSoon(this.out);
   }
 
   /** @throws TypeError if a field of the message is out of its bounds */
@@ -316,8 +306,11 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
 
   onWritten(bufferedBefore: number, progress: boolean): void {
     if (progress) this.alive = true;
-    if (bufferedBefore > this.fullBytes && !this.isFull) this.hasRoomAgain();
-    if (bufferedBefore > this.options.congestedBytes) this.wasCongested = true;
+    if (bufferedBefore > this.out.fullBytes && !this.out.isFull) this.hasRoomAgain();
+    if (bufferedBefore > this.options.congestedBytes) {
+      this.wasCongested = true;
+      this.onWaiting();
+    }
     if (!this.wasCongested || this.state !== 'open') return;
     if (this.out.bufferedBytes > this.options.congestedBytes / 2) return;
     this.wasCongested = false;

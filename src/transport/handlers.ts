@@ -1,5 +1,6 @@
-/** What a connection calls: the handlers of its owner, and whoever decides over its peer's first message. */
+/** What a connection is made of and calls: the handlers of its owner, and whoever decides over its peer's first message. */
 import type { Buffer } from 'node:buffer';
+import type { Socket } from 'node:net';
 import type {
   ErrorMessage,
   HelloMessage,
@@ -9,6 +10,7 @@ import type {
 } from '../protocol/messages.js';
 import type { CloseReason } from './close-reason.js';
 import type { Connection } from './connection.js';
+import type { ResolvedOptions } from './options.js';
 
 /** What the owner of a connection gives to be told. Called as methods: an instance of a class will do. */
 export interface Handlers {
@@ -54,4 +56,15 @@ export interface Greeter {
   readonly isPressed?: boolean;
   /** They are, until `goOn`. */
   onHeldBack?(connection: Connection): void;
+}
+
+export interface ConnectionSetup {
+  readonly socket: Socket;
+  /** Host and port of the other end. */
+  readonly remote: string;
+  readonly handlers: Handlers;
+  readonly greeter: Greeter;
+  readonly options: ResolvedOptions;
+  /** What the dialling side says first; undefined on the accepting side. */
+  readonly hello?: HelloMessage;
 }

@@ -24,6 +24,7 @@ import { encodePlainValue } from '../protocol/plain-frame.js';
 import { giveBuffer } from '../protocol/spare-buffers.js';
 import { nothingLazy } from './flusher.js';
 import type { Flushable } from './flusher.js';
+import { fullRatio } from './options.js';
 
 const chunkBytes = 64 * 1024;
 /** From here on a chunk is full. What is left has room for most messages, so that only large ones make it grow. */
@@ -165,7 +166,16 @@ export class Outgoing implements Flushable {
     return this.discarded ? 0 : this.writer.pos + this.waitingBytes + this.inFlightBytes;
   }
 
-  /** The same with what has left already out of a frame whose rest waits: it is in one buffer with that. */
+  /** From so many on it is full. */
+  get fullBytes(): number {
+    return this.bytesMax * fullRatio;
+  }
+
+  get isFull(): boolean {
+    return this.bufferedBytes > this.fullBytes;
+  }
+
+  /** `bufferedBytes` with what has left already out of a frame whose rest waits: it is in one buffer with that. */
   get heldBytes(): number {
     return this.bufferedBytes === 0 ? 0 : this.bufferedBytes + (this.waiting[0]?.at ?? 0);
   }

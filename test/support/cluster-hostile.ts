@@ -37,9 +37,18 @@ export function closed(socket: Socket): Promise<void> {
 
 /** Resident bytes of a process, where the system tells; else 0. */
 export function residentBytes(pid: number): number {
+  return bytesOf('VmRSS', pid);
+}
+
+/** The most that they have been. */
+export function peakBytes(pid: number): number {
+  return bytesOf('VmHWM', pid);
+}
+
+function bytesOf(field: string, pid: number): number {
   if (process.platform !== 'linux') return 0;
-  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kilobytes ?? 0) * 1024;
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) * 1024;
 }
 
 /** One of each kind of request that a client or a node may send, about keys nobody else uses. */

@@ -179,7 +179,7 @@ describe('connection', () => {
       for (let rid = 1; rid <= 10; rid++) connection.send(getOf(rid));
       await until(() => client.closed.length === 1);
       expect(server.rids).to.deep.equal([1]);
-      expect(server.closed).to.have.length(1);
+      expect(server.closed, JSON.stringify(server.closed)).to.have.length(1);
     });
 
     it('tells listeners of onceClosed, those that come late as well', async () => {
@@ -462,6 +462,31 @@ describe('connection', () => {
         await until(() => reader.messages.length > n);
       }
       expect(reader.rids).to.deep.equal([0, 1, 2, 3, 4]);
+    });
+
+    it('answers that many have waited for count before they leave: nobody has room any more when there is none', async () => {
+      const answerBytes = 6_000_000;
+      const roomBytes = 20_000_000;
+      const server = new Recorder();
+      const { port } = await peers.listen(server, { roomForReaders: () => roomBytes });
+      for (let n = 0; n < 12; n++) await peers.greetedRawClient(port);
+      // Within one turn, as for the VALIDATE of a value that all of them wait for.
+      let answered = 0;
+      for (const connection of server.opened) {
+        if (connection.isFull) continue;
+        connection.send(valueOf(1, answerBytes));
+        answered++;
+      }
+      expect(answered).to.equal(Math.floor(roomBytes / answerBytes) + 1);
+      expect(server.opened.map(({ isFull }) => isFull)).to.deep.equal(server.opened.map(() => true));
+      // One of them is cut off, the others read, and there is room again.
+      const areServed = (): boolean => server.opened.every((c) => c.bufferedBytes === 0 && !c.isFull);
+      await until(areServed);
+      expect(server.closed.map(({ code }) => code)).to.deep.equal(['overflow']);
+      // Nothing is counted any more.
+      for (const connection of server.opened.slice(-3)) connection.send(valueOf(1, answerBytes));
+      await until(areServed);
+      expect(server.closed).to.have.length(1);
     });
 
     it('a peer that asks and never reads the answers is given up', async () => {

@@ -48,6 +48,15 @@ class Stage extends NodeOnTable {
     return rid;
   }
 
+  putIfAbsent(key: string, rid: number, value: Uint8Array): void {
+    const { epoch } = this.core.membership;
+    this.core.onRequest(this.reader, {
+      ...{ type: MessageType.condition, rid, epoch, opClientId: 5, opNumber: rid, retried: false, wants: 0 },
+      ...{ expectAbsent: true, expected: { hlc: 0, clientId: 0, seq: 0, epoch: 0 } },
+      ...{ key, value, expiresAtMs: 0 },
+    });
+  }
+
   /** What was answered since the last call, by request. */
   answers(): Record<number, string | null> {
     const text = ({ value }: ValueMessage): string | null =>
@@ -296,24 +305,7 @@ describe('R2: reads of a key that is overwritten while they wait', () => {
     stage.peers.delete(other);
     stage.write('k', bytes('not known to be committed'));
     const condition = (rid: number, value: Uint8Array): void => {
-      stage.core.onRequest(stage.reader, {
-        ...{
-          type: MessageType.condition,
-          rid,
-          epoch: stage.core.membership.epoch,
-          opClientId: 5,
-          opNumber: rid,
-        },
-        ...{
-          retried: false,
-          wants: 0,
-          expectAbsent: true,
-          key: 'k',
-          value,
-          expiresAtMs: 0,
-        },
-        expected: { hlc: 0, clientId: 0, seq: 0, epoch: 0 },
-      });
+      stage.putIfAbsent('k', rid, value);
     };
     const value = new Uint8Array(mebibyte);
     // No more than 64 MiB of them wait.
@@ -326,6 +318,24 @@ describe('R2: reads of a key that is overwritten while they wait', () => {
     expect(stage.core.replica.waiters).to.equal(0);
     condition(66, value);
     expect(stage.reader.take(MessageType.refused)).to.deep.equal([]);
+  });
+
+  it('RMW1: a conditional write is not put off for as long as others are served', () => {
+    const peer = stage.peers.get(other);
+    let last = stage.write('k', bytes('first'));
+    stage.putIfAbsent('k', 1_000_000, bytes('mine'));
+    let results = 0;
+    stage.pass(200, () => {
+      for (const { rid } of peer?.take(MessageType.write) ?? [])
+        stage.core.onPeerMessage(other, { type: MessageType.ack, rid });
+      stage.get('k');
+      const next = stage.write('k', bytes('next'));
+      last.commit();
+      last = next;
+      results += stage.reader.take(MessageType.conditionResult).length;
+    });
+    expect(results).to.equal(1);
+    expect(stage.reader.take(MessageType.value), 'others').to.have.length.above(15);
   });
 
   describe('16 MiB are kept at most', () => {

@@ -134,8 +134,11 @@ export class Reads {
     const work = this.#works.get(record);
     const due = work?.readers.takeUpTo(version);
     if (work === undefined || !due) return;
-    this.#works.expectSoon(work);
-    this.#works.moved(work);
+    // None of this serves a conditional write that waits, too: it needs the replay that this would put off.
+    if (work.conditions.length === 0) {
+      this.#works.expectSoon(work);
+      this.#works.moved(work);
+    }
     for (const reader of due.readers) this.#serve(reader, record, work, due.entry);
     this.#works.dropIfIdle(record, work);
   }
