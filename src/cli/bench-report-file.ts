@@ -43,7 +43,10 @@ async function expectFolder(file: string): Promise<void> {
 export async function writeReport(file: string, page: string): Promise<void> {
   // Only here, so that whoever wants no report need not load it.
   const { openOutput } = await import('./export-output.js');
-  const output = await openOutput(file);
+  const output = await openOutput(file).catch((cause: unknown) => {
+    // It could be written before the run: it is no wrong argument any more.
+    throw cause instanceof Error ? new Error(cause.message, { cause }) : cause;
+  });
   try {
     await output.write(page);
     await output.finish();

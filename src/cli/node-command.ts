@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { NodeServer } from '../node/index.js';
 import { prepareDataDirectory } from './data-directory.js';
+import { expectEnoughFiles } from './enough-files.js';
 import { exitSurely, reportFailure, UsageError } from './exit.js';
 import { addressTowards, isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
@@ -76,6 +77,7 @@ export const nodeCommand: CommandModule<object, NodeOptions> = {
 
 async function runNode(args: ArgumentsCamelCase<NodeOptions>): Promise<void> {
   const stop = new StopRequest();
+  expectEnoughFiles();
   if (args.dataDir === '') throw new UsageError('--data-dir must name a directory');
   const manager = parseAddress('--manager', managerOrDefault(args.manager));
   const port = portNumber('--port', args.port);

@@ -5,6 +5,7 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import type { ManagerOptions, ManagerServer } from '../manager/index.js';
 import { replicasMax } from '../protocol/settings.js';
 import { prepareDataDirectory } from './data-directory.js';
+import { expectEnoughFiles } from './enough-files.js';
 import { UsageError, reportFailure } from './exit.js';
 import type { NodeExtras } from './forked-node.js';
 import { isAnyAddress, resolveHost } from './hosts.js';
@@ -35,6 +36,7 @@ export const startCommand: CommandModule<object, StartOptions> = {
 
 async function start(args: StartArguments): Promise<void> {
   const stop = new StopRequest();
+  expectEnoughFiles();
   const options = await managerOptions(args);
   const plan = await snapshotPlan(args.snapshotEvery, args.snapshotDir, args.snapshotKeep);
   if (args.supervise) {

@@ -154,7 +154,8 @@ export function throughputOf(result: LoadResult): Throughput {
     const ms = Math.min(intervalMs, measuredMs - interval * intervalMs);
     return (1000 * count) / Math.max(1, ms);
   });
-  const whole = each.slice(0, Math.max(1, Math.floor(measuredMs / intervalMs)));
+  // Timers may be early by less than a millisecond: that is a whole second, too.
+  const whole = each.slice(0, Math.max(1, Math.floor(Math.round(measuredMs) / intervalMs)));
   return {
     mean: measuredMs === 0 ? 0 : (1000 * operationsOf(result)) / measuredMs,
     min: whole.length === 0 ? 0 : Math.min(...whole),

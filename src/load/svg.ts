@@ -39,7 +39,8 @@ export interface PlotText {
 const width = 840;
 const height = 320;
 const left = 76;
-const right = 20;
+/** Half of the longest label of a tick, 99.999 %, and some. */
+const right = 32;
 const top = 36;
 const bottom = 52;
 const plotWidth = width - left - right;

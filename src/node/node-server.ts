@@ -261,7 +261,7 @@ export class NodeServer {
       },
       stopOrdered: (fault) => {
         if (fault !== '') this.#fault ??= fault;
-        void this.stop(fault === '' ? 'the manager ended the cluster' : 'the manager refused it');
+        void this.stop(fault === '' ? 'by order of the manager' : 'the manager refused it');
       },
       log: (level, text) => {
         log[level](text);

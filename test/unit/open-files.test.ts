@@ -1,6 +1,8 @@
 // A process that has accepted as many connections as it may still has descriptors for its files and its own connections.
 import { expect } from 'chai';
-import { connectionsAllowed } from '../../src/transport/open-files.js';
+import { expectEnoughFiles } from '../../src/cli/enough-files.js';
+import { UsageError } from '../../src/cli/exit.js';
+import { connectionsAllowed, filesAllowed } from '../../src/transport/open-files.js';
 
 function limits(files: string): string {
   return [
@@ -27,5 +29,13 @@ describe('connections that a process may accept', () => {
   it('are bounded by the limit of this very process', function () {
     if (process.platform !== 'linux') this.skip();
     expect(connectionsAllowed()).to.be.within(1, 2 ** 31);
+  });
+
+  it('with too few of them a node is not begun, in one line', () => {
+    expect(() => {
+      expectEnoughFiles(filesAllowed(limits('95')));
+    }).to.throw(UsageError, /^no more than 95 files may be open here, and a node needs 96: .*ulimit -n$/);
+    expectEnoughFiles(filesAllowed(limits('96')));
+    expectEnoughFiles(filesAllowed(''));
   });
 });
