@@ -236,4 +236,33 @@ describe('tasks that do not go on', () => {
     harness.pass(10_000);
     expect([progressOf(harness), noteOf(harness)]).to.deep.equal(['drain done 9/9', undefined]);
   });
+
+  it('M9: a change of replicas does what it can beside slots that wait for a lost disk, says what they wait for, and ends when that is back', () => {
+    const settings = { replicas: 1, slotCount: 120, durability: 'always' } as const;
+    const harness = new ManagerHarness({ nodes: 4, settings });
+    harness.pass(1000);
+    harness.lost.add(0);
+    harness.end(harness.node(0));
+    harness.pass(20_000);
+    const waiting = harness.slots.filter((replicas) => replicas.length === 0).length;
+    // More than may be under way at a time.
+    expect(waiting).to.be.above(16);
+    harness.ask({ command: 'set-replicas', replicas: 2 });
+    harness.pass(120_000);
+    const lacking = harness.slots.filter((replicas) => replicas.length === 1);
+    expect(lacking, 'with one replica').to.deep.equal([]);
+    expect(harness.slots.filter((replicas) => replicas.length === 2)).to.have.length(120 - waiting);
+    expect(noteOf(harness)).to.equal(undefined);
+    harness.pass(600_000);
+    expect(noteOf(harness)).to.equal(
+      `node 0 has been missing for 600 s: ${waiting} slots have no replica until it serves again`,
+    );
+    // It has them on its disk, since the cluster was created.
+    const slots = harness.slots.map((_, slot) => [slot, 1] as const);
+    harness.diskOf = () => ({ clusterId: 'c', slots, clockUs: 1_000_000 });
+    harness.find(0);
+    harness.pass(60_000);
+    expect([progressOf(harness), noteOf(harness)]).to.deep.equal(['set-replicas done 120/120', undefined]);
+    expect(harness.slots.filter((replicas) => replicas.length !== 2)).to.deep.equal([]);
+  });
 });

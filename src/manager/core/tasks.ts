@@ -168,7 +168,9 @@ export class Tasks {
     const done = task.total - task.steps.length - moving.length;
     const allowed = Math.max(stepsAtOnceFirst + done, stepsAtOnceFirst * 2 ** doublings);
     const atOnce = Math.min(timings.stepsAtOnceMax, allowed);
-    const begun = ready.slice(0, Math.max(0, atOnce - moving.length));
+    // A slot that waits for the disk of a node that died may do so for ever; nobody else waits for it.
+    const underWay = moving.filter(({ slot }) => map.slots[slot]?.replicas.length !== 0);
+    const begun = ready.slice(0, Math.max(0, atOnce - underWay.length));
     if (begun.length > 0) {
       const targets = [...intent.targets];
       for (const { slot, target } of begun) targets[slot] = target;
@@ -177,12 +179,12 @@ export class Tasks {
     const steps = task.steps.slice(begun.length);
     if (begun.length > 0 || moving.length < task.moving.length)
       this.#set({ ...(this.#task ?? task), steps, moving: [...moving, ...begun] });
-    if (steps.length + moving.length + begun.length > 0) return;
-    if (this.#isEmpty(map, task.nodeId)) this.#finish();
+    if (steps.length + underWay.length + begun.length > 0) return;
+    if (moving.length === 0 && this.#isEmpty(map, task.nodeId)) this.#finish();
     else this.#noteMissing(map, task);
   }
 
-  /** All have moved that can, and the node that is drained keeps what nobody else can take while others are missing. */
+  /** All have moved that can: the others have no replica, or nobody but the node that is drained while others are missing. */
   #noteMissing(map: ClusterMap, task: TaskState): void {
     const { places, nowMs, log } = this.#options;
     const missing = places().filter((id) => id !== task.nodeId && this.#isMissing(id));
@@ -191,9 +193,11 @@ export class Tasks {
     this.#missingNote = undefined;
     if (overdue.length === 0) return;
     const kept = map.slots.filter(({ replicas }) => replicas.length === 0 || replicas.includes(task.nodeId));
+    const what =
+      task.nodeId < 0 ? 'have no replica' : `cannot leave node ${task.nodeId}, or have no replica,`;
     this.#missingNote =
       `node ${overdue.join(' ')} has been missing for ${this.#patience}: ` +
-      `${kept.length} slots cannot leave node ${task.nodeId}, or have no replica, until it serves again`;
+      `${kept.length} slots ${what} until it serves again`;
     if (!hadNote) log('warn', `${task.task}: ${this.#missingNote}`);
   }
 
