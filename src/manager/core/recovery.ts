@@ -103,12 +103,9 @@ export class Recovery {
     if (chosen === undefined) return null;
     const [id, joinedAt] = chosen;
     const others = learners.filter((learner) => learner !== id);
-    // With `interval` a learner may have what that disk lacks: it joins anew. *[found]*
-    const keepsPart = this.#options.durability === 'always';
-    const joined = others.map((learner) => {
-      const place = before.replicas.length + before.learners.indexOf(learner);
-      return keepsPart ? (before.joinedAt[place] ?? epoch) : epoch;
-    });
+    // All join anew. With `interval` a learner may have what that disk lacks *[found]*. With `always` that disk may have what no
+    // learner was sent, VALID from now on: one whose copy of the dead was done, and that says so late, would be full without *[found]*.
+    const joined = others.map(() => epoch);
     return { ...newSlot([id], epoch), learners: others, joinedAt: [joinedAt, ...joined] };
   }
 
