@@ -153,8 +153,9 @@ async function readStateFile(path: string): Promise<Content> {
   if (content === null || typeof version !== 'number') {
     return { kind: 'damaged', why: 'is no state of a manager' };
   }
-  // The first version had no checksum.
-  if (content.sha256 !== undefined && content.sha256 !== checksum(version, JSON.stringify(content.state))) {
+  // Only the first version had none.
+  const mayLackChecksum = version === 1 && content.sha256 === undefined;
+  if (!mayLackChecksum && content.sha256 !== checksum(version, JSON.stringify(content.state))) {
     return { kind: 'damaged', why: 'does not fit its checksum' };
   }
   if (version !== formatVersion || content.state === undefined) {

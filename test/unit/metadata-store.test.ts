@@ -97,6 +97,14 @@ describe('the file store of the manager', () => {
       },
       /does not fit its checksum/,
     ],
+    [
+      'has lost its checksum',
+      (path) => {
+        const text = readFileSync(path, 'utf8').replace('"sha256":', '"sha257":');
+        writeFileSync(path, text.replace('"nextIncarnation":4', '"nextIncarnation":3'));
+      },
+      /does not fit its checksum/,
+    ],
   ];
   for (const [what, damage, line] of damages) {
     it(`a file that ${what} is set aside and told, and its twin gives the very same state`, async () => {
