@@ -188,7 +188,7 @@ export const diskMutants: readonly Mutant[] = [
   {
     name: 'a slot whose disks are all lost begins empty by itself',
     rule: 'D3',
-    edits: one(`${manager}/recovery.js`, '(this.isNew && !isAway)', '!isAway'),
+    edits: one(`${manager}/recovery.js`, '(this.#isNew && !isAway)', '!isAway'),
     disks: true,
     bias: 'disasters',
     quick: true,

@@ -195,6 +195,22 @@ describe('D3: a slot whose full replicas all lost power', () => {
     expect(scene.slot.replicas).to.deep.equal([0, 1]);
   });
 
+  it('waits, too, if the manager died with them before any other map was made: the cluster had been whole', () => {
+    const scene = new Scene({ nodes: 2 }, { replicas: 2, durability: 'always' });
+    scene.pass(100);
+    const dead = [0, 1].map((id) => scene.node(id));
+    for (const node of dead) scene.cut(node);
+    for (const id of [0, 1]) scene.lost.add(id);
+    scene.restartManager();
+    for (const { nodeId, pid } of dead) scene.core.onProcessExit(nodeId, pid);
+    scene.pass(2000);
+    // Both disks are gone.
+    for (const id of [0, 1]) scene.find(id);
+    scene.pass(5000);
+    expect(scene.slot.replicas).to.deep.equal([]);
+    expect(scene.core.status().warnings?.[0]).to.match(/^1 slots wait: nodes 0 1, /);
+  });
+
   it('is given up once: what is lost afterwards is waited for', () => {
     const scene = new Scene({ nodes: 2 }, { replicas: 1, durability: 'always' });
     scene.kill(0);

@@ -31,7 +31,7 @@ import { Respawner } from './respawner.js';
 import { isStep, Rollout } from './rollout.js';
 import { Roster } from './roster.js';
 import type { KnownNode, ManagerState } from './state.js';
-import { isServing, isUntouched, isWhole, statusOf } from './status.js';
+import { isServing, isWhole, statusOf } from './status.js';
 import { Stranded } from './stranded.js';
 import { Suspicion } from './suspicion.js';
 
@@ -439,9 +439,8 @@ export class ManagerCore {
     const hasLapsed = this.#leases.tick();
     this.#suspicion.tick();
     this.#administration.tick(this.map);
-    if (this.#recovery.isNew) this.#recovery.isNew = isUntouched(this.map, this.#roster);
     this.#stranded.tick();
-    if (this.clock.isSaveDue) this.#publisher.save();
+    if (this.#recovery.hasBegun(this.map) || this.clock.isSaveDue) this.#publisher.save();
     const nowMs = this.#ports.nowMs();
     const isDue = nowMs >= this.#reconcileAtMs || nowMs - this.#reconciledAtMs >= reconcileEveryMs;
     if (hasLapsed || isDue || (this.#isStepDue && this.#rollout.allowsStep)) this.#reconcile();

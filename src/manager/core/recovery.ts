@@ -15,12 +15,13 @@
  * while after the first.
  */
 import { newSlot } from '../../protocol/cluster-map.js';
-import type { SlotAssignment } from '../../protocol/cluster-map.js';
+import type { ClusterMap, SlotAssignment } from '../../protocol/cluster-map.js';
 import { clockDriftRatio } from '../../protocol/settings.js';
 import type { Durability } from '../../protocol/settings.js';
 import type { Member } from './members.js';
 import type { Roster } from './roster.js';
 import type { AwaitedSlot, ManagerState } from './state.js';
+import { isUntouched } from './status.js';
 
 interface Awaited {
   readonly replicas: AwaitedSlot[1];
@@ -38,7 +39,7 @@ type RecoveryState = Pick<ManagerState, 'awaited' | 'givenUp' | 'isNew'>;
 export interface RecoveryOptions {
   readonly durability: Durability;
   readonly leaseMs: number;
-  readonly roster: Pick<Roster, 'members' | 'lapsed'>;
+  readonly roster: Pick<Roster, 'members' | 'lapsed' | 'isolated'>;
   readonly nowMs: () => number;
 }
 
@@ -49,7 +50,7 @@ export class Recovery {
   /** Slots whose data an administrator has given up, and that have not begun anew yet. */
   readonly #givenUp = new Set<number>();
   /** The cluster has not been whole yet: nothing was stored in it. */
-  isNew = true;
+  #isNew = true;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -61,7 +62,7 @@ export class Recovery {
 
   restore({ awaited = [], givenUp = [], isNew = false }: RecoveryState): void {
     const sinceMs = this.#options.nowMs();
-    this.isNew = isNew;
+    this.#isNew = isNew;
     this.giveUp(givenUp);
     for (const [slot, replicas] of awaited)
       this.#awaited.set(slot, { replicas, sinceMs, firstBackAtMs: null });
@@ -70,7 +71,17 @@ export class Recovery {
   /** What a restarted manager must know. */
   state(): RecoveryState {
     const awaited = [...this.#awaited].map(([slot, { replicas }]) => [slot, replicas] as const);
-    return { awaited, givenUp: [...this.#givenUp], ...(this.isNew ? { isNew: true } : {}) };
+    return { awaited, givenUp: [...this.#givenUp], ...(this.#isNew ? { isNew: true } : {}) };
+  }
+
+  /**
+   * @returns whether it was new until now. That is to be saved: to the next manager a cluster that is new is one that nothing was
+   *   stored in *[found: killed together, all began empty when the disks came back empty]*. Without disks it is no matter.
+   */
+  hasBegun(map: ClusterMap): boolean {
+    if (!this.#isNew || isUntouched(map, this.#options.roster)) return false;
+    this.#isNew = false;
+    return this.isDurable;
   }
 
   /**
@@ -93,7 +104,7 @@ export class Recovery {
     const replicas = awaited?.replicas ?? [];
     const back = replicas.filter(([id, joinedAt]) => this.#holds(index, id, joinedAt));
     const isAway = replicas.some(([id]) => this.#here(id) === undefined);
-    const mayBegin = this.#givenUp.has(index) || (this.isNew && !isAway);
+    const mayBegin = this.#givenUp.has(index) || (this.#isNew && !isAway);
     if (replicas.length === 0 || (back.length === 0 && mayBegin)) return undefined;
     // Its own: a slot that waits still says nothing of when this one's disaster was.
     const firstBackAtMs = back.length === 0 ? null : (awaited?.firstBackAtMs ?? nowMs());
