@@ -1,6 +1,7 @@
 // Whom a node takes for out of reach, and reports, and for whom it waits (PROTOCOL M2, RMW4).
 import { expect } from 'chai';
-import { ConditionStatus, MessageType } from '../../src/protocol/messages.js';
+import { noRecord } from '../../src/node/core/store.js';
+import { ConditionStatus, FencedReason, MessageType, WriteKind } from '../../src/protocol/messages.js';
 import { versionZero } from '../../src/protocol/version.js';
 import { KeepingLink, NodeOnTable, putIfAbsent, self } from '../support/node-core.js';
 
@@ -18,12 +19,23 @@ describe('M2: a node that drives a write which nobody answers', () => {
     for (const id of [2, 3]) stage.peers.set(id, new KeepingLink());
     stage.map([{ replicas: [self, 2, 3] }]);
     stage.pass(1000);
-    const { epoch } = stage.core.membership;
-    const entry = { expected: { ...versionZero }, key: 'a', value: new Uint8Array([1]), expiresAtMs: 0 };
-    stage.core.onRequest(client, { type: MessageType.condition, rid: 3, epoch, ...putIfAbsent, ...entry });
+    putNew('a');
     writeRid = stage.peers.get(2)?.take(MessageType.write)[0]?.rid ?? 0;
     expect(writeRid).to.be.greaterThan(0);
   });
+
+  /** A client writes that key on the condition that it is not there. */
+  function putNew(key: string): void {
+    const { epoch } = stage.core.membership;
+    const entry = { expected: { ...versionZero }, key, value: new Uint8Array([1]), expiresAtMs: 0 };
+    stage.core.onRequest(client, { type: MessageType.condition, rid: 3, epoch, ...putIfAbsent, ...entry });
+  }
+
+  /** Of the conditional writes that were begun, and of replays, at node 2. */
+  function begun(kind: WriteKind): string[] {
+    const writes = stage.peers.get(2)?.take(MessageType.write) ?? [];
+    return writes.filter((write) => write.kind === kind).map(({ key }) => key);
+  }
 
   function reported(): number[] {
     return stage.manager?.take(MessageType.report).map(({ nodeId }) => nodeId) ?? [];
@@ -130,5 +142,42 @@ describe('M2: a node that drives a write which nobody answers', () => {
     stage.core.onManagerMessage({ type: MessageType.map, rid: 0, map: next });
     stage.pass(2 * askAfterMs);
     expect(reported()).to.include(3).and.not.to.include(2);
+  });
+
+  it('begins no other while somebody is out of reach, which would leave its key INVALID; the next one once he is heard', () => {
+    stage.pass(askAfterMs + answerMsMax + 20);
+    client.sent = [];
+    putNew('b');
+    expect(client.take(MessageType.fenced).map(({ reason }) => reason)).to.deep.equal([
+      FencedReason.memberUnreachable,
+    ]);
+    expect(stage.store.get(0, 'b')).to.equal(noRecord);
+    expect(begun(WriteKind.conditional)).to.deep.equal([]);
+    answerProbes();
+    putNew('b');
+    expect(begun(WriteKind.conditional)).to.deep.equal(['b']);
+    expect(client.sent).to.deep.equal([]);
+  });
+
+  it('replays what came to nothing once all are heard again, and not before', () => {
+    stage.pass(askAfterMs + answerMsMax + 20);
+    begun(WriteKind.replay);
+    stage.pass(3000);
+    expect(begun(WriteKind.replay)).to.deep.equal([]);
+    answerProbes();
+    stage.pass(1000, answerProbes);
+    expect(begun(WriteKind.replay)).to.include('a');
+  });
+
+  it('begins another as soon as the connection that had ended is up again', () => {
+    const link = stage.peers.get(2);
+    stage.peers.delete(2);
+    stage.core.onPeerDown(2);
+    stage.pass(400);
+    if (link !== undefined) stage.peers.set(2, link);
+    for (const id of [2, 3]) stage.core.onPeerMessage(id, { type: MessageType.probeAck, rid: 1 });
+    begun(WriteKind.conditional);
+    putNew('b');
+    expect(begun(WriteKind.conditional)).to.deep.equal(['b']);
   });
 });

@@ -106,8 +106,10 @@ export class PeerReach {
   isOut(nodeId: number): boolean {
     const { peerAnswerMsMax } = this.#options.timings;
     const asked = this.#asked.get(nodeId);
-    const isSilent = asked?.isHeard === false && this.#hasBeen(asked, peerAnswerMsMax);
-    return isSilent || this.#hasBeen(this.#lost.get(nodeId), peerAnswerMsMax);
+    if (asked?.isHeard === false && this.#hasBeen(asked, peerAnswerMsMax)) return true;
+    // Its connection may be up again since the last tick.
+    const isLost = this.#options.ports.peer(nodeId) === undefined;
+    return isLost && this.#hasBeen(this.#lost.get(nodeId), peerAnswerMsMax);
   }
 
   /** What was so of former lives, and of those that are no members any more. */

@@ -96,10 +96,15 @@ export class PeerWrites {
     return this.#inFlight.size;
   }
 
-  /** Whether every other member of the slot can be reached, and there is room for more on the way to it. */
+  /**
+   * Whether every other member of the slot can be reached, as far as is known, and there is room for more on the way to it. What is
+   * begun without one comes to nothing, and leaves its key INVALID meanwhile *[found]*. Its PROBE is out: it is let in again by its answer.
+   */
   reachesAll(slot: number): boolean {
     const { map, nodeId } = this.#membership;
-    return map?.members(slot).every((id) => id === nodeId || this.#ports.peer(id)?.isFull === false) ?? false;
+    const isReached = (id: number): boolean =>
+      this.#ports.peer(id)?.isFull === false && !this.#reach.isOut(id);
+    return map?.members(slot).every((id) => id === nodeId || isReached(id)) ?? false;
   }
 
   /**
