@@ -213,6 +213,18 @@ export const diskMutants: readonly Mutant[] = [
     bias: 'disasters',
   },
   {
+    name: 'learners keep their place at a revival',
+    rule: 'D3',
+    edits: one(
+      `${manager}/recovery.js`,
+      'others.map(() => epoch)',
+      'others.map((id) => before.joinedAt[before.replicas.length + before.learners.indexOf(id)] ?? epoch)',
+    ),
+    disks: true,
+    bias: 'lateCopies',
+    quick: true,
+  },
+  {
     name: 'deaths not gathered',
     rule: 'D3',
     edits: one(
@@ -222,7 +234,7 @@ export const diskMutants: readonly Mutant[] = [
     ),
     disks: true,
     bias: 'disasters',
-    firstSeed: 319,
+    firstSeed: 505,
     quick: true,
   },
   {

@@ -111,6 +111,8 @@ export class SimJournal implements Journal {
   readonly #store: KeyStore;
   /** Hands the news to the process, when it runs. */
   readonly #post: (run: () => void) => void;
+  /** By slot: which change its last label was. */
+  readonly #labelledAs = new Map<number, number>();
   #gathering: Change[] = [];
   #writing: Change[] = [];
   /** The batch is on the disk, though the process may not have heard of it. */
@@ -153,6 +155,7 @@ export class SimJournal implements Journal {
   label(slot: number, joinedAt: number): void {
     this.#note(({ labels }) => labels.set(slot, joinedAt));
     this.labelled = this.noted;
+    this.#labelledAs.set(slot, this.noted);
   }
 
   unlabel(slot: number): void {
@@ -163,6 +166,11 @@ export class SimJournal implements Journal {
     this.#note((image) => {
       image.clear(slot);
     });
+  }
+
+  /** The slot's label is on its way to the disk. */
+  isLabelling(slot: number): boolean {
+    return (this.#labelledAs.get(slot) ?? 0) > this.saved;
   }
 
   /** On the disk. */

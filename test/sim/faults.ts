@@ -25,12 +25,16 @@ type DiskFaultKind = 'losePower' | 'killNodes' | 'hangDisk';
 type StallFaultKind = 'stallManager' | 'suspendHost' | 'freezeAll';
 /** With the bias of that name only. */
 type HitchKind = 'hitch' | 'slowDisk';
+/** With the bias of that name only. */
+type CopyFaultKind = 'lateCopy';
 /** Where the manager's disk may be full, or slow. */
 type StateFaultKind = 'fillStateDisk' | 'slowStateDisk';
 export type FaultKind =
-  (typeof faultKinds)[number] | DiskFaultKind | StallFaultKind | StateFaultKind | HitchKind;
+  (typeof faultKinds)[number] | DiskFaultKind | StallFaultKind | StateFaultKind | HitchKind | CopyFaultKind;
 
 const foreignNodesMax = 2;
+/** So long it may take until somebody has taken the place of a full replica that died, or a slot is brought back. */
+const awaitedMsMax = 3000;
 
 /** Schedules all faults of the plan. */
 export function scheduleFaults(world: World): void {
@@ -196,6 +200,9 @@ export function strike(world: World, kind: FaultKind): void {
       world.coverage.note('allNodesKilled');
       for (const node of nodes) world.crashNode(node);
       return;
+    case 'lateCopy':
+      beginLateCopy(world);
+      return;
     case 'slowNode':
       if (nodes.length > 0) prng.pick(nodes).slowUntilMs = world.queue.nowMs + duration(world);
       return;
@@ -222,4 +229,66 @@ function twoOf(world: World, visit: (a: SimProcess, b: SimProcess) => void): voi
   if (world.isTracing) world.trace(`between ${a.name} and ${b.name}`);
   if (prng.chance(0.5)) visit(a, b);
   else visit(b, a);
+}
+
+/** Of a slot that has a key, those that live, primary first. */
+function membersOf(world: World, slot: number): { full: NodeProcess[]; learners: NodeProcess[] } {
+  const { replicas = [], learners = [] } = world.manager.core.map?.slots[slot] ?? {};
+  const living = (ids: readonly number[]): NodeProcess[] =>
+    ids.flatMap((id) => aliveNodes(world).filter(({ core }) => core.membership.nodeId === id));
+  return { full: living(replicas), learners: living(learners) };
+}
+
+/** A full replica dies. Whoever is to take its place copies the slot, and then has a disk that hangs before the label is on it. */
+function beginLateCopy(world: World): void {
+  const { prng, plan } = world;
+  const slot = world.slotOf(prng.pick(plan.keys));
+  const { full, learners } = membersOf(world, slot);
+  const [, ...others] = full;
+  if (learners.length === 0 && others.length > 0) world.crashNode(prng.pick(others));
+  soon(world, () => {
+    const { learners: copying } = membersOf(world, slot);
+    const learner = copying.find(({ journal }) => journal?.isLabelling(slot) === true);
+    const disk = learner === undefined ? undefined : world.diskOf(learner.givenId);
+    if (disk === undefined) return false;
+    disk.hang();
+    world.queue.after(plan.settings.leaseMs * prng.between(1, 6), () => {
+      disk.goOn();
+    });
+    endFullReplicas(world, slot);
+    // Mostly the word of that copy comes just after the disks of the dead have brought the slot back.
+    const { epoch = 0 } = world.manager.core.map ?? {};
+    soon(world, () => {
+      const { replicas = [], changedAt = 0 } = world.manager.core.map?.slots[slot] ?? {};
+      if (replicas.length === 0 || changedAt <= epoch) return false;
+      world.queue.after(prng.between(0, 30), () => {
+        disk.goOn();
+      });
+      return true;
+    });
+    return true;
+  });
+}
+
+/** What is written just before reaches the primary alone. */
+function endFullReplicas(world: World, slot: number): void {
+  const { prng, plan } = world;
+  const { full, learners } = membersOf(world, slot);
+  const [primary, ...others] = full;
+  if (primary === undefined) return;
+  for (const to of [...others, ...learners])
+    for (const from of [primary, ...world.clients]) world.silence(from, to, plan.settings.leaseMs);
+  world.queue.after(prng.between(5, 60), () => {
+    if (world.calm) return;
+    for (const node of full) if (node.alive) world.crashNode(node);
+  });
+}
+
+/** Does it as soon as it can be done, if that is soon. @param attempt returns whether it has been done */
+function soon(world: World, attempt: () => boolean): void {
+  const endMs = world.queue.nowMs + awaitedMsMax;
+  const look = (): void => {
+    if (!world.calm && !attempt() && world.queue.nowMs < endMs) world.queue.after(1, look);
+  };
+  look();
 }

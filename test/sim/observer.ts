@@ -175,7 +175,7 @@ export class Observer {
       if (slot.replicas.some((id) => before.learners.includes(id))) coverage.note('promotion');
       if (slot.replicas.length > 0 && before.replicas.length === 0) {
         coverage.note('slotRevived');
-        this.#checkRevival(slot, index);
+        this.#checkRevival(before, slot, index);
       }
       this.#checkRemoval(previous, map, index, hasRestart);
       this.#checkSurvivors(previous, map, index);
@@ -193,15 +193,26 @@ export class Observer {
   }
 
   /** D3: a slot that no disk has begins by an administrator's word only. It is lost until it is served again. */
-  #checkRevival({ replicas, joinedAt }: SlotAssignment, index: number): void {
+  #checkRevival(before: SlotAssignment, slot: SlotAssignment, index: number): void {
     const { coverage, plan, disk } = this.#world;
     if (!plan.hasDisks || !this.isLost(index) || coverage.seen.has('lossAccepted')) return;
     const former = this.#lastHolders.get(index) ?? [];
-    const isFormer = replicas.some((id, i) =>
-      former.some((each) => each[0] === id && each[1] === joinedAt[i]),
+    const isFormer = slot.replicas.some((id, i) =>
+      former.some((each) => each[0] === id && each[1] === slot.joinedAt[i]),
     );
     if (isFormer || disk?.isNew === true) return;
-    this.#world.fail(`D3: slot ${index} begins without what it held, and no administrator has said so`);
+    if (!slot.replicas.some((id) => this.#isWholeLearner(id, before, slot, index)))
+      this.#world.fail(`D3: slot ${index} begins without what it held, and no administrator has said so`);
+    // Every write that was acknowledged had this one's answer: nothing may be missing.
+    this.#losses.set(index, this.lossesOf(index).slice(0, -1));
+  }
+
+  /** M5: it had copied everything, and became full by that very joining: its label was on its disk before. */
+  #isWholeLearner(id: number, before: SlotAssignment, slot: SlotAssignment, index: number): boolean {
+    const joinedAt = slot.joinedAt[slot.replicas.indexOf(id)];
+    const wasLearner = before.joinedAt[before.replicas.length + before.learners.indexOf(id)] === joinedAt;
+    const label = this.#world.diskOf(id)?.image.labels.get(index);
+    return before.learners.includes(id) && wasLearner && label === joinedAt;
   }
 
   /** Whoever is taken off a slot while it could stay leaves K full replicas behind, or one less to be restarted. */
@@ -313,7 +324,7 @@ export class Observer {
   }
 
   get hasLostSlots(): boolean {
-    return this.#losses.size > 0;
+    return [...this.#losses.values()].some((losses) => losses.length > 0);
   }
 
   isLost(slot: number): boolean {

@@ -54,6 +54,8 @@ export const biases = [
   'turns',
   /** With disks that hang now and then, for as long as that is noticed, beside all else. */
   'hangs',
+  /** With disks: all full replicas die while a learner has copied everything, and its disk keeps it from saying so. */
+  'lateCopies',
 ] as const;
 export type Bias = (typeof biases)[number];
 
@@ -361,6 +363,35 @@ export function withCutOff(plan: Plan, prng: Prng): Plan {
     mix: drawMix(prng, 'conditions'),
     nodeTimings: { ...plan.nodeTimings, peerAnswerMsMax: 250 },
     managerTimings: { ...plan.managerTimings, probeMsMax: 200 },
+  };
+}
+
+/** The same plan with disks, and full replicas that die while a copy is done and not told of. Several keys of one slot. */
+export function withLateCopies(plan: Plan, prng: Prng): Plan {
+  const nodeCount = prng.int(3, 4);
+  const first = prng.below(6);
+  return {
+    ...plan,
+    nodeCount,
+    clientCount: 6,
+    lanes: 1,
+    keys: [0, 1, 2, 3, 4].map((i) => letters[first + i * nodeCount] ?? 'a'),
+    settings: {
+      ...plan.settings,
+      replicas: prng.pick([2, 2, 3]),
+      slotCount: nodeCount,
+      leaseMs: prng.int(300, 600),
+    },
+    operations: 600,
+    faultMs: 2000,
+    faultCount: prng.int(1, 2),
+    faultWeights: plan.hasDisks ? [['lateCopy', 1]] : [],
+    thinkMs: 10,
+    // What is under way when they die is over before a lease has passed, and is not sent again.
+    deadlineMs: prng.int(200, 290),
+    syncMs: Math.min(plan.syncMs, 5),
+    readFromAny: 1,
+    mix: drawMix(prng, 'copies'),
   };
 }
 

@@ -22,6 +22,7 @@ import {
   withDisks,
   withExpiry,
   withHitches,
+  withLateCopies,
   withStateDisk,
   withTurns,
 } from './plan.js';
@@ -103,6 +104,7 @@ export class World {
     this.plan = stored;
     if (bias === 'hitches') this.plan = withHitches(stored, this.prng);
     if (bias === 'cutOff') this.plan = withCutOff(stored, this.prng);
+    if (bias === 'lateCopies') this.plan = withLateCopies(stored, this.prng);
     if (bias === 'turns') this.plan = withTurns(stored, this.prng);
     this.turnPrng = turns || bias === 'turns' ? new Prng(seed + turnSeedOffset) : null;
     this.#traceSink = trace;
