@@ -83,7 +83,7 @@ export class DiskJournal implements Journal {
     this.#sweeper = new Sweeper(this.#writer, options.log);
     this.#space = new FreeSpace(options.directory, options.log);
     this.#compactor = new Compactor({
-      database: () => this.#writer.db,
+      writer: () => this.#writer,
       isLow: () => this.#space.isLow,
       log: options.log,
     });
@@ -201,6 +201,12 @@ export class DiskJournal implements Journal {
    * database is set aside, and nothing is held; records that were handed over before are sound, each by itself.
    */
   async load(visit: Visit): Promise<DiskContent> {
+    const held = await this.#load(visit);
+    this.#compactor.begin();
+    return held;
+  }
+
+  async #load(visit: Visit): Promise<DiskContent> {
     const db = this.#writer.db;
     if (db === undefined) throw new Error('load comes before anything is noted');
     try {

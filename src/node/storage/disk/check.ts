@@ -17,16 +17,9 @@ import { checkTable, damage, Fields, recordsOfLog } from './leveldb-files.js';
  */
 export async function checkFiles(directory: string, { tables: readsTables = true } = {}): Promise<void> {
   const files = new Files(directory, await readdir(directory));
-  const current = await files.read('CURRENT');
-  if (current === null) {
-    if (files.numbers('log').length + files.numbers('ldb').length > 0)
-      throw new Corruption('CURRENT is missing');
-    return;
-  }
-  const name = current.toString('latin1');
-  const manifest = /^MANIFEST-\d+\n$/.test(name) ? await files.read(name.slice(0, -1)) : null;
-  if (manifest === null) throw new Corruption('CURRENT does not name a manifest');
-  const { tables, log, logBefore } = contentsOf(manifest);
+  const contents = await contentsIn(files);
+  if (contents === null) return;
+  const { tables, log, logBefore } = contents;
   for (const [number, bytes] of tables) {
     const name = nameOf(number, 'ldb');
     if ((await files.bytes(name)) !== bytes) throw new Corruption(`${name} is missing or not whole`);
@@ -40,6 +33,35 @@ export async function checkFiles(directory: string, { tables: readsTables = true
     const content = await files.read(nameOf(number, 'log'));
     if (content !== null) numbers.follow(content);
   }
+}
+
+/**
+ * Tables in which LevelDB has nothing: it has merged them, or had no room to finish them. It removes them itself once it is open.
+ *
+ * @throws Corruption
+ */
+export async function tablesUnused(directory: string): Promise<string[]> {
+  const files = new Files(directory, await readdir(directory));
+  const contents = await contentsIn(files);
+  if (contents === null) return [];
+  return files
+    .numbers('ldb')
+    .filter((number) => !contents.tables.has(number))
+    .map((number) => nameOf(number, 'ldb'));
+}
+
+/** @returns null: nothing has been written yet */
+async function contentsIn(files: Files): Promise<Contents | null> {
+  const current = await files.read('CURRENT');
+  if (current === null) {
+    if (files.numbers('log').length + files.numbers('ldb').length > 0)
+      throw new Corruption('CURRENT is missing');
+    return null;
+  }
+  const name = current.toString('latin1');
+  const manifest = /^MANIFEST-\d+\n$/.test(name) ? await files.read(name.slice(0, -1)) : null;
+  if (manifest === null) throw new Corruption('CURRENT does not name a manifest');
+  return contentsOf(manifest);
 }
 
 class Files {

@@ -8,9 +8,10 @@ import { makeSyncedDirectory } from '../../../files/directories.js';
 import type { Logger } from '../../../protocol/logger.js';
 import type { Database } from './batch.js';
 import { checkFiles } from './check.js';
-import { assertUnlocked, DirectoryLocked, openDatabase, OtherFormat, readAllMeta } from './database.js';
+import { assertUnlocked, DirectoryLocked, OtherFormat, readAllMeta } from './database.js';
 import type { Meta } from './database.js';
 import { Corruption } from './format.js';
+import { openInLittleRoom } from './little-room.js';
 import { SavedMark } from './saved-mark.js';
 
 export interface OpenDirectory {
@@ -51,7 +52,7 @@ async function openSound(directory: string, log: Logger): Promise<OpenDirectory>
   const mark = await SavedMark.open(directory, log);
   let db: Database | undefined;
   try {
-    db = await openDatabase(directory);
+    db = await openInLittleRoom(directory);
     const meta = await readAllMeta(db);
     if (meta.batch < mark.number) throw new Corruption(`batch ${meta.batch} is the last of ${mark.number}`);
     return { db, meta, mark };

@@ -10,8 +10,9 @@ import type { Logger } from '../../../protocol/logger.js';
 import { Batch } from './batch.js';
 import type { Database } from './batch.js';
 import { checkFiles } from './check.js';
-import { openDatabase, readAllMeta } from './database.js';
+import { readAllMeta } from './database.js';
 import { Corruption } from './format.js';
+import { isNoRoom, openInLittleRoom } from './little-room.js';
 
 /** More than this that waits for the disk is too much: new writes have to wait outside. */
 const behindBytesMax = 64 * 1024 * 1024;
@@ -25,7 +26,6 @@ const retryMsMax = 1000;
 const brokenAfterMs = 2000;
 /** A disk may stay full for hours: told at once, then now and then, and when it is over. */
 const logEveryMs = 10_000;
-const noRoom = /No space left|Disk quota exceeded|File too large|ENOSPC|EDQUOT|EFBIG/;
 
 export interface WriterOptions {
   readonly directory: string;
@@ -129,6 +129,11 @@ export class BatchWriter {
     return batch;
   }
 
+  /** Writes a batch of nothing but its number: whether LevelDB still takes any. It is opened anew if not. @returns the number */
+  probe(): number {
+    return this.batch.number;
+  }
+
   async #run(): Promise<void> {
     // What else comes in this turn of the event loop shall go with it.
     await turn();
@@ -193,7 +198,7 @@ export class BatchWriter {
 
   #failed(error: unknown): void {
     const text = String(error);
-    this.#hasNoRoom = noRoom.test(text);
+    this.#hasNoRoom = isNoRoom(error);
     const nowMs = performance.now();
     this.#failingSinceMs ??= nowMs;
     if (nowMs < this.#loggedAtMs + logEveryMs) return;
@@ -215,7 +220,7 @@ export class BatchWriter {
   async #reopen(): Promise<Database> {
     const { directory } = this.#options;
     await this.#checkLogs();
-    const db = await openDatabase(directory);
+    const db = await openInLittleRoom(directory);
     try {
       const { batch } = await readAllMeta(db);
       if (batch >= this.#written) return db;
