@@ -13,8 +13,9 @@ import { failureOf } from '../support/store-error.js';
 const MB = 2 ** 20;
 const diskBytes = 1400 * MB;
 /** What nodes keep for writes under way and deletes. */
-const keptBytes = 64 * MB;
-const freeBytes = keptBytes + 46 * MB;
+const keptBytes = diskBytes / 4;
+/** Values are taken again only when a tenth more is free. */
+const freeBytes = 1.1 * keptBytes + 46 * MB;
 /** The file system is in memory. */
 const memoryBytesMin = 2 * diskBytes;
 const valueChars = 100_000;
@@ -144,7 +145,7 @@ describe('a disk that is full', function () {
     await ledger.check(await fixture.open());
     await expectEntries(await fixture.open({ readFrom: 'any' }), kept);
     expect(cluster.logs).to.match(
-      /node-\d: .* MB left, 64\.0 MB are kept .*new writes are refused; free some/,
+      /node-\d: .* MB left, 350\.0 MB are kept .*new writes are refused; free some/,
     );
 
     for (const n of [1, 2]) rmSync(ballast(n));

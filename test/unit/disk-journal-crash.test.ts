@@ -73,12 +73,12 @@ describe('a disk without room', function () {
     await place.clear();
   });
 
-  /** Overwrites a few keys until there is no room at all: the reserve, at which new writes are refused, is used up, too. */
+  /** Writes until there is no room at all: the reserve, at which new writes are refused, is used up, too. */
   async function writeUntilFull(disk: Disk): Promise<void> {
     const hasNoRoom = (): boolean => disk.log.lines.at(-1)?.includes('no room') === true;
     for (let n = 0; !hasNoRoom(); n++) {
       expect(n).to.be.lessThan(3000);
-      disk.write(1, `key-${n % 20}`, Buffer.alloc(2000, n));
+      disk.write(1, `key-${n}`, Buffer.alloc(4000, n));
       disk.write(2, `only-${n}`, 'x');
       await until(() => disk.journal.saved === disk.journal.noted || hasNoRoom());
     }

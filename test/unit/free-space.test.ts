@@ -29,50 +29,50 @@ describe('the room that is kept on a disk', () => {
     return begun;
   }
 
-  it('D4: 64 MB, or 5 % of a small file system', async () => {
-    expect((await begin(63 * MB, 2000 * MB)).isLow).to.equal(true);
-    expect((await begin(65 * MB, 2000 * MB)).isLow).to.equal(false);
-    expect((await begin(4 * MB, 100 * MB)).isLow).to.equal(true);
-    expect((await begin(6 * MB, 100 * MB)).isLow).to.equal(false);
+  it('D4: 512 MB, or a quarter of a small file system', async () => {
+    expect((await begin(511 * MB, 4000 * MB)).isLow).to.equal(true);
+    expect((await begin(513 * MB, 4000 * MB)).isLow).to.equal(false);
+    expect((await begin(24 * MB, 100 * MB)).isLow).to.equal(true);
+    expect((await begin(26 * MB, 100 * MB)).isLow).to.equal(false);
   });
 
   it('D4: half of it is there for deletes, and what they write counts at once', async () => {
-    expect((await begin(70 * MB, 2000 * MB)).isSpent).to.equal(false);
-    const begun = await begin(34 * MB, 2000 * MB);
+    expect((await begin(516 * MB, 4000 * MB)).isSpent).to.equal(false);
+    const begun = await begin(258 * MB, 4000 * MB);
     expect([begun.isLow, begun.isSpent]).to.deep.equal([true, false]);
     begun.onTaken(3 * MB);
     expect([begun.isLow, begun.isSpent]).to.deep.equal([true, true]);
   });
 
   it('D4: what was written since the last look counts at once', async () => {
-    const begun = await begin(68 * MB, 2000 * MB);
+    const begun = await begin(516 * MB, 4000 * MB);
     begun.onTaken(3 * MB);
     expect(begun.isLow).to.equal(false);
     begun.onTaken(2 * MB);
     expect(begun.isLow).to.equal(true);
     // In truth there was more: others have made room.
-    bytes = { free: 90 * MB, total: 2000 * MB };
+    bytes = { free: 660 * MB, total: 4000 * MB };
     await until(() => !begun.isLow);
   });
 
   it('D4: it is looked at sooner the more is written', async () => {
-    const begun = await begin(500 * MB, 2000 * MB);
+    const begun = await begin(900 * MB, 4000 * MB);
     begun.onTaken(1);
     expect(looks).to.equal(1);
-    begun.onTaken(8 * MB);
+    begun.onTaken(64 * MB);
     expect(looks).to.equal(2);
   });
 
   it('D4: it is told once, and once when there is room again, though nothing is written', async () => {
-    const begun = await begin(60 * MB, 2000 * MB);
-    bytes = { free: 66 * MB, total: 2000 * MB };
+    const begun = await begin(480 * MB, 4000 * MB);
+    bytes = { free: 520 * MB, total: 4000 * MB };
     await until(() => looks > 2);
     expect(begun.isLow, 'free by a hair').to.equal(true);
-    bytes = { free: 90 * MB, total: 2000 * MB };
+    bytes = { free: 660 * MB, total: 4000 * MB };
     await until(() => !begun.isLow);
     expect(log.lines).to.deep.equal([
-      'error here: 60.0 MB left, 64.0 MB are kept for writes under way and deletes: new writes are refused; free some',
-      'info here: 90.0 MB free, writes are taken again',
+      'error here: 480.0 MB left, 512.0 MB are kept for writes under way and deletes: new writes are refused; free some',
+      'info here: 660.0 MB free, writes are taken again',
     ]);
   });
 });

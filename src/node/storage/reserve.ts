@@ -7,8 +7,6 @@
  */
 import type { Logger } from '../../protocol/logger.js';
 
-/** Enough again above so many times the reserve: not with every table or page that is given back. */
-const enoughAgainRatio = 1.25;
 /** The rest is kept for what must not be refused, and for making the room that deletes give back. */
 const deletesShareMax = 0.5;
 const lookEveryMs = 250;
@@ -29,6 +27,8 @@ export interface ReserveOptions {
   /** The lower of the two is the reserve. */
   readonly bytesMax: number;
   readonly shareMax: number;
+  /** Enough again above so many times the reserve: not with every table or page that is given back. */
+  readonly enoughAgainRatio: number;
   /** A look for every so many bytes that were taken, as a share of the reserve. */
   readonly lookShare: number;
   /** No look for fewer, however long ago the last one was. */
@@ -114,7 +114,7 @@ export class Reserve {
 
   #judge(): void {
     const free = this.#free - this.#taken;
-    const enough = this.#isLow ? this.#bytes * enoughAgainRatio : this.#bytes;
+    const enough = this.#isLow ? this.#bytes * this.#options.enoughAgainRatio : this.#bytes;
     const isLow = free < enough;
     if (isLow === this.#isLow) return;
     this.#isLow = isLow;

@@ -7,9 +7,11 @@ import type { Logger } from '../../../protocol/logger.js';
 import { Reserve } from '../reserve.js';
 import type { Left } from '../reserve.js';
 
-/** Nodes that share the disk may all be merging tables at once. */
-const reserveBytesMax = 64 * 1024 * 1024;
-const reserveShareMax = 0.05;
+/** Nodes that share the disk may all be merging tables at once (`writeBufferBytes` in database.ts says how much that takes). */
+const reserveBytesMax = 512 * 1024 * 1024;
+const reserveShareMax = 0.25;
+/** Who removes files or keys shall not have to remove many before values are taken again. */
+const enoughAgainRatio = 1.1;
 /** Others may write there, too. */
 const lookShare = 1 / 8;
 
@@ -26,6 +28,7 @@ export class FreeSpace extends Reserve {
       look: () => freeBytes(directory),
       bytesMax: reserveBytesMax,
       shareMax: reserveShareMax,
+      enoughAgainRatio,
       lookShare,
       lookBytesMin: 0,
       words: {

@@ -26,6 +26,7 @@ export class FreeMemory extends Reserve {
       look: () => look(),
       bytesMax: reserveBytesMax,
       shareMax: reserveShareMax,
+      enoughAgainRatio: 1.25,
       lookShare,
       lookBytesMin,
       words: {
