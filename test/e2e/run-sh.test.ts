@@ -209,7 +209,7 @@ describe('gtstore start', function () {
     expect((await cluster.ended()).code).to.equal(0);
     const { code, stderr } = await node.ended();
     expect(code, stderr).to.equal(0);
-    expect(stderr).to.match(/ended: the manager/);
+    expect(stderr).to.match(/ended: by order of the manager/);
   });
 
   it('it ends with its stdin when asked to', async () => {
