@@ -200,9 +200,6 @@ describe('the contract: deadlines, queues, ends', function () {
 
   it('CLOSED: calls whose function is pending, that wait for their turn, or that close the client themselves', async () => {
     const store = await fixture.open();
-    const pending = errorOf(() => store.update('pending', () => new Promise<number>(() => undefined)));
-    const waiting = errorOf(() => store.increment('pending'));
-    await store.get('pending');
     const closer = await fixture.open();
     const closing = {
       get now(): number {
@@ -211,6 +208,17 @@ describe('the contract: deadlines, queues, ends', function () {
       },
     };
     const own = errorOf(() => closer.put('own', closing));
+    let onCall = (): void => undefined;
+    const isCalled = new Promise<void>((resolve) => (onCall = resolve));
+    const pending = errorOf(() =>
+      store.update('pending', () => {
+        onCall();
+        return new Promise<number>(() => undefined);
+      }),
+    );
+    const waiting = errorOf(() => store.increment('pending'));
+    await isCalled;
+    // At once: a function that takes longer loses its call the turn.
     await store.finalize();
     const inits = errorOf(() => store.init());
     const admin = errorOf(() => store.admin({ command: 'progress' }));
