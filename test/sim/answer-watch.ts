@@ -75,17 +75,24 @@ export class AnswerWatch {
     if (isOutdated) world.fail(`W10: ${name} accepts ${formatVersion(version)} of ${key}, which is too old`);
   }
 
-  /** D1: of a full replica that has been one since it was asked. */
+  /** D1: of a full replica that has been one since it was asked. With `interval` nothing was answered before that is not there. */
   checkSaved({ key, version, applied, joinedAt: joinedAtThen }: Asked): void {
     const { world, core, journal, name } = this.#node;
     const slot = world.slotOf(key);
     const isSame = core.membership.role(slot) === Role.full && joinedAt(this.#node, slot) === joinedAtThen;
-    if (journal === null || !isSame) return;
+    if (journal?.isAwaited !== true || !isSame || this.#isOfInterval(slot, key)) return;
     const saved = journal.savedRecord(slot, key);
     const isThere = saved !== undefined && compareVersions(saved.version, version) >= 0;
     if (isThere && compareApplied(saved.applied, applied) >= 0) return;
     const what = isThere ? 'an older list' : saved === undefined ? 'nothing' : formatVersion(saved.version);
     world.fail(`D1: ${name} answers a write of ${key} at ${formatVersion(version)} with ${what} on its disk`);
+  }
+
+  /** VALID, and the disk need not have it. */
+  #isOfInterval(slot: number, key: string): boolean {
+    const { world, store } = this.#node;
+    const record = store.get(slot, key);
+    return world.plan.settings.durability === 'interval' && record !== noRecord && store.isValid(record);
   }
 
   /** R2: of a version that has been overwritten, and was committed before: no full replica has an earlier one. */

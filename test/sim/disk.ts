@@ -1,6 +1,6 @@
 /**
  * The disk of one simulated node. What is noted reaches it in batches, each whole or not at all. A crash of the process
- * loses what was not written; a loss of power what was not synced, from some batch on. With `always` written is synced.
+ * loses what was not written; so does a loss of power, for every batch is synced.
  */
 import type { Attic } from '../../src/node/core/attic.js';
 import type { Journal } from '../../src/node/core/journal.js';
@@ -24,6 +24,8 @@ type Change = (content: DiskImage) => void;
 class DiskImage {
   readonly slots = new Map<number, Map<string, SavedRecord>>();
   readonly labels = new Map<number, number>();
+  /** Microseconds: the latest write in it, or that was. */
+  clockUs = 0;
   /** Slots as they were when they were last cleared, each with its label. */
   readonly former = new Map<number, readonly [joinedAt: number, records: Map<string, SavedRecord>]>();
 
@@ -41,6 +43,8 @@ export class SimDisk {
   isUsed = false;
   /** Virtual time until which a batch takes hundreds of milliseconds. */
   slowUntilMs = 0;
+  /** Virtual time at which the last batch was begun. */
+  begunAtMs = -Infinity;
   /** One process at a time. */
   owner: NodeProcess | null = null;
   /** What it was about to do when it began to hang; null: it does not. */
@@ -70,13 +74,14 @@ export class SimDisk {
         attic.add(slot, key, version, value, expiresAtMs, applied, nowMs);
     }
     const clusterId = this.isUsed ? 'sim' : '';
-    attic.loaded({ clusterId, slots: [...labels], clockUs: 0 });
+    attic.loaded({ clusterId, slots: [...labels], clockUs: this.image.clockUs });
   }
 
   /** It was replaced by an empty one. */
   wipe(): void {
     this.image.slots.clear();
     this.image.labels.clear();
+    this.image.clockUs = 0;
     this.isUsed = false;
   }
 
@@ -94,10 +99,12 @@ export class SimDisk {
 
 /** So many changes that wait hold up a learner. */
 const behindChanges = 8;
+/** As in disk-journal.ts, with `interval`. */
+const intervalMs = 20;
+const lateMsMax = 500;
 
 /** One process's way to its disk. */
 export class SimJournal implements Journal {
-  readonly isAwaited = true;
   readonly isCrowded = false;
   readonly isOverfull = false;
   isFull = false;
@@ -115,6 +122,9 @@ export class SimJournal implements Journal {
   readonly #labelledAs = new Map<number, number>();
   #gathering: Change[] = [];
   #writing: Change[] = [];
+  /** Virtual time of the first change of either. */
+  #gatheredAtMs = 0;
+  #oldestAtMs = 0;
   /** The batch is on the disk, though the process may not have heard of it. */
   #isApplied = false;
 
@@ -123,6 +133,12 @@ export class SimJournal implements Journal {
     this.#disk = disk;
     this.#store = store;
     this.#post = post;
+  }
+
+  get isAwaited(): boolean {
+    const { plan, queue } = this.#world;
+    if (plan.settings.durability === 'always') return true;
+    return this.#writing.length > 0 && queue.nowMs - this.#oldestAtMs > lateMsMax;
   }
 
   get isBehind(): boolean {
@@ -141,7 +157,9 @@ export class SimJournal implements Journal {
       expiresAtMs: store.expiresAtMs(record),
       applied: store.appliedOf(record),
     };
-    this.#note(({ slots }) => {
+    this.#note((image) => {
+      const { slots } = image;
+      image.clockUs = Math.max(image.clockUs, saved.version.hlc);
       let records = slots.get(slot);
       if (records === undefined) slots.set(slot, (records = new Map<string, SavedRecord>()));
       records.set(key, saved);
@@ -159,13 +177,20 @@ export class SimJournal implements Journal {
   }
 
   unlabel(slot: number): void {
+    this.#clears(slot);
     this.#note(({ labels }) => labels.delete(slot));
   }
 
   clear(slot: number): void {
+    this.#clears(slot);
     this.#note((image) => {
       image.clear(slot);
     });
+  }
+
+  #clears(slot: number): void {
+    const { owner } = this.#disk;
+    if (owner !== null) this.#world.observer.clears(owner.givenId, slot);
   }
 
   /** The slot's label is on its way to the disk. */
@@ -184,6 +209,7 @@ export class SimJournal implements Journal {
 
   #note(change: Change): void {
     this.noted++;
+    if (this.#gathering.length === 0) this.#gatheredAtMs = this.#world.queue.nowMs;
     this.#gathering.push(change);
     if (this.#writing.length === 0) this.#write();
   }
@@ -191,12 +217,18 @@ export class SimJournal implements Journal {
   #write(): void {
     const { queue, diskPrng, plan } = this.#world;
     this.#writing = this.#gathering;
+    this.#oldestAtMs = this.#gatheredAtMs;
     this.#isApplied = false;
     this.#gathering = [];
     const isSlow = diskPrng.chance(0.02);
     const usualMs = diskPrng.around(plan.syncMs) + (isSlow ? diskPrng.between(20, 400) : 0);
     const isOverloaded = queue.nowMs < this.#disk.slowUntilMs;
-    const tookMs = usualMs + (isOverloaded ? diskPrng.between(50, 800) : 0);
+    const restMs =
+      plan.settings.durability === 'always'
+        ? 0
+        : Math.max(0, this.#disk.begunAtMs + intervalMs - queue.nowMs);
+    this.#disk.begunAtMs = queue.nowMs + restMs;
+    const tookMs = restMs + usualMs + (isOverloaded ? diskPrng.between(50, 800) : 0);
     // After the faults: quick enough for every time-out of the plan.
     queue.after(this.#world.calm ? Math.min(tookMs, 1) : tookMs, () => {
       this.#disk.unlessItHangs(() => {

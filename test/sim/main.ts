@@ -33,7 +33,14 @@ interface Report {
 
 const { seed, schedules, bias } = options;
 const workers = Math.max(1, Math.min(options.workers, schedules));
-const kinds = ['disks', 'calm', 'expiry', 'managerDisk', 'turns'] as const satisfies readonly (keyof Kind)[];
+const kinds = [
+  'disks',
+  'interval',
+  'calm',
+  'expiry',
+  'managerDisk',
+  'turns',
+] as const satisfies readonly (keyof Kind)[];
 
 /** What that schedule is like, as far as the seed alone does not say. */
 function kindOf(scheduleSeed: number): Kind & { bias: Bias | undefined; frames: FrameMode } {
@@ -45,6 +52,7 @@ function kindOf(scheduleSeed: number): Kind & { bias: Bias | undefined; frames: 
   return {
     bias,
     disks: isWanted('disks'),
+    interval: isWanted('interval'),
     calm: isWanted('calm'),
     expiry: isWanted('expiry'),
     managerDisk: isWanted('managerDisk'),

@@ -18,6 +18,8 @@ export interface Mutant {
   readonly firstSeed?: number;
   /** Nodes with disks; default: without. */
   readonly disks?: boolean;
+  /** Of durability `interval`; default: `always`. */
+  readonly interval?: boolean;
   /** Values that expire, and hosts that sleep; default: neither. */
   readonly expiry?: boolean;
   /** The manager's disk may be full, or slow; default: never. */

@@ -281,7 +281,7 @@ export class NodeWatch {
     const { key } = request;
     const { world, core, store, name } = this.#node;
     const slot = world.slotOf(key);
-    if (core.membership.role(slot) === Role.full)
+    if (core.membership.role(slot) === Role.full && world.plan.settings.durability === 'always')
       this.#checkLabel(slot, joinedAt(this.#node, slot), `says ACK to a write of ${key}`);
     const record = store.get(slot, key);
     if (applied === undefined || record === noRecord) return;

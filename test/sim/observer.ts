@@ -351,10 +351,29 @@ export class Observer {
     });
   }
 
-  /** A full replica of its last membership has the slot on its disk. */
+  /** A full replica of its last membership has the slot on its disk; with `interval` it may lack what was acknowledged last. */
   #isOnDisk(slot: number): boolean {
+    if (this.#world.plan.settings.durability === 'interval') return false;
+    return this.#holdersOnDisk(slot).length > 0;
+  }
+
+  /** Full replicas of its last membership that have the slot on their disks. */
+  #holdersOnDisk(slot: number): number[] {
     const holders = this.#holdersAtPowerLoss.get(slot) ?? this.#lastHolders.get(slot) ?? [];
-    return holders.some(([id, joinedAt]) => this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt);
+    const isThere = ([id, joinedAt]: Holder): boolean =>
+      this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt;
+    return holders.filter(isThere).map(([id]) => id);
+  }
+
+  /** D3: what nobody else has is cleared by an administrator's word only. */
+  clears(nodeId: number, slot: number): void {
+    const { coverage, disk } = this.#world;
+    if (coverage.seen.has('lossAccepted') || disk?.isNew === true) return;
+    const map = this.#published;
+    if (map?.slot(slot).replicas.some((id) => this.#lives(map.node(id))) !== false) return;
+    const holders = this.#holdersOnDisk(slot);
+    if (holders.length !== 1 || holders[0] !== nodeId) return;
+    this.#world.fail(`D3: node ${nodeId} clears slot ${slot}, which no other disk holds, and nobody serves`);
   }
 
   /** By the newest map. */

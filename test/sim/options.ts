@@ -6,6 +6,7 @@ import type { Kind } from './schedule.js';
 /** Kinds of schedules that a seed decides over otherwise, by their option. */
 export const kindNames = {
   disks: 'disks',
+  interval: 'interval',
   calm: 'calm',
   expiry: 'expiry',
   managerDisk: 'manager-disk',
@@ -38,6 +39,9 @@ export function readOptions(args: readonly string[]) {
         describe: 'Lean every schedule towards one kind of trouble',
       },
       disks: often('Nodes with disks, and power failures; otherwise every fourth schedule'),
+      interval: often(
+        'Disks that nobody waits for unless they are far behind (durability `interval`); otherwise every third with disks',
+      ),
       calm: often('Nodes that tick seldom while they are not busy; otherwise every third'),
       expiry: often('Values that expire, and hosts that sleep; otherwise every fifth'),
       'manager-disk': often('A manager whose disk may be full, or slow; otherwise every seventh'),

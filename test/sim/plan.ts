@@ -94,7 +94,7 @@ export interface Plan {
   /** Share of writes whose value shall live for a time only, of `ttlMsMax` at most. */
   readonly ttlShare: number;
   readonly ttlMsMax: number;
-  /** Nodes keep what they hold on disks, with durability `always`. */
+  /** Nodes keep what they hold on disks, with durability `always` or `interval`. */
   readonly hasDisks: boolean;
   /** A batch takes about that long to be on the disk. */
   readonly syncMs: number;
@@ -269,6 +269,11 @@ export function withDisks(plan: Plan, prng: Prng): Plan {
     ],
     ...(plan.bias === 'hangs' ? { faultMs: prng.int(1000, 5000), operations: 100, thinkMs: 40 } : {}),
   };
+}
+
+/** The same plan with disks that nobody waits for unless they are far behind. */
+export function withInterval(plan: Plan): Plan {
+  return { ...plan, settings: { ...plan.settings, durability: plan.hasDisks ? 'interval' : 'none' } };
 }
 
 /** The same plan with values that expire, and hosts that sleep, whose clocks then are behind. */

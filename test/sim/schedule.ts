@@ -20,6 +20,8 @@ export interface ScheduleOptions {
   readonly bias?: Bias | undefined;
   /** Nodes keep what they hold on disks, and the power may fail; default: they do not. */
   readonly disks?: boolean | undefined;
+  /** Nobody waits for these disks unless they are far behind, and what was acknowledged last may be lost with all of them; default: `always`. */
+  readonly interval?: boolean | undefined;
   /** Nodes tick seldom while nothing waits for them to, as the shell has it; default: always as often. */
   readonly calm?: boolean | undefined;
   /** Values that expire, and hosts that sleep; default: neither. */
@@ -35,6 +37,7 @@ export interface ScheduleOptions {
 
 export interface Kind {
   readonly disks: boolean;
+  readonly interval: boolean;
   readonly calm: boolean;
   readonly expiry: boolean;
   readonly managerDisk: boolean;
@@ -42,13 +45,14 @@ export interface Kind {
 }
 
 /**
- * What a schedule of that seed is like if nothing else is asked for: every fourth with disks, every third with calm nodes, every
- * fifth with values that expire, every seventh with a manager whose disk may be full, every
+ * What a schedule of that seed is like if nothing else is asked for: every fourth with disks, of those every third with durability `interval`, every
+ * third with calm nodes, every fifth with values that expire, every seventh with a manager whose disk may be full, every
  * eighth with turns.
  */
 export function usualKind(seed: number): Kind {
   return {
     disks: seed % 4 === 0,
+    interval: seed % 12 === 4,
     calm: seed % 3 === 0,
     expiry: seed % 5 === 0,
     managerDisk: seed % 7 === 0,

@@ -22,6 +22,7 @@ import {
   withDisks,
   withExpiry,
   withHitches,
+  withInterval,
   withLateCopies,
   withStateDisk,
   withTurns,
@@ -90,7 +91,7 @@ export class World {
 
   constructor(seed: number, options: ScheduleOptions) {
     const { bias, disks = false, calm = false, expiry = false, managerDisk = false, turns = false } = options;
-    const { frames = 'mixed', trace } = options;
+    const { frames = 'mixed', interval = false, trace } = options;
     this.seed = seed;
     this.frameMode = frames;
     this.prng = new Prng(seed);
@@ -106,6 +107,7 @@ export class World {
     if (bias === 'cutOff') this.plan = withCutOff(stored, this.prng);
     if (bias === 'lateCopies') this.plan = withLateCopies(stored, this.prng);
     if (bias === 'turns') this.plan = withTurns(stored, this.prng);
+    if (interval) this.plan = withInterval(this.plan);
     this.turnPrng = turns || bias === 'turns' ? new Prng(seed + turnSeedOffset) : null;
     this.#traceSink = trace;
     this.tasks = new SimTasks(this, bias === undefined ? undefined : bias === 'tasks');
