@@ -33,6 +33,18 @@ export const managerDiskMutants: readonly Mutant[] = [
     managerDisk: true,
   },
   {
+    name: 'who is removed is told before that is saved',
+    rule: 'M6',
+    edits: one(
+      `${manager}/registry.js`,
+      'if (map?.node(nodeId)?.incarnation === incarnation)\n            return;',
+      '',
+    ),
+    bias: 'moves',
+    disks: true,
+    managerDisk: true,
+  },
+  {
     name: 'a state that could not be saved is put in place of a newer one',
     rule: 'M7',
     edits: one(`${manager}/state-queue.js`, 'this.#next ??= this.#writing;', 'this.#next = this.#writing;'),

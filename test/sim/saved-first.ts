@@ -1,5 +1,5 @@
 /**
- * What the manager tells must be saved before: maps (M7), that there may be fences (M4), incarnations but for those a restarted
+ * What the manager tells must be saved before: maps (M7), that there may be fences (M4), that an incarnation is over (M6), incarnations but for those a restarted
  * manager skips (M3), what an administrator is told of his tasks (M9). Whoever was told would otherwise know more than a manager
  * that is started again.
  */
@@ -35,6 +35,9 @@ export class SavedFirst {
       case MessageType.fence:
         this.#checkFence(message.epoch);
         return;
+      case MessageType.removed:
+        this.#checkRemoved(message.incarnation);
+        return;
       default:
         return;
     }
@@ -58,6 +61,13 @@ export class SavedFirst {
   #checkFence(epoch: number): void {
     if (this.#world.disk?.fencing !== true && epoch > this.#epoch)
       this.#world.fail(`M4: nodes are fenced for epoch ${epoch}, of which the disk knows nothing`);
+  }
+
+  #checkRemoved(incarnation: number): void {
+    if (this.#world.disk?.map?.nodes.some((node) => node.incarnation === incarnation) === true)
+      this.#world.fail(
+        `M6: incarnation ${incarnation} is told that it is over, and the map on the disk names it`,
+      );
   }
 
   /** An administrator is told that it has been taken on. */

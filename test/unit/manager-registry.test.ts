@@ -106,6 +106,38 @@ describe('M3: what a node sent on a connection that it has given up', () => {
   });
 });
 
+describe('M3: what a process sent before it ended', () => {
+  it('does not let it in again when it comes after the news of its end; its successor is', () => {
+    const scene = new Scene();
+    const { harness, node } = scene;
+    harness.lost.add(1);
+    harness.end(node);
+    scene.register(new LaterLink(1), 0);
+    harness.pass(40);
+    expect(scene.incarnation).to.equal(undefined);
+    harness.find(1);
+    expect(scene.incarnation).to.be.greaterThan(node.incarnation);
+  });
+});
+
+describe('M6: a node whose lease has run out', () => {
+  it('is not told that it is removed, and keeps what it has, before the map that says so is saved', () => {
+    const scene = new Scene();
+    const { harness, node } = scene;
+    const link = new LaterLink(1);
+    scene.cutNode();
+    harness.isDiskSlow = true;
+    harness.pass(3000);
+    expect(harness.unsaved.length).to.be.greaterThan(0);
+    scene.register(link, node.incarnation);
+    expect(scene.heartbeat(link, node.incarnation)).to.equal(false);
+    expect(link.take(MessageType.removed)).to.deep.equal([]);
+    harness.save();
+    scene.heartbeat(link, node.incarnation);
+    expect(link.take(MessageType.removed).map(({ incarnation }) => incarnation)).to.include(node.incarnation);
+  });
+});
+
 describe('M3: a process that comes with the disk of a forked node', () => {
   const pid = 4711;
 

@@ -140,11 +140,16 @@ export class Registry {
     return isHere;
   }
 
-  /** M6: that incarnation is over; whoever had it joins anew, unless it was taken out for good. */
+  /**
+   * M6: that incarnation is over; whoever had it joins anew, unless it was taken out for good. As long as the map that is out names it
+   * nobody is told: the one without it is not saved yet, and whoever is told so clears what it has. *[found]* It asks again.
+   */
   sendRemoved(link: Link, { nodeId, incarnation }: HeartbeatMessage | RegisterMessage): void {
+    const map = this.#options.map();
+    if (map?.node(nodeId)?.incarnation === incarnation) return;
     if (this.#options.administration.isDrained(nodeId))
       link.send({ type: MessageType.stop, epoch: 0, fault: '' });
-    else link.send({ type: MessageType.removed, incarnation, epoch: this.#options.map()?.epoch ?? 0 });
+    else link.send({ type: MessageType.removed, incarnation, epoch: map?.epoch ?? 0 });
   }
 
   #welcome(id: number, link: Link, rid: number, map: ClusterMap): void {
