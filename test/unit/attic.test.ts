@@ -1,7 +1,10 @@
 // D2: what a node that is started reads of its disk, and what it may say of the disk because of that.
 import { expect } from 'chai';
+import { noJournal } from '../../src/node/core/journal.js';
+import { ArenaStore } from '../../src/node/storage/arena-store.js';
+import { MessageType } from '../../src/protocol/messages.js';
 import type { DiskContent } from '../../src/protocol/messages.js';
-import { NodeOnTable, self } from '../support/node-core.js';
+import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
 
 describe('D2: a learner that has read its slot from its disk', () => {
   function learnerAfter(content: DiskContent): NodeOnTable {
@@ -22,5 +25,42 @@ describe('D2: a learner that has read its slot from its disk', () => {
   it('saves it anew if the disk was damaged and begun anew meanwhile: nothing is there any more', () => {
     const { attic } = learnerAfter({ clusterId: '', slots: [], clockUs: 0 }).core;
     expect([attic.has(0), attic.isOverlaid(0)]).to.deep.equal([true, false]);
+  });
+
+  it('removes what the others do not have before it labels the slot, though most of it differs and is copied whole', () => {
+    const noted: string[] = [];
+    const journal = {
+      ...noJournal,
+      remove: (slot: number, key: string) => noted.push(`remove ${slot} ${key}`),
+      label: (slot: number) => noted.push(`label ${slot}`),
+    };
+    const stage = new NodeOnTable({ store: new ArenaStore({ hashSeed: 1 }), journal });
+    const source = new KeepingLink();
+    stage.peers.set(2, source);
+    const { core } = stage;
+    const version = { hlc: 1, clientId: 1, seq: 0, epoch: 0 };
+    for (const key of ['gone', 'kept'])
+      core.attic.add(0, key, version, Buffer.from('v'), 0, null, stage.nowMs);
+    core.attic.loaded({ clusterId: 'table', slots: [[0, 1]], clockUs: 1 });
+    stage.map([{ replicas: [2], learners: [self] }]);
+    stage.pass(100);
+    const [asked] = source.take(MessageType.digestAsk);
+    const buckets = 4;
+    const digests = new Uint8Array(8 * buckets).fill(1);
+    core.onPeerMessage(2, { type: MessageType.digests, rid: asked?.rid ?? 0, done: true, buckets, digests });
+    stage.pass(100);
+    const [copy] = source.take(MessageType.copy);
+    const value = Buffer.from('new');
+    const entry = {
+      key: 'kept',
+      version: { ...version, hlc: 2 },
+      valid: true,
+      value,
+      expiresAtMs: 0,
+      applied: null,
+    };
+    core.onPeerMessage(2, { type: MessageType.copyBatch, rid: copy?.rid ?? 0, entries: [entry], done: true });
+    stage.pass(100);
+    expect(noted).to.deep.equal(['remove 0 gone', 'label 0']);
   });
 });

@@ -56,6 +56,21 @@ describe('M6: a slot that has lost all its full replicas', () => {
   });
 });
 
+describe('D3: a slot that has lost all its full replicas, and goes on with a learner', () => {
+  it('goes on with one whose disk had it before it joined, though another has been one for longer', () => {
+    const scene = new Scene({ nodes: 5, respawn: false }, { replicas: 3 });
+    for (const id of [3, 4]) scene.node(id).isSlow = true;
+    scene.kill(0);
+    scene.kill(1);
+    expect(scene.slot.learners).to.deep.equal([3, 4]);
+    scene.haveDisk(4);
+    scene.redial(scene.node(4));
+    scene.run();
+    scene.kill(2);
+    expect(scene.slot.replicas).to.deep.equal([4]);
+  });
+});
+
 describe('M6: a learner that joins anew in the map that is being saved', () => {
   /** It says now that its copy is done, for the joining that is over when that map is out. */
   function sayDone(scene: Scene, id: number): void {
@@ -112,6 +127,38 @@ describe('D3: a slot whose full replicas all lost power', () => {
     scene.find(0);
     scene.pass(100);
     expect(scene.slot).to.deep.equal({ replicas: [0], learners: [], joinedAt: [1] });
+  });
+
+  it('is brought back by one that is there, not by one that came first and whose connection is lost', () => {
+    const scene = new Scene({ nodes: 3 }, { replicas: 2, durability: 'always' });
+    scene.kill(0, 1);
+    scene.haveDisk(0, 1);
+    scene.find(0);
+    scene.pass(600);
+    scene.cut(scene.node(0));
+    scene.find(1);
+    scene.pass(600);
+    expect(scene.slot.replicas).to.deep.equal([1]);
+  });
+
+  it('is waited for by a drain, though the node may be the one that has it, as a substitute', () => {
+    const scene = new Scene({ nodes: 3 }, { replicas: 2, durability: 'always' });
+    scene.kill(1);
+    scene.pass(5000);
+    expect(scene.slot.replicas).to.deep.equal([0, 2]);
+    const slots = [[0, scene.slot.joinedAt[1] ?? 0] as const];
+    expect(scene.ask({ command: 'drain', nodeId: 2 })).to.include({ ok: true });
+    scene.kill(0, 2);
+    scene.pass(20_000);
+    scene.diskOf = () => ({ clusterId: 'c', slots, clockUs: 1 });
+    scene.find(2);
+    scene.pass(1000);
+    expect(scene.slot.replicas).to.deep.equal([2]);
+    scene.diskOf = () => ({ clusterId: 'c', slots: [], clockUs: 1 });
+    scene.find(0);
+    scene.find(1);
+    scene.pass(5000);
+    expect(scene.slot.replicas).to.deep.equal([0, 1]);
   });
 
   it('begins with what is there when an administrator gives its data up, and not before', () => {

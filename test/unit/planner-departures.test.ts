@@ -26,26 +26,40 @@ describe('M4: the departures of a slot', () => {
     roster.isolated.set(nodeId, { cause: 'cutOff', forMs: 1, untilMs: 1 });
   }
 
-  /** Slot 0 has two replicas, its home and a substitute. */
-  function departures({ isExpectedBack }: { isExpectedBack: (id: number) => boolean }): number[] {
-    const planner = new Planner({
-      ...{ roster, nodeCount, nowMs, isExpectedBack },
+  function plannerOf(intent: Intent, isExpectedBack: (id: number) => boolean): Planner {
+    return new Planner({
+      ...{ roster, nodeCount, nowMs, isExpectedBack, intent },
       recovery: new Recovery({ ...settings, roster, nowMs }),
-      intent: new Intent(settings, nodeCount, new Map()),
       places: () => [0, 1, 2],
       onSlotsLost: () => undefined,
     });
-    const slots = [[0, 1], [1], [2]].map((replicas) => ({
-      ...{ changedAt: 4, replicas, learners: [] },
-      joinedAt: replicas.map(() => 4),
+  }
+
+  /** Slot 0 has two replicas, its home and a substitute. */
+  function mapOf(replicas: number): ClusterMap {
+    const slots = [[0, 1], [1], [2]].map((ids) => ({
+      ...{ changedAt: 4, replicas: ids, learners: [] },
+      joinedAt: ids.map(() => 4),
     }));
-    const map = new ClusterMap({ clusterId: 'c', epoch: 4, settings, nodes, slots });
+    return new ClusterMap({ clusterId: 'c', epoch: 4, settings: { ...settings, replicas }, nodes, slots });
+  }
+
+  function departures({ isExpectedBack }: { isExpectedBack: (id: number) => boolean }): number[] {
+    const planner = plannerOf(new Intent(settings, nodeCount, new Map()), isExpectedBack);
+    const map = mapOf(1);
     expect(new Set(planner.departures(map).map(({ slot }) => slot))).to.deep.equal(new Set([0]));
     return planner.departures(map).map(({ nodeId }) => nodeId);
   }
 
   it('are the substitute, when the home is back', () => {
     expect(departures({ isExpectedBack: () => false })).to.deep.equal([1]);
+  });
+
+  it('are nobody in a slot that has not had its turn since the number of replicas was raised: it would have more to copy', () => {
+    const intent = new Intent({ ...settings, replicas: 2 }, nodeCount, new Map());
+    intent.targets = [[0], [1], [2]];
+    for (const slot of [0, 1, 2]) intent.waiting.add(slot);
+    expect(plannerOf(intent, () => false).departures(mapOf(2))).to.deep.equal([]);
   });
 
   it('are who is cut off', () => {
