@@ -225,6 +225,17 @@ export const diskMutants: readonly Mutant[] = [
     quick: true,
   },
   {
+    name: 'who died before a map was out that is without him cannot bring a slot back',
+    rule: 'D3',
+    edits: one(
+      `${manager}/planner.js`,
+      'if (isAwaited && this.#options.recovery.awaitAll(index, before, slot))',
+      'if (false)',
+    ),
+    disks: true,
+    bias: 'disasters',
+  },
+  {
     name: 'deaths not gathered',
     rule: 'D3',
     edits: one(

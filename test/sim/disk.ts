@@ -177,20 +177,15 @@ export class SimJournal implements Journal {
   }
 
   unlabel(slot: number): void {
-    this.#clears(slot);
     this.#note(({ labels }) => labels.delete(slot));
   }
 
   clear(slot: number): void {
-    this.#clears(slot);
+    const { owner } = this.#disk;
+    if (owner !== null) this.#world.observer.clears(owner.givenId, slot);
     this.#note((image) => {
       image.clear(slot);
     });
-  }
-
-  #clears(slot: number): void {
-    const { owner } = this.#disk;
-    if (owner !== null) this.#world.observer.clears(owner.givenId, slot);
   }
 
   /** The slot's label is on its way to the disk. */

@@ -240,7 +240,7 @@ export class Observer {
     );
   }
 
-  /** A map that comes out when all replicas of a slot are known to be dead takes no living one off. */
+  /** A map that comes out when all replicas of a slot are known to be dead takes no living one off, nor one whose disk has it, too. */
   #checkSurvivors(previous: ClusterMapData, map: ClusterMap, index: number): void {
     const { replicas } = map.slot(index);
     if (replicas.length === 0 || replicas.some((id) => this.#lives(map.node(id)))) return;
@@ -249,11 +249,15 @@ export class Observer {
       known.some(({ id, incarnation }) => id === member?.id && incarnation === member.incarnation);
     const isSurvivor = (member: MemberNode): boolean =>
       previous.slots[index]?.replicas.includes(member.id) === true && isKnown(member) && this.#lives(member);
+    if (replicas.some((id) => isKnown(map.node(id)))) return;
+    const left = `slot ${index} is left to ${replicas.join(' ')}, known to be dead`;
     const survivor = previous.nodes.find(isSurvivor)?.id;
-    if (survivor === undefined || replicas.some((id) => isKnown(map.node(id)))) return;
-    this.#world.fail(
-      `M4: slot ${index} is left to ${replicas.join(' ')}, known to be dead, and ${survivor} has it`,
-    );
+    if (survivor !== undefined) this.#world.fail(`M4: ${left}, and ${survivor} has it`);
+    // D3: nobody has seen a map without them.
+    const before = previous.slots[index]?.replicas ?? [];
+    const taken = before.filter((id) => !replicas.includes(id));
+    if (this.#world.plan.hasDisks && map.epoch === previous.epoch + 1 && taken.length > 0)
+      this.#world.fail(`D3: ${left}, and the disk of ${taken.join(' ')} may have it, too`);
   }
 
   /** No slot is left to nobody while one that had it stays a member: it has everything. */
@@ -365,7 +369,7 @@ export class Observer {
     return holders.filter(isThere).map(([id]) => id);
   }
 
-  /** D3: what nobody else has is cleared by an administrator's word only. */
+  /** D3: what nobody else has is cleared by an administrator's word only; a learner that comes back leaves it there. */
   clears(nodeId: number, slot: number): void {
     const { coverage, disk } = this.#world;
     if (coverage.seen.has('lossAccepted') || disk?.isNew === true) return;

@@ -1,44 +1,8 @@
 // What the manager does when a slot has lost all its full replicas, or may have (PROTOCOL M6, D3).
 import { expect } from 'chai';
 import { MessageType } from '../../src/protocol/messages.js';
-import type { ClusterSettings } from '../../src/protocol/settings.js';
 import { ManagerHarness } from '../support/manager-harness.js';
-import type { HarnessOptions } from '../support/manager-harness.js';
-
-/** One slot. Nodes that have died are not heard of before they are found. */
-class Scene extends ManagerHarness {
-  constructor(options: HarnessOptions, settings: Partial<ClusterSettings>) {
-    super({ ...options, settings: { slotCount: 1, ...settings } });
-  }
-
-  kill(...ids: number[]): void {
-    for (const id of ids) {
-      this.lost.add(id);
-      this.end(this.node(id));
-    }
-    this.pass(40);
-  }
-
-  /** It has the slot on its disk, since the cluster was created. */
-  haveDisk(...ids: number[]): void {
-    const diskClockUs = 1_000_000;
-    this.diskOf = (id) =>
-      ids.includes(id)
-        ? { clusterId: 'c', slots: [[0, 1]], clockUs: diskClockUs }
-        : { clusterId: '', slots: [], clockUs: 0 };
-  }
-
-  /** Of the states that are kept back, the first is saved, and no other ever will be. */
-  saveFirst(): void {
-    this.unsaved.length = 1;
-    this.save();
-  }
-
-  get slot(): { replicas: readonly number[]; learners: readonly number[]; joinedAt: readonly number[] } {
-    const { replicas = [], learners = [], joinedAt = [] } = this.core.map?.slots[0] ?? {};
-    return { replicas, learners, joinedAt };
-  }
-}
+import { RecoveryScene as Scene } from '../support/recovery-scene.js';
 
 describe('M6: a slot that has lost all its full replicas', () => {
   it('goes on with the part of one learner, the oldest; the others join anew, for their parts may differ', () => {

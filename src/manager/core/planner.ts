@@ -225,8 +225,8 @@ export class Planner {
 
   /**
    * A map that nobody has seen yet, with the former replicas of those slots whose new ones have all died, or lost their
-   * leases, while it was saved: whoever was to leave still has everything, until it sees that it is off (M4). null:
-   * nothing to mend. *[found]*
+   * leases, while it was saved: whoever was to leave still has everything, until it sees that it is off (M4). So have the disks of
+   * those that were gone before (D3). null: nothing to mend. *[found]*
    */
   withSurvivors(map: ClusterMap, previous: ClusterMap): ClusterMap | null {
     const { lapsed } = this.#options.roster;
@@ -235,9 +235,12 @@ export class Planner {
     const slots = map.slots.map((slot, index) => {
       const { replicas } = slot;
       if (replicas.length === 0 || replicas.some(isSound)) return slot;
-      const former = this.#withoutTheGone(previous, previous.slot(index), map.epoch);
+      const before = previous.slot(index);
+      const former = this.#withoutTheGone(previous, before, map.epoch);
       // M3: rather one that is silent than one that is dead.
       const isWorthMore = former.replicas.some(replicas.some(isHere) ? isSound : isHere);
+      const isAwaited = former.replicas.length === 0 && !replicas.some(isHere);
+      if (isAwaited && this.#options.recovery.awaitAll(index, before, slot)) return former;
       return isWorthMore ? former : slot;
     });
     return slots.every((slot, i) => slot === map.slots[i])

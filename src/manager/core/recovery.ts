@@ -129,6 +129,26 @@ export class Recovery {
     return this.#awaited.get(slot);
   }
 
+  /**
+   * None is left of those that had the slot, nor of those that were to have it by a map that nobody has seen. Each may bring it back:
+   * what was acknowledged all of them had, the learners among them as well that were to be full. *[found: only the latter were
+   * waited for]*
+   *
+   * @param before as the published map has it
+   * @returns whether there is anything to wait for
+   */
+  awaitAll(index: number, before: SlotAssignment, next: SlotAssignment): boolean {
+    if (!this.isDurable || before.replicas.length === 0) return false;
+    const promoted = next.replicas.filter((id) => before.learners.includes(id));
+    const replicas = [...before.replicas, ...promoted];
+    const joinedAt = [
+      ...before.joinedAt.slice(0, before.replicas.length),
+      ...promoted.map((id) => joinedAtOf(next, id)),
+    ];
+    this.#await(index, { ...before, replicas, joinedAt });
+    return true;
+  }
+
   /** Here and heard of. A member of a manager that was restarted has not said yet what it has. */
   #here(id: number): Member | undefined {
     const { members, lapsed } = this.#options.roster;
@@ -188,4 +208,8 @@ export class Recovery {
   giveUp(slots: Iterable<number>): void {
     for (const slot of slots) this.#givenUp.add(slot);
   }
+}
+
+function joinedAtOf({ replicas, joinedAt }: SlotAssignment, id: number): number {
+  return joinedAt[replicas.indexOf(id)] ?? 0;
 }

@@ -1,0 +1,46 @@
+// Who brings a slot back of which replicas have died while a map was being saved that nobody has seen (PROTOCOL D3).
+import { expect } from 'chai';
+import { RecoveryScene as Scene } from '../support/recovery-scene.js';
+
+describe('D3: a slot whose replicas died one after the other while a map was being saved', () => {
+  for (const durability of ['always', 'interval'] as const) {
+    it(`with ${durability}, is brought back by one that died before the others did if no map without it is out`, () => {
+      const scene = new Scene({ nodes: 3, respawn: false }, { replicas: 2, durability });
+      scene.isDiskSlow = true;
+      scene.kill(0);
+      scene.kill(1);
+      scene.isDiskSlow = false;
+      scene.save();
+      scene.run();
+      scene.pass(2000);
+      scene.haveDisk(0);
+      scene.find(0);
+      scene.pass(5000);
+      expect(scene.slot.replicas).to.deep.equal([0, 2]);
+      expect(scene.slot.joinedAt[0]).to.equal(1);
+    });
+  }
+
+  it('is brought back by one that was to be full, and died before the map that says so was out', () => {
+    const scene = new Scene({ nodes: 3, respawn: false }, { replicas: 2, durability: 'always' });
+    const node = scene.node(2);
+    node.isSlow = true;
+    scene.kill(1);
+    expect(scene.slot.learners).to.deep.equal([2]);
+    scene.pass(500);
+    const joinedAt = scene.slot.joinedAt[1] ?? 0;
+    scene.isDiskSlow = true;
+    node.isSlow = false;
+    node.copy();
+    scene.pass(40);
+    scene.kill(0, 2);
+    scene.isDiskSlow = false;
+    scene.save();
+    scene.run();
+    expect(scene.slot.replicas).to.deep.equal([]);
+    scene.diskOf = () => ({ clusterId: 'c', slots: [[0, joinedAt]], clockUs: 1 });
+    scene.find(2);
+    scene.pass(2000);
+    expect(scene.slot).to.deep.equal({ replicas: [2], learners: [], joinedAt: [joinedAt] });
+  });
+});
