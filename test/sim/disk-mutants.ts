@@ -229,8 +229,8 @@ export const diskMutants: readonly Mutant[] = [
     rule: 'D3',
     edits: one(
       `${manager}/planner.js`,
-      'if (isAwaited && this.#options.recovery.awaitAll(index, before, slot))',
-      'if (false)',
+      ' && this.#options.recovery.awaitAll(index, before, slot)',
+      ' && false',
     ),
     disks: true,
     bias: 'disasters',

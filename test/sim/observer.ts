@@ -263,8 +263,10 @@ export class Observer {
   /** No slot is left to nobody while one that had it stays a member: it has everything. */
   #checkLast(previous: ClusterMapData, map: ClusterMap, index: number): void {
     if (map.slot(index).replicas.length > 0 || map.epoch !== previous.epoch + 1) return;
-    const isLeft = ({ id, incarnation }: MemberNode): boolean =>
-      previous.slots[index]?.replicas.includes(id) === true && map.node(id)?.incarnation === incarnation;
+    const isLeft = (member: MemberNode): boolean =>
+      previous.slots[index]?.replicas.includes(member.id) === true &&
+      map.node(member.id)?.incarnation === member.incarnation &&
+      this.#lives(member);
     const last = previous.nodes.filter(isLeft).map(({ id }) => id);
     if (last.length === 0) return;
     this.#world.fail(`M4: slot ${index} is left to nobody, and ${last.join(' ')} had it`);
@@ -376,7 +378,8 @@ export class Observer {
     const map = this.#published;
     if (map?.slot(slot).replicas.some((id) => this.#lives(map.node(id))) !== false) return;
     const holders = this.#holdersOnDisk(slot);
-    if (holders.length !== 1 || holders[0] !== nodeId) return;
+    const isEmpty = (this.#world.diskOf(nodeId)?.image.slots.get(slot)?.size ?? 0) === 0;
+    if (isEmpty || holders.length !== 1 || holders[0] !== nodeId) return;
     this.#world.fail(`D3: node ${nodeId} clears slot ${slot}, which no other disk holds, and nobody serves`);
   }
 

@@ -21,6 +21,29 @@ describe('D3: a slot whose replicas died one after the other while a map was bei
     });
   }
 
+  for (const durability of ['none', 'always'] as const) {
+    it(`with ${durability}, stays with one that was silent, and is back, if the others died before the map without it was out`, () => {
+      const scene = new Scene({ nodes: 3, respawn: false }, { replicas: 2, durability });
+      const node = scene.node(0);
+      scene.node(2).isSlow = true;
+      scene.cut(node);
+      scene.pass(900);
+      scene.isDiskSlow = true;
+      scene.pass(400);
+      expect(scene.unsaved.at(-1)?.map?.slots[0]?.replicas).to.deep.equal([1]);
+      scene.kill(1);
+      scene.isDiskSlow = false;
+      scene.save();
+      scene.run();
+      expect(scene.slot.replicas).to.deep.equal([0]);
+      scene.nodes.push(node);
+      scene.redial(node);
+      scene.pass(2000);
+      expect(scene.slot.replicas).to.deep.equal([0]);
+      expect(scene.core.map?.node(0)?.incarnation).to.equal(node.incarnation);
+    });
+  }
+
   it('is brought back by one that was to be full, and died before the map that says so was out', () => {
     const scene = new Scene({ nodes: 3, respawn: false }, { replicas: 2, durability: 'always' });
     const node = scene.node(2);

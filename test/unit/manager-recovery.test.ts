@@ -366,6 +366,26 @@ describe('M3: a slot whose last replica is silent, and not known to be dead', ()
     expect(scene.state?.takenForDead).to.deep.equal([]);
   });
 
+  it('is not told that it was removed before that is saved: the next manager may not know of it', () => {
+    const scene = new Scene({ nodes: 2, respawn: false }, { replicas: 1 });
+    scene.node(1).isSlow = true;
+    const node = scene.node(0);
+    const { incarnation } = node;
+    scene.cut(node);
+    scene.pass(40_000);
+    scene.isDiskSlow = true;
+    scene.ask({ command: 'accept-loss' });
+    scene.nodes.push(node);
+    scene.redial(node);
+    node.heartbeat();
+    scene.run();
+    expect(node.incarnation).to.equal(incarnation);
+    scene.isDiskSlow = false;
+    scene.save();
+    scene.pass(200);
+    expect(node.incarnation).to.be.greaterThan(incarnation);
+  });
+
   it('is not given up while it answers', () => {
     const scene = new Scene({ nodes: 2, respawn: false }, { replicas: 1 });
     scene.pass(5000);

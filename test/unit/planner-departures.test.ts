@@ -28,7 +28,7 @@ describe('M4: the departures of a slot', () => {
 
   function plannerOf(intent: Intent, isExpectedBack: (id: number) => boolean): Planner {
     return new Planner({
-      ...{ roster, nodeCount, nowMs, isExpectedBack, intent },
+      ...{ roster, nodeCount, isExpectedBack, intent },
       recovery: new Recovery({ ...settings, roster, nowMs }),
       places: () => [0, 1, 2],
       onSlotsLost: () => undefined,

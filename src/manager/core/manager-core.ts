@@ -122,7 +122,6 @@ export class ManagerCore {
       recovery: this.#recovery,
       intent: this.#administration.intent,
       nodeCount: this.#nodeCount,
-      nowMs,
       isExpectedBack: (id) => this.#respawner.isExpectedBack(id),
       places: () => this.#administration.places(),
       onSlotsLost: (slots, partly, epoch) => {
@@ -422,7 +421,7 @@ export class ManagerCore {
       const member = this.#roster.members.get(node.id);
       if (member?.incarnation === node.incarnation) this.#leases.admit(member);
     }
-    this.#roster.onPublished(map);
+    this.#roster.onPublished(map, this.#ports.nowMs());
     this.#administration.onPublished(map);
     this.#registry.onPublished(map);
     this.#rollout.announce(map, previous, this.#links);

@@ -33,7 +33,6 @@ export interface PlannerOptions {
   readonly intent: Intent;
   /** How many nodes the cluster was created with: they are the homes. */
   readonly nodeCount: number;
-  readonly nowMs: () => number;
   /** Whether a lost node's place is still kept for it. */
   readonly isExpectedBack: (nodeId: number) => boolean;
   /** Nodes that may hold slots, those included that are away for a moment. */
@@ -131,10 +130,9 @@ export class Planner {
 
   /**
    * Everything that needs no fence, in one new map; null if there is nothing to change.
-   * Forgets lapsed members that hold nothing any more.
    */
   next(map: ClusterMap): ClusterMap | null {
-    const { roster, nowMs, intent } = this.#options;
+    const { roster, intent } = this.#options;
     const { settings } = intent;
     const epoch = map.epoch + 1;
     const candidates = this.#candidates();
@@ -144,12 +142,8 @@ export class Planner {
     if (this.#lostPartly.length > 0) this.#options.onSlotsLost(this.#lostPartly, true, epoch);
     if (this.#lostWholly.length > 0) this.#options.onSlotsLost(this.#lostWholly, false, epoch);
     // A lapsed member stays in the map while it is the last replica of some slot: nobody else has its data.
-    for (const id of roster.lapsed) {
-      const member = roster.members.get(id);
-      if (member === undefined || slots.some((slot) => slot.replicas.includes(id))) continue;
-      roster.forget(member, nowMs());
-    }
-    const nodes = roster.memberNodes();
+    const isLast = (id: number): boolean => slots.some((slot) => slot.replicas.includes(id));
+    const nodes = roster.memberNodes().filter(({ id }) => !roster.lapsed.has(id) || isLast(id));
     const isSame =
       isSameSettings(settings, map.settings) &&
       slots.every((slot, i) => slot === map.slots[i]) &&
@@ -225,7 +219,7 @@ export class Planner {
 
   /**
    * A map that nobody has seen yet, with the former replicas of those slots whose new ones have all died, or lost their
-   * leases, while it was saved: whoever was to leave still has everything, until it sees that it is off (M4). So have the disks of
+   * leases, while it was saved: whoever was to leave, or was silent, still has everything, until it sees that it is off (M4). So have the disks of
    * those that were gone before (D3). null: nothing to mend. *[found]*
    */
   withSurvivors(map: ClusterMap, previous: ClusterMap): ClusterMap | null {
@@ -238,14 +232,17 @@ export class Planner {
       const before = previous.slot(index);
       const former = this.#withoutTheGone(previous, before, map.epoch);
       // M3: rather one that is silent than one that is dead.
-      const isWorthMore = former.replicas.some(replicas.some(isHere) ? isSound : isHere);
-      const isAwaited = former.replicas.length === 0 && !replicas.some(isHere);
-      if (isAwaited && this.#options.recovery.awaitAll(index, before, slot)) return former;
+      const isLeft = replicas.some(isHere);
+      const isWorthMore = former.replicas.some((id) => !isLeft || !lapsed.has(id));
+      if (former.replicas.length === 0 && !isLeft && this.#options.recovery.awaitAll(index, before, slot))
+        return former;
       return isWorthMore ? former : slot;
     });
-    return slots.every((slot, i) => slot === map.slots[i])
-      ? null
-      : new ClusterMap({ ...map.toData(), slots });
+    if (slots.every((slot, i) => slot === map.slots[i])) return null;
+    const isNeeded = ({ id }: MemberNode): boolean =>
+      map.node(id) === undefined && slots.some(({ replicas }) => replicas.includes(id));
+    const nodes = [...map.nodes, ...previous.nodes.filter(isNeeded)].sort((a, b) => a.id - b.id);
+    return new ClusterMap({ ...map.toData(), nodes, slots });
   }
 
   /** Replicas that shall leave, for good reason: others have taken over, nobody can reach them, they must restart. */

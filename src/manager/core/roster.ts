@@ -93,8 +93,16 @@ export class Roster {
     return true;
   }
 
-  /** Notes on copies that no longer concern a learner, or one that has joined anew, and on members that are none, are dropped. */
-  onPublished(map: ClusterMap): void {
+  /**
+   * Notes on copies that no longer concern a learner, or one that has joined anew, and on members that are none, are dropped. So are
+   * lapsed members that it does not name any more: before it was out they had what they held *[found]*.
+   */
+  onPublished(map: ClusterMap, nowMs: number): void {
+    for (const id of this.lapsed) {
+      const member = this.members.get(id);
+      if (member !== undefined && map.node(id)?.incarnation !== member.incarnation)
+        this.forget(member, nowMs);
+    }
     for (const [slot, copied] of this.copied) {
       for (const [id, joinedAt] of copied)
         if (!isLearnerSince(map.slot(slot), id, joinedAt)) copied.delete(id);
