@@ -225,6 +225,30 @@ export const diskMutants: readonly Mutant[] = [
     quick: true,
   },
   {
+    name: 'learners keep their place at a revival, with interval',
+    rule: 'D3',
+    edits: one(
+      `${manager}/recovery.js`,
+      'others.map(() => epoch)',
+      'others.map((id) => before.joinedAt[before.replicas.length + before.learners.indexOf(id)] ?? epoch)',
+    ),
+    disks: true,
+    interval: true,
+    bias: 'lateCopies',
+  },
+  {
+    name: 'intact disks are cleared before it is known what they can bring back',
+    rule: 'D3',
+    edits: one(
+      `${node}/attic.js`,
+      'map === null || incarnation === 0 || map.node(nodeId)?.incarnation !== incarnation',
+      'map === null',
+    ),
+    disks: true,
+    bias: 'disasters',
+    quick: true,
+  },
+  {
     name: 'who died before a map was out that is without him cannot bring a slot back',
     rule: 'D3',
     edits: one(
@@ -245,7 +269,7 @@ export const diskMutants: readonly Mutant[] = [
     ),
     disks: true,
     bias: 'disasters',
-    firstSeed: 505,
+    firstSeed: 10_560,
     quick: true,
   },
   {

@@ -55,6 +55,8 @@ export class Observer {
   readonly #losses = new Map<number, Loss[]>();
   /** By slot: its latest full replicas with their epochs of joining. */
   readonly #lastHolders = new Map<number, Holder[]>();
+  /** The same of the learners that they had. */
+  readonly #lastLearners = new Map<number, Holder[]>();
   /** By slot that was served when the power failed and has not been brought back since: who held it then (D3). */
   readonly #holdersAtPowerLoss = new Map<number, readonly Holder[]>();
   /** By incarnation of those that were a member in some map: which process it was given to. */
@@ -201,8 +203,10 @@ export class Observer {
       former.some((each) => each[0] === id && each[1] === slot.joinedAt[i]),
     );
     if (isFormer || disk?.isNew === true) return;
-    if (!slot.replicas.some((id) => this.#isWholeLearner(id, before, slot, index)))
+    const isWhole = slot.replicas.some((id) => this.#isWholeLearner(id, before, slot, index));
+    if (!isWhole && !this.#isOfWholeLearner(slot, index))
       this.#world.fail(`D3: slot ${index} begins without what it held, and no administrator has said so`);
+    if (!isWhole && plan.settings.durability === 'interval') return;
     // Every write that was acknowledged had this one's answer: nothing may be missing.
     this.#losses.set(index, this.lossesOf(index).slice(0, -1));
   }
@@ -213,6 +217,15 @@ export class Observer {
     const wasLearner = before.joinedAt[before.replicas.length + before.learners.indexOf(id)] === joinedAt;
     const label = this.#world.diskOf(id)?.image.labels.get(index);
     return before.learners.includes(id) && wasLearner && label === joinedAt;
+  }
+
+  /** The same, and it died, too, before the map was out that made it full. */
+  #isOfWholeLearner({ replicas, joinedAt }: SlotAssignment, index: number): boolean {
+    const former = this.#lastLearners.get(index) ?? [];
+    return replicas.some((id, i) => {
+      const isFormer = former.some((each) => each[0] === id && each[1] === joinedAt[i]);
+      return isFormer && this.#world.diskOf(id)?.image.labels.get(index) === joinedAt[i];
+    });
   }
 
   /** Whoever is taken off a slot while it could stay leaves K full replicas behind, or one less to be restarted. */
@@ -300,15 +313,14 @@ export class Observer {
     });
   }
 
-  #noteHolders(slot: number, { replicas, joinedAt }: SlotAssignment): void {
+  #noteHolders(slot: number, { replicas, learners, joinedAt }: SlotAssignment): void {
     if (replicas.length === 0) {
       if (this.#holdersAtPowerLoss.has(slot)) this.#awaitedSincePowerLoss.add(slot);
       return;
     }
-    this.#lastHolders.set(
-      slot,
-      replicas.map((id, i): Holder => [id, joinedAt[i] ?? 0]),
-    );
+    const all = [...replicas, ...learners].map((id, i): Holder => [id, joinedAt[i] ?? 0]);
+    this.#lastHolders.set(slot, all.slice(0, replicas.length));
+    this.#lastLearners.set(slot, all.slice(replicas.length));
     // The manager has decided who brings it back, though they may have died before they heard of it.
     if (this.#awaitedSincePowerLoss.has(slot)) this.#forgetPowerLoss(slot);
   }
