@@ -125,6 +125,22 @@ describe('walks', () => {
     expect(client.sent.map(({ type }) => type)).to.deep.equal([MessageType.scanBatch]);
   });
 
+  it('M5: a learner, which may have been full before and has joined anew, gives nobody a copy', () => {
+    const stage = stageWith(1);
+    const link = new KeepingLink();
+    stage.map([{ replicas: [2], learners: [self] }, { replicas: [self] }]);
+    for (const [slot, answer] of [
+      [0, MessageType.fenced],
+      [1, MessageType.copyBatch],
+    ] as const) {
+      stage.core.onRequest(link, { type: MessageType.copy, rid: 1, slot, joinedAt: 1, first: true });
+      expect(
+        link.sent.splice(0).map(({ type }) => type),
+        `slot ${slot}`,
+      ).to.deep.equal([answer]);
+    }
+  });
+
   it('hundreds of scans on one connection go on side by side', () => {
     const stage = stageWith(keysPerSlot);
     const client = new KeepingLink();
