@@ -36,6 +36,7 @@ const workers = Math.max(1, Math.min(options.workers, schedules));
 const kinds = [
   'disks',
   'interval',
+  'elsewhere',
   'calm',
   'expiry',
   'managerDisk',
@@ -53,6 +54,7 @@ function kindOf(scheduleSeed: number): Kind & { bias: Bias | undefined; frames: 
     bias,
     disks: isWanted('disks'),
     interval: isWanted('interval'),
+    elsewhere: isWanted('elsewhere'),
     calm: isWanted('calm'),
     expiry: isWanted('expiry'),
     managerDisk: isWanted('managerDisk'),

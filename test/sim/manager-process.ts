@@ -26,7 +26,7 @@ export class ManagerProcess extends SimProcess {
 
   constructor(world: World) {
     super(world);
-    this.inherited = new Set(world.disk?.knownNodes.map((known) => known.pid));
+    this.inherited = new Set(world.isElsewhere ? [] : world.disk?.knownNodes.map((known) => known.pid));
     this.#watched = new Set(this.inherited);
     this.#stateDisk = world.plan.hasStateDisk
       ? new StateDisk(world, this.post.bind(this), (serial) => {
@@ -42,6 +42,7 @@ export class ManagerProcess extends SimProcess {
           world.spawnNode(nodeId, this);
         },
         watch: (_nodeId, pid) => {
+          if (world.isElsewhere) return false;
           this.#watched.add(pid);
           const isChild = world.nodes.some((node) => node.pid === pid && node.parent === this);
           if (!isChild) this.inherited.add(pid);

@@ -20,6 +20,8 @@ export interface Mutant {
   readonly disks?: boolean;
   /** Of durability `interval`; default: `always`. */
   readonly interval?: boolean;
+  /** On hosts of their own; default: on the manager's. */
+  readonly elsewhere?: boolean;
   /** Values that expire, and hosts that sleep; default: neither. */
   readonly expiry?: boolean;
   /** The manager's disk may be full, or slow; default: never. */

@@ -92,6 +92,7 @@ export async function hunt(mutant: Mutant, schedulesMax: number): Promise<Mutant
     const args = ['--hunt', '--schedules', String(schedulesMax), '--seed', String(mutant.firstSeed ?? 1)];
     args.push('--disks', mutant.disks === true ? 'always' : 'never', '--calm', 'never');
     args.push('--interval', mutant.interval === true ? 'always' : 'never');
+    args.push('--elsewhere', mutant.elsewhere === true ? 'always' : 'never');
     args.push('--manager-disk', mutant.managerDisk === true ? 'always' : 'never');
     args.push('--turns', 'never');
     args.push('--expiry', mutant.expiry === true ? 'always' : 'never');

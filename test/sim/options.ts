@@ -7,6 +7,7 @@ import type { Kind } from './schedule.js';
 export const kindNames = {
   disks: 'disks',
   interval: 'interval',
+  elsewhere: 'elsewhere',
   calm: 'calm',
   expiry: 'expiry',
   managerDisk: 'manager-disk',
@@ -41,6 +42,9 @@ export function readOptions(args: readonly string[]) {
       disks: often('Nodes with disks, and power failures; otherwise every fourth schedule'),
       interval: often(
         'Disks that nobody waits for unless they are far behind (durability `interval`); otherwise every third with disks',
+      ),
+      elsewhere: often(
+        'Nodes with disks on hosts of their own: nobody tells the manager that one has ended; otherwise every fourth with disks',
       ),
       calm: often('Nodes that tick seldom while they are not busy; otherwise every third'),
       expiry: often('Values that expire, and hosts that sleep; otherwise every fifth'),

@@ -24,6 +24,8 @@ export interface ScheduleOptions {
   readonly interval?: boolean | undefined;
   /** Nodes tick seldom while nothing waits for them to, as the shell has it; default: always as often. */
   readonly calm?: boolean | undefined;
+  /** Nodes with disks on hosts of their own: no manager sees them end, or starts them again; default: it does. */
+  readonly elsewhere?: boolean | undefined;
   /** Values that expire, and hosts that sleep; default: neither. */
   readonly expiry?: boolean | undefined;
   /** The manager's disk may be full, or slow; default: never. */
@@ -38,6 +40,7 @@ export interface ScheduleOptions {
 export interface Kind {
   readonly disks: boolean;
   readonly interval: boolean;
+  readonly elsewhere: boolean;
   readonly calm: boolean;
   readonly expiry: boolean;
   readonly managerDisk: boolean;
@@ -45,7 +48,7 @@ export interface Kind {
 }
 
 /**
- * What a schedule of that seed is like if nothing else is asked for: every fourth with disks, of those every third with durability `interval`, every
+ * What a schedule of that seed is like if nothing else is asked for: every fourth with disks, of those every third with durability `interval` and every fourth with nodes on hosts of their own, every
  * third with calm nodes, every fifth with values that expire, every seventh with a manager whose disk may be full, every
  * eighth with turns.
  */
@@ -53,6 +56,7 @@ export function usualKind(seed: number): Kind {
   return {
     disks: seed % 4 === 0,
     interval: seed % 12 === 4,
+    elsewhere: seed % 16 === 12,
     calm: seed % 3 === 0,
     expiry: seed % 5 === 0,
     managerDisk: seed % 7 === 0,
@@ -76,6 +80,8 @@ const slowMsMax = 400;
 const fullMsMax = 1200;
 const bootMsMax = 3000;
 const healMsMax = 30_000;
+/** Whoever has been silent for longer may be taken for dead by an administrator (M3). */
+const silentMsMax = 31_000;
 const finalMsMax = 10_000;
 /** Some client has written to a slot of every node. */
 const firstWriteMsMax = 3000;
@@ -173,11 +179,12 @@ class Schedule {
     if (!world.clients.some((client) => client.alive)) world.startClient();
     // Messages that were slow are still on their way.
     world.run(world.plan.bias === 'fullStores' ? fullMsMax : slowMsMax);
+    const askedFromMs = world.queue.nowMs + silentMsMax;
     const isHealed = (): boolean => {
-      world.tasks.acceptLossIfAsked();
+      world.tasks.acceptLossIfAsked(world.isElsewhere && world.queue.nowMs >= askedFromMs);
       return this.#isHealed();
     };
-    if (!world.runUntil(isHealed, healMsMax, 20)) {
+    if (!world.runUntil(isHealed, healMsMax + (world.isElsewhere ? silentMsMax : 0), 20)) {
       if (this.#waitsForTheDead()) return;
       world.fail(`the cluster does not heal: ${this.#notHealed()}`);
     }

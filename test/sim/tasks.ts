@@ -119,12 +119,16 @@ export class SimTasks {
     });
   }
 
-  /** He is told in the status that slots wait for what nobody has, and says that it is gone for good (D3). */
-  acceptLossIfAsked(): void {
+  /**
+   * He is told in the status that slots wait for what nobody has, and says that it is gone for good (D3).
+   * @param isOverdue - he sees that nothing has moved for long, and that it was silent when it died (M3)
+   */
+  acceptLossIfAsked(isOverdue: boolean): void {
     const { manager, coverage, plan } = this.#world;
     if (!plan.hasDisks || !manager.alive) return;
-    if (manager.core.map?.slots.every(({ replicas }) => replicas.length > 0) !== false) return;
-    if (manager.core.status().warnings?.some((line) => line.includes('--accept-loss')) !== true) return;
+    const isWaiting = manager.core.map?.slots.every(({ replicas }) => replicas.length > 0) === false;
+    const isTold = manager.core.status().warnings?.some((line) => line.includes('--accept-loss')) === true;
+    if (!isOverdue && !(isWaiting && isTold)) return;
     coverage.note('lossAccepted');
     this.#ask({ command: 'accept-loss' }, () => undefined);
   }
@@ -238,9 +242,8 @@ export class SimTasks {
   #isUneven(): boolean {
     const { coverage, manager, plan, nodes } = this.#world;
     const { map } = manager.core;
-    const isBlurred = (['foreignJoin', 'exitUnseen', 'slotLost'] as const).some((each) =>
-      coverage.seen.has(each),
-    );
+    const blurs = ['foreignJoin', 'exitUnseen', 'slotLost'] as const;
+    const isBlurred = this.#world.isElsewhere || blurs.some((each) => coverage.seen.has(each));
     if (!this.#balanced || isBlurred || map === null || this.labelOf(0) !== '') return false;
     if (map.nodes.length !== nodes.filter((node) => node.alive).length) return false;
     if (plan.settings.replicas > map.nodes.length || map.settings.replicas > map.nodes.length) return false;

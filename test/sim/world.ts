@@ -83,6 +83,10 @@ export class World {
   readonly seed: number;
   readonly frameMode: FrameMode;
   readonly #traceSink: ((line: string) => void) | undefined;
+  /** No manager sees nodes end, nor starts them again: they are on hosts of their own. */
+  readonly isElsewhere: boolean;
+  /** Nodes that are about to be started again. */
+  readonly #starting = new Set<number>();
   #pid = 0;
   #linkId = 0;
   /** Virtual time of each step of the history. */
@@ -91,8 +95,9 @@ export class World {
 
   constructor(seed: number, options: ScheduleOptions) {
     const { bias, disks = false, calm = false, expiry = false, managerDisk = false, turns = false } = options;
-    const { frames = 'mixed', interval = false, trace } = options;
+    const { frames = 'mixed', interval = false, elsewhere = false, trace } = options;
     this.seed = seed;
+    this.isElsewhere = disks && elsewhere;
     this.frameMode = frames;
     this.prng = new Prng(seed);
     this.diskPrng = new Prng(seed + diskSeedOffset);
@@ -209,7 +214,19 @@ export class World {
     const port = isSamePort ? former.port : ++this.#port;
     if (this.isTracing) this.trace(`process of node ${nodeId} starts on port ${port}`);
     if (nodeId < 0) this.coverage.note('foreignJoin');
-    this.nodes.push(new NodeProcess(this, nodeId, parent, port));
+    this.nodes.push(new NodeProcess(this, nodeId, this.isElsewhere ? null : parent, port));
+  }
+
+  /** Whoever looks after it on its own host does so. */
+  #startAgain(nodeId: number): void {
+    if (this.#starting.has(nodeId)) return;
+    this.#starting.add(nodeId);
+    this.queue.after(this.diskPrng.between(5, 400), () => {
+      this.#starting.delete(nodeId);
+      const isWanted = this.manager.core.status().nodes.some(({ id }) => id === nodeId);
+      const isThere = this.nodes.some((node) => node.alive && node.givenId === nodeId);
+      if (isWanted && !isThere) this.#startNode(nodeId, null);
+    });
   }
 
   /** undefined: the node has none. */
@@ -250,6 +267,7 @@ export class World {
     this.coverage.note(node.parent === null ? 'foreignCrash' : 'nodeCrash');
     node.crash();
     this.observer.identitiesChanged();
+    if (this.isElsewhere) this.#startAgain(node.givenId);
     if (node.parent === null) return;
     this.queue.after(this.prng.around(3), () => {
       this.#tellExit(node);
