@@ -329,11 +329,13 @@ describe("an operation of the client's core", () => {
       expect([4, 2].flatMap((id) => linkTo(id).take(T.getMap))).to.have.length(1);
     });
 
-    it('M7: takes none of the same epoch', () => {
+    it('M7: takes none of the same epoch, nor an older one', () => {
       const { map } = table.core;
       const settings = { ...defaultSettings, slotCount: 1 };
-      table.core.onMap({ clusterId: 'table', epoch: 1, settings, nodes: [], slots: [newSlot([], 1)] });
-      expect(table.core.map).to.equal(map);
+      for (const epoch of [1, 0]) {
+        table.core.onMap({ clusterId: 'table', epoch, settings, nodes: [], slots: [newSlot([], epoch)] });
+        expect(table.core.map).to.equal(map);
+      }
     });
   });
 

@@ -16,8 +16,12 @@ function deserted(): { node: NodeOnTable; link: KeepingLink; adopted: () => numb
   return { node, link, adopted: () => node.core.membership.epoch };
 }
 
-function ask(node: NodeOnTable, link: KeepingLink, rid: number): boolean | undefined {
-  const epoch = node.core.membership.epoch;
+function ask(
+  node: NodeOnTable,
+  link: KeepingLink,
+  rid: number,
+  epoch = node.core.membership.epoch,
+): boolean | undefined {
   node.core.onRequest(link, { type: MessageType.promiseAsk, rid, nodeId: other, incarnation: 7, epoch });
   return link.take(MessageType.promise)[0]?.granted;
 }
@@ -145,5 +149,72 @@ describe('promises of nodes', () => {
     expect(again.take(MessageType.release)).to.have.length(1);
     node.pass(leaseMs);
     expect(again.take(MessageType.release)).to.deep.equal([]);
+  });
+
+  it('M8: who hears the manager, or has a newer map waiting, promises nothing', () => {
+    const { node, link } = deserted();
+    const { manager } = node;
+    expect(ask(node, link, 5), 'beside the manager').to.equal(false);
+    node.manager = undefined;
+    expect(ask(node, link, 6)).to.equal(true);
+    node.manager = manager;
+    node.map([{ replicas: [self] }]);
+    node.manager = undefined;
+    expect(node.core.membership.epoch, 'the map waits').to.equal(1);
+    expect(ask(node, link, 7)).to.equal(false);
+  });
+
+  it('M8: nobody promises anything to a node of another epoch, nor relies on one of another epoch', () => {
+    const { node, link } = deserted();
+    node.manager = undefined;
+    for (const epoch of [0, 2]) expect(ask(node, link, 5, epoch), `epoch ${epoch}`).to.equal(false);
+    node.pass(2 * leaseMs);
+    const rid = link.take(MessageType.promiseAsk).at(-1)?.rid ?? -1;
+    node.core.onPeerMessage(other, { type: MessageType.promise, rid, epoch: 2, granted: true });
+    expect(node.core.lease.holds(0)).to.equal(false);
+  });
+
+  it('M8: a promise counts in the epoch in which it was made: the member may be in another life in the next', () => {
+    for (const isEarly of [true, false]) {
+      const { node, link } = deserted();
+      node.manager = undefined;
+      node.pass(2 * leaseMs);
+      const rid = link.take(MessageType.promiseAsk).at(-1)?.rid ?? -1;
+      const promise = { type: MessageType.promise, rid, epoch: 1, granted: true } as const;
+      if (isEarly) node.core.onPeerMessage(other, promise);
+      expect(node.core.lease.holds(0)).to.equal(isEarly);
+      node.map([{ replicas: [self, other] }]);
+      if (!isEarly) node.core.onPeerMessage(other, promise);
+      expect(node.core.membership.epoch).to.equal(2);
+      expect(node.core.lease.holds(0), isEarly ? 'it came before' : 'it came late').to.equal(false);
+    }
+  });
+
+  it('M8: a question that comes behind a later one does not let that one be released by its own', () => {
+    const { node, link, adopted } = deserted();
+    const { manager } = node;
+    node.manager = undefined;
+    expect(ask(node, link, 9)).to.equal(true);
+    expect(ask(node, link, 5)).to.equal(true);
+    node.manager = manager;
+    node.map([{ replicas: [self] }]);
+    release(node, link, 5);
+    expect(adopted()).to.equal(1);
+    release(node, link, 9);
+    expect(adopted()).to.equal(2);
+  });
+
+  it('M8: a promise outlasts the life of who made it', () => {
+    const { node, link, adopted } = deserted();
+    const { manager } = node;
+    node.manager = undefined;
+    expect(ask(node, link, 5)).to.equal(true);
+    node.manager = manager;
+    node.core.onManagerMessage({ type: MessageType.removed, incarnation: 7, epoch: 2 });
+    node.map([{ replicas: [other], learners: [self] }], {}, 8);
+    expect(node.core.membership.incarnation).to.equal(8);
+    expect(adopted()).to.equal(1);
+    release(node, link, 5);
+    expect(adopted()).to.equal(2);
   });
 });
