@@ -18,10 +18,12 @@ import type { Version } from '../../protocol/version.js';
 import { checkKeyBytes, seqMadeMax } from './admission.js';
 import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
+import { LateFirsts } from './late-firsts.js';
 import type { Lease } from './lease.js';
 import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 import type { PeerWrite } from './peer-writes.js';
+import type { NodePorts } from './ports.js';
 import type { Replica } from './replica.js';
 import { roomFault } from './room.js';
 import { Hold, noRecord } from './store.js';
@@ -33,10 +35,12 @@ export class Conditions {
   readonly #replica: Replica;
   readonly #journal: Journal;
   readonly #mapWanted: () => void;
+  readonly #lateFirsts: LateFirsts;
   /** Conditional writes on absent keys so far. */
   #absentCount = 0;
 
   constructor(
+    ports: NodePorts,
     membership: Membership,
     lease: Lease,
     replica: Replica,
@@ -48,6 +52,7 @@ export class Conditions {
     this.#replica = replica;
     this.#journal = journal;
     this.#mapWanted = mapWanted;
+    this.#lateFirsts = new LateFirsts(ports);
   }
 
   /** @throws ProtocolError for a key that no client lets anybody store */
@@ -65,8 +70,12 @@ export class Conditions {
       this.#replica.refuse(link, message.rid, refusal);
       return;
     }
-    this.#replica.counts.wrote(slot);
     const condition = copyOf(message, link, slot);
+    if (this.#lateFirsts.isLate(message)) {
+      this.interrupted(condition);
+      return;
+    }
+    this.#replica.counts.wrote(slot);
     const { store } = this.#replica;
     const record = store.get(slot, message.key);
     const isFree = record === noRecord || (store.isValid(record) && !store.holds(record, Hold.work));

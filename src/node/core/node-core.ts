@@ -98,7 +98,7 @@ export class NodeCore implements ReplicaOwner {
     const mapWanted = (): void => {
       this.mapWanted();
     };
-    this.#conditions = new Conditions(this.membership, this.lease, this.replica, journal, mapWanted);
+    this.#conditions = new Conditions(ports, membership, lease, this.replica, journal, mapWanted);
     this.attic = new Attic(this.replica, journal, this.membership);
     this.#learner = new Learner(ports, this.membership, this.replica, this.attic, journal, nextRid);
     this.#walks = new Walks(this.membership, this.replica, mapWanted, ports.nextTurn.bind(ports));
