@@ -297,4 +297,17 @@ export const membershipMutants: readonly Mutant[] = [
     ],
     bias: 'moves',
   },
+  {
+    name: 'a fence that was obeyed for an earlier plan counts for this one',
+    rule: 'M4',
+    edits: one(`${manager}/fencing.js`, 'if (this.armed && epoch === this.epoch)', 'if (this.armed)'),
+    bias: 'moves',
+  },
+  {
+    name: 'a silent member is taken off a slot that nobody else has',
+    rule: 'M3',
+    edits: one(`${manager}/planner.js`, 'if (lapsed.has(id) && !isLast)', 'if (lapsed.has(id))'),
+    bias: 'ambush',
+    quick: true,
+  },
 ];

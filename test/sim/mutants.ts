@@ -321,4 +321,58 @@ export const mutants: readonly Mutant[] = [
     bias: 'siblings',
     firstSeed: 40,
   },
+  {
+    name: 'a first attempt that comes behind a later one is run',
+    rule: 'RMW5',
+    // With a list of one entry, or it would take more conditional writes than a schedule has.
+    edits: [
+      {
+        file: `${node}/conditions.js`,
+        find: 'if (this.#lateFirsts.isLate(message)) {',
+        replace: 'if (condition.slot < 0) {',
+      },
+      {
+        file: 'src/protocol/applied-list.js',
+        find: 'export const appliedEntriesMax = 16;',
+        replace: 'export const appliedEntriesMax = 1;',
+      },
+    ],
+    bias: 'ambush',
+    firstSeed: 229_101_400,
+    quick: true,
+  },
+  {
+    name: 'what was interrupted is asked for as if for the first time',
+    rule: 'RMW4 RMW5',
+    edits: one(
+      `${client}/client-core.js`,
+      'operation.maybeStored = true;\n                this.#wait(operation);',
+      'this.#wait(operation);',
+    ),
+    bias: 'ambush',
+    quick: true,
+  },
+  {
+    name: 'what is given up before all have answered is told as not applied',
+    rule: 'W8',
+    edits: one(
+      `${client}/operation.js`,
+      '|| this.learnerAcked || this.awaited !== 0',
+      '|| this.learnerAcked',
+    ),
+    bias: 'ambush',
+  },
+  {
+    name: 'a WRITE of a newer epoch is taken',
+    rule: 'W3',
+    edits: [
+      {
+        file: `${node}/admission.js`,
+        find: 'if (message.epoch > membership.epoch) {',
+        replace: 'if (message.epoch < 0) {',
+      },
+      { file: `${node}/admission.js`, find: 'epoch !== ownEpoch', replace: 'epoch < ownEpoch' },
+    ],
+    bias: 'ambush',
+  },
 ];

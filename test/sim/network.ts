@@ -47,6 +47,7 @@ export class End implements RequestLink {
     if (!this.open || !this.owner.alive) return;
     this.#flush();
     this.owner.world.observer.sent(this, message);
+    this.owner.world.ambushes.sent(this, message);
     this.conn.transmit(this, cloneMessage(message));
   }
 
@@ -61,6 +62,7 @@ export class End implements RequestLink {
   sendLazily(message: Message, patienceMs: number): void {
     if (!this.open || !this.owner.alive) return;
     this.owner.world.observer.sent(this, message);
+    this.owner.world.ambushes.sent(this, message);
     this.#lazy.push(cloneMessage(message));
     const { queue } = this.owner.world;
     const leavesAtMs = queue.nowMs + patienceMs;
@@ -133,7 +135,7 @@ export class Conn {
       if (!to.open) return;
       if (typeof item === 'function') item();
       else to.owner.receive(to, item);
-    });
+    }, to);
   }
 
   /** Both ends notice, each in its time; what is under way is lost. */
@@ -148,7 +150,7 @@ export class Conn {
       this.world.queue.after(noticedMs, () => {
         end.owner.post(() => {
           end.noticeClosed();
-        });
+        }, end);
       });
     }
   }

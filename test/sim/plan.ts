@@ -56,6 +56,8 @@ export const biases = [
   'hangs',
   /** With disks: all full replicas die while a learner has copied everything, and its disk keeps it from saying so. */
   'lateCopies',
+  /** Faults that wait for a message, beside all else; after a pause connections are read in any order. */
+  'ambush',
 ] as const;
 export type Bias = (typeof biases)[number];
 
@@ -69,6 +71,8 @@ export interface Plan {
   readonly operations: number;
   readonly faultMs: number;
   readonly faultCount: number;
+  /** So many faults wait for a message at first. */
+  readonly ambushes: number;
   readonly faultWeights: readonly (readonly [FaultKind, number])[];
   readonly thinkMs: number;
   readonly deadlineMs: number;
@@ -184,6 +188,7 @@ export function drawPlan(prng: Prng, wantedBias: Bias | undefined): Plan {
     operations: isHotKey ? 150 : isBusyKey ? 60 : prng.int(10, 60),
     faultMs,
     faultCount: prng.chance(0.05) ? 0 : prng.int(1, 4 + Math.floor(faultMs / 200)),
+    ambushes: 0,
     faultWeights: faultWeights(prng, bias),
     thinkMs: isHotKey ? 1 : isBusyKey ? faultMs / 20 : prng.pick([1, 5, 20, faultMs / 20]),
     deadlineMs,
@@ -248,6 +253,12 @@ function withPace(
     stepEveryIdleMs: respawnMsMax % 2 === 0 ? 40 : 0,
     clientsWaitMs: respawnMsMax % 4 === 0 ? 20 : 0,
   };
+}
+
+/** Any plan, with faults that wait for messages. */
+export function drawAmbushes(prng: Prng): Plan {
+  const plan = drawPlan(prng, prng.chance(0.3) ? 'none' : prng.pick(drawnBiases));
+  return { ...plan, ambushes: prng.int(4, 10), faultCount: Math.ceil(plan.faultCount / 2) };
 }
 
 /** The same plan for nodes with disks: any of them may die, and all of them at once. */

@@ -6,6 +6,12 @@ import type { Message } from '../../src/protocol/messages.js';
 import type { End } from './network.js';
 import type { World } from './world.js';
 
+/** What came while the process stood still; on a connection, or not. */
+interface Waiting {
+  readonly end: End | null;
+  readonly run: () => void;
+}
+
 export abstract class SimProcess {
   readonly world: World;
   /** Unique among all lives of all processes. */
@@ -17,7 +23,7 @@ export abstract class SimProcess {
   /** Messages it sends are slow until that time. */
   slowUntilMs = 0;
   readonly ends = new Set<End>();
-  readonly #inbox: (() => void)[] = [];
+  readonly #inbox: Waiting[] = [];
   readonly #rate: number;
   #offsetMs: number;
   #pauses = 0;
@@ -41,9 +47,9 @@ export abstract class SimProcess {
   }
 
   /** Handles something now, or when it runs again. */
-  post(run: () => void): void {
+  post(run: () => void, end: End | null = null): void {
     if (!this.alive) return;
-    if (this.paused) this.#inbox.push(run);
+    if (this.paused) this.#inbox.push({ end, run });
     else run();
   }
 
@@ -114,7 +120,7 @@ export abstract class SimProcess {
       this.onSuspended(forMs);
     }
     if (this.world.prng.chance(0.5)) this.tick();
-    for (const run of this.#inbox.splice(0)) this.post(run);
+    for (const { end, run } of this.world.ambushes.inAnyOrder(this.#inbox.splice(0))) this.post(run, end);
   }
 
   /** kill -9. What it sent may still arrive, or not; then the other ends see the reset. */

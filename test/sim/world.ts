@@ -7,6 +7,7 @@ import { Role } from '../../src/node/core/membership.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
 import { partitionerNamed } from '../../src/protocol/partition.js';
+import { Ambushes } from './ambush.js';
 import { SimDisk } from './disk.js';
 import { ClientProcess } from './client-process.js';
 import { Coverage } from './coverage.js';
@@ -16,6 +17,7 @@ import type { End } from './network.js';
 import { NodeProcess } from './node-process.js';
 import { Observer } from './observer.js';
 import {
+  drawAmbushes,
   drawPlan,
   withCalm,
   withCutOff,
@@ -60,6 +62,7 @@ export class World {
   readonly coverage = new Coverage();
   readonly observer: Observer;
   readonly tasks: SimTasks;
+  readonly ambushes: Ambushes;
   readonly nodes: NodeProcess[] = [];
   readonly clients: ClientProcess[] = [];
   manager: ManagerProcess;
@@ -101,7 +104,7 @@ export class World {
     this.frameMode = frames;
     this.prng = new Prng(seed);
     this.diskPrng = new Prng(seed + diskSeedOffset);
-    const usual = drawPlan(this.prng, bias);
+    const usual = bias === 'ambush' ? drawAmbushes(this.prng) : drawPlan(this.prng, bias);
     const drawn = calm ? withCalm(usual) : usual;
     const plan = disks ? withDisks(drawn, this.diskPrng) : drawn;
     this.expiryPrng = new Prng(seed + expirySeedOffset);
@@ -115,7 +118,8 @@ export class World {
     if (interval) this.plan = withInterval(this.plan);
     this.turnPrng = turns || bias === 'turns' ? new Prng(seed + turnSeedOffset) : null;
     this.#traceSink = trace;
-    this.tasks = new SimTasks(this, bias === undefined ? undefined : bias === 'tasks');
+    this.ambushes = new Ambushes(this);
+    this.tasks = new SimTasks(this, bias === undefined || bias === 'ambush' ? undefined : bias === 'tasks');
     this.#watchesOld = this.plan.seesOldExits;
     this.observer = new Observer(this);
     if (this.isTracing) this.trace(`plan ${JSON.stringify(this.plan)}`);
@@ -409,6 +413,7 @@ export class World {
 
   delivered(end: End, message: Message): void {
     this.messages++;
+    this.ambushes.delivered(end, message);
     const { queue } = this;
     this.#hash(Math.floor(queue.nowMs * 1000) ^ (message.type << 24));
     this.#hash((end.far.owner.pid << 12) ^ end.owner.pid);
