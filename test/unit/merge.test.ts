@@ -63,6 +63,20 @@ describe('a key', () => {
     expect(batch?.entries.map(({ applied }) => applied)).to.deep.equal([list(1)]);
   });
 
+  it('M5: is copied from a full replica only, which knows of the joining', () => {
+    const reasonOf = (members: { replicas: number[]; learners: number[] }, joinedAt: number): unknown => {
+      const node = new NodeOnTable();
+      const link = new KeepingLink();
+      node.map([members]);
+      node.core.onRequest(link, { type: MessageType.copy, rid: 1, slot: 0, joinedAt, first: true });
+      node.turn();
+      return link.take(MessageType.fenced)[0]?.reason;
+    };
+    expect(reasonOf({ replicas: [other], learners: [self] }, 1)).to.equal(FencedReason.notReplica);
+    expect(reasonOf({ replicas: [self], learners: [other] }, 2)).to.equal(FencedReason.behind);
+    expect(reasonOf({ replicas: [self], learners: [other] }, 1)).to.equal(undefined);
+  });
+
   it('R3, RMW5: whose replay meets a higher write takes that over with its list, and replays it', () => {
     const node = new NodeOnTable();
     const peer = new KeepingLink();

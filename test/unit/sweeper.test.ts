@@ -4,6 +4,7 @@ import { MessageType, WriteKind } from '../../src/protocol/messages.js';
 import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
 
 const second = 1000;
+const other = 2;
 
 class Stage extends NodeOnTable {
   readonly #link = new KeepingLink();
@@ -42,5 +43,41 @@ describe('W10: records that nothing needs any more', () => {
     expect(most).to.be.within(24_000, 60_000);
     stage.pass(10 * second);
     expect(stage.store.keys).to.equal(0);
+  });
+
+  describe('of a tombstone', () => {
+    const tombstoneMs = 3 * second;
+
+    /** Whether it is there after a while. */
+    function isKept(
+      { isFull = true, valid = true, aheadMs = 0, lateMs = 0 },
+      forMs = tombstoneMs + second,
+    ): boolean {
+      const node = new NodeOnTable();
+      const members = isFull ? { replicas: [self, other] } : { replicas: [other], learners: [self] };
+      node.map([members], { tombstoneMs, writeAgeMsMax: second });
+      const version = { hlc: (node.nowMs + aheadMs) * 1000, clientId: 3, seq: 0, epoch: 0 };
+      node.pass(lateMs);
+      const entry = { key: 'k', version, valid, value: null, expiresAtMs: 0, applied: null };
+      node.core.replica.merge(0, entry);
+      node.pass(forMs);
+      return node.store.keys === 1;
+    }
+
+    it('go when it is old', () => {
+      expect(isKept({})).to.equal(false);
+      expect(isKept({}, tombstoneMs - 100)).to.equal(true);
+    });
+
+    it('stay while it is not known to be committed, and at a learner', () => {
+      expect(isKept({ valid: false })).to.equal(true);
+      expect(isKept({ isFull: false })).to.equal(true);
+    });
+
+    it('stay while its version is young, or it is here for a short time only', () => {
+      expect(isKept({ aheadMs: 2 * second })).to.equal(true);
+      expect(isKept({ lateMs: 2 * tombstoneMs }, tombstoneMs - 100)).to.equal(true);
+      expect(isKept({ lateMs: 2 * tombstoneMs })).to.equal(false);
+    });
   });
 });
