@@ -30,11 +30,11 @@ const shares = { unit: 3 };
 const filesAtOnce = { sim: 2, cluster: 3, e2e: 2 };
 /** Files of these suites that would measure their neighbours, too. */
 const timedFiles = {
-  cluster: ['hostile', 'hosts', 'hot-key', 'kill', 'linearizability', 'links', 'manager-away', 'pause'],
+  cluster: ['hostile', 'hosts', 'hot-key', 'kill', 'linearizability', 'manager-away', 'pause'],
 };
 /** Files that take longest begin first: one of them that began last would run on alone. */
 const longFiles = {
-  cluster: ['tasks', 'disk-restart', 'snapshot', 'disk-waits'],
+  cluster: ['tasks', 'links', 'disk-restart', 'snapshot', 'disk-waits'],
   e2e: ['growing', 'data-dir', 'commands', 'bench', 'durability'],
 };
 /** Of files without any test that the options ask for. */

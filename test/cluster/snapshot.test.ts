@@ -122,7 +122,7 @@ describe('snapshots', function () {
     const writing = Promise.all(
       writers.flatMap((writer) => [0, 1].map(() => repeat(0, () => write(writer)))),
     );
-    for (let look = 0; look < 20; look++) {
+    for (let look = 0; look < 6; look++) {
       const hot = (await listed(store, 'hot')).get('hot');
       expect(hot?.expiresAtMs).to.be.closeTo(hot?.value as number, expiryMsOff);
     }
