@@ -123,8 +123,8 @@ export const membershipMutants: readonly Mutant[] = [
       '(isSameProcess(holder, message) || hasDiskOf(message))',
       '!isSameProcess(holder, message) && hasDiskOf(message)',
     ),
-    bias: 'leases',
-    firstSeed: 191_025_490,
+    bias: 'ambush',
+    firstSeed: 232_001_340,
   },
   {
     name: 'who is surplus leaves beside who is cut off',
