@@ -2,6 +2,12 @@
 import { manager, node, one } from './mutant.js';
 import type { Mutant } from './mutant.js';
 
+const placesKept = one(
+  `${manager}/recovery.js`,
+  'others.map(() => epoch)',
+  'others.map((id) => before.joinedAt[before.replicas.length + before.learners.indexOf(id)] ?? epoch)',
+);
+
 export const diskMutants: readonly Mutant[] = [
   {
     name: 'deaths are gathered before there is a map',
@@ -215,11 +221,7 @@ export const diskMutants: readonly Mutant[] = [
   {
     name: 'learners keep their place at a revival',
     rule: 'D3',
-    edits: one(
-      `${manager}/recovery.js`,
-      'others.map(() => epoch)',
-      'others.map((id) => before.joinedAt[before.replicas.length + before.learners.indexOf(id)] ?? epoch)',
-    ),
+    edits: placesKept,
     disks: true,
     bias: 'lateCopies',
     quick: true,
@@ -227,11 +229,7 @@ export const diskMutants: readonly Mutant[] = [
   {
     name: 'learners keep their place at a revival, with interval',
     rule: 'D3',
-    edits: one(
-      `${manager}/recovery.js`,
-      'others.map(() => epoch)',
-      'others.map((id) => before.joinedAt[before.replicas.length + before.learners.indexOf(id)] ?? epoch)',
-    ),
+    edits: placesKept,
     disks: true,
     interval: true,
     bias: 'lateCopies',
@@ -253,7 +251,7 @@ export const diskMutants: readonly Mutant[] = [
     rule: 'D3',
     edits: one(
       `${manager}/planner.js`,
-      ' && this.#options.recovery.awaitAll(index, before, slot)',
+      ' && this.#options.recovery.awaitAll(index, previous, map)',
       ' && false',
     ),
     disks: true,

@@ -199,9 +199,7 @@ export class Observer {
     const { coverage, plan, disk } = this.#world;
     if (!plan.hasDisks || !this.isLost(index) || coverage.seen.has('lossAccepted')) return;
     const former = this.#lastHolders.get(index) ?? [];
-    const isFormer = slot.replicas.some((id, i) =>
-      former.some((each) => each[0] === id && each[1] === slot.joinedAt[i]),
-    );
+    const isFormer = slot.replicas.some((id, i) => isAmong(former, id, slot.joinedAt[i]));
     if (isFormer || disk?.isNew === true) return;
     const isWhole = slot.replicas.some((id) => this.#isWholeLearner(id, before, slot, index));
     if (!isWhole && !this.#isOfWholeLearner(slot, index))
@@ -223,8 +221,9 @@ export class Observer {
   #isOfWholeLearner({ replicas, joinedAt }: SlotAssignment, index: number): boolean {
     const former = this.#lastLearners.get(index) ?? [];
     return replicas.some((id, i) => {
-      const isFormer = former.some((each) => each[0] === id && each[1] === joinedAt[i]);
-      return isFormer && this.#world.diskOf(id)?.image.labels.get(index) === joinedAt[i];
+      return (
+        isAmong(former, id, joinedAt[i]) && this.#world.diskOf(id)?.image.labels.get(index) === joinedAt[i]
+      );
     });
   }
 
@@ -443,4 +442,8 @@ export class Observer {
         `${later.epoch}, where the other is no full replica`,
     );
   }
+}
+
+function isAmong(holders: readonly Holder[], id: number, joinedAt: number | undefined): boolean {
+  return holders.some((each) => each[0] === id && each[1] === joinedAt);
 }

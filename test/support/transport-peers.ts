@@ -195,3 +195,10 @@ export class Peers {
 export function endOfTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
+
+/** Answers GET with a value of that many bytes. */
+export function answering(valueBytes: number): Recorder {
+  return new Recorder((connection, message) => {
+    if (message.type === MessageType.get) connection.send(valueOf(message.rid, valueBytes));
+  });
+}

@@ -229,12 +229,11 @@ export class Planner {
     const slots = map.slots.map((slot, index) => {
       const { replicas } = slot;
       if (replicas.length === 0 || replicas.some(isSound)) return slot;
-      const before = previous.slot(index);
-      const former = this.#withoutTheGone(previous, before, map.epoch);
+      const former = this.#withoutTheGone(previous, previous.slot(index), map.epoch);
       // M3: rather one that is silent than one that is dead.
       const isLeft = replicas.some(isHere);
       const isWorthMore = former.replicas.some((id) => !isLeft || !lapsed.has(id));
-      if (former.replicas.length === 0 && !isLeft && this.#options.recovery.awaitAll(index, before, slot))
+      if (former.replicas.length === 0 && !isLeft && this.#options.recovery.awaitAll(index, previous, map))
         return former;
       return isWorthMore ? former : slot;
     });

@@ -134,16 +134,17 @@ export class Recovery {
    * what was acknowledged all of them had, the learners among them as well that were to be full. *[found: only the latter were
    * waited for]*
    *
-   * @param before as the published map has it
+   * @param previous - the published map
    * @returns whether there is anything to wait for
    */
-  awaitAll(index: number, before: SlotAssignment, next: SlotAssignment): boolean {
+  awaitAll(index: number, previous: ClusterMap, next: ClusterMap): boolean {
+    const before = previous.slot(index);
     if (!this.isDurable || before.replicas.length === 0) return false;
-    const promoted = next.replicas.filter((id) => before.learners.includes(id));
+    const promoted = next.slot(index).replicas.filter((id) => before.learners.includes(id));
     const replicas = [...before.replicas, ...promoted];
     const joinedAt = [
       ...before.joinedAt.slice(0, before.replicas.length),
-      ...promoted.map((id) => joinedAtOf(next, id)),
+      ...promoted.map((id) => next.joinedAt(index, id) ?? 0),
     ];
     this.#await(index, { ...before, replicas, joinedAt });
     return true;
@@ -208,8 +209,4 @@ export class Recovery {
   giveUp(slots: Iterable<number>): void {
     for (const slot of slots) this.#givenUp.add(slot);
   }
-}
-
-function joinedAtOf({ replicas, joinedAt }: SlotAssignment, id: number): number {
-  return joinedAt[replicas.indexOf(id)] ?? 0;
 }
