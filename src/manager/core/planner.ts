@@ -170,7 +170,21 @@ export class Planner {
       next = revived ?? this.#recovered(next, index, desired, candidates, epoch);
     }
     if (next.replicas.length > 0) this.#options.recovery.hasReplica(index);
-    return stepFreely(next, desired, candidates.usable, epoch);
+    return stepFreely(next, this.#withHolders(next, index, desired), candidates.usable, epoch);
+  }
+
+  /**
+   * D3: while none of its replicas is heard of, whoever has the slot on its disk is a learner of it: a node that has no part in it
+   * clears what it holds, and that may be all that is left. *[found: a manager and nodes lost power together while a node was
+   * drained; that was the first to be back, and the others had lost their disks]*
+   */
+  #withHolders({ replicas }: SlotAssignment, index: number, desired: readonly number[]): readonly number[] {
+    const { members } = this.#options.roster;
+    if (replicas.some((id) => (members.get(id)?.link ?? null) !== null)) return desired;
+    const holders = [...members.values()].filter(
+      ({ id, diskSlots }) => diskSlots.has(index) && !desired.includes(id),
+    );
+    return [...desired, ...holders.map(({ id }) => id)];
   }
 
   /** The member that the map names has not gone since, nor begun another life. */
