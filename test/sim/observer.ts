@@ -256,15 +256,10 @@ export class Observer {
   #checkSurvivors(previous: ClusterMapData, map: ClusterMap, index: number): void {
     const { replicas } = map.slot(index);
     if (replicas.length === 0 || replicas.some((id) => this.#lives(map.node(id)))) return;
-    const known = this.#world.manager.core.status().nodes;
-    const isKnown = (member: MemberNode | undefined): boolean =>
-      known.some(({ id, incarnation }) => id === member?.id && incarnation === member.incarnation);
-    const isSurvivor = (member: MemberNode): boolean =>
-      previous.slots[index]?.replicas.includes(member.id) === true && isKnown(member) && this.#lives(member);
-    if (replicas.some((id) => isKnown(map.node(id)))) return;
+    if (replicas.some((id) => this.#isKnown(map.node(id)))) return;
     const left = `slot ${index} is left to ${replicas.join(' ')}, known to be dead`;
-    const survivor = previous.nodes.find(isSurvivor)?.id;
-    if (survivor !== undefined) this.#world.fail(`M4: ${left}, and ${survivor} has it`);
+    const [survivor] = this.#survivors(previous, index);
+    if (survivor !== undefined) this.#world.fail(`M4: ${left}, and ${survivor.id} has it`);
     // D3: nobody has seen a map without them.
     const before = previous.slots[index]?.replicas ?? [];
     const taken = before.filter((id) => !replicas.includes(id));
@@ -275,13 +270,21 @@ export class Observer {
   /** No slot is left to nobody while one that had it stays a member: it has everything. */
   #checkLast(previous: ClusterMapData, map: ClusterMap, index: number): void {
     if (map.slot(index).replicas.length > 0 || map.epoch !== previous.epoch + 1) return;
-    const isLeft = (member: MemberNode): boolean =>
-      previous.slots[index]?.replicas.includes(member.id) === true &&
-      map.node(member.id)?.incarnation === member.incarnation &&
-      this.#lives(member);
-    const last = previous.nodes.filter(isLeft).map(({ id }) => id);
-    if (last.length === 0) return;
-    this.#world.fail(`M4: slot ${index} is left to nobody, and ${last.join(' ')} had it`);
+    const isMember = ({ id, incarnation }: MemberNode): boolean => map.node(id)?.incarnation === incarnation;
+    const last = this.#survivors(previous, index).find(isMember);
+    if (last !== undefined) this.#world.fail(`M4: slot ${index} is left to nobody, and ${last.id} had it`);
+  }
+
+  /** Who had it, and lives, to the manager as well. */
+  #survivors({ nodes, slots }: ClusterMapData, index: number): MemberNode[] {
+    const ids = slots[index]?.replicas ?? [];
+    return nodes.filter((member) => ids.includes(member.id) && this.#isKnown(member) && this.#lives(member));
+  }
+
+  /** To the manager it lives, in that incarnation. */
+  #isKnown(member: MemberNode | undefined): boolean {
+    const known = this.#world.manager.core.status().nodes;
+    return known.some(({ id, incarnation }) => id === member?.id && incarnation === member.incarnation);
   }
 
   /** Whether that member has its data still: its process lives, and was not given another incarnation. */

@@ -330,42 +330,6 @@ describe('D3: a slot whose full replicas all lost power', () => {
     expect(scene.slot).to.deep.equal({ replicas: [0], learners: [], joinedAt: [1] });
     expect(scene.nodes).to.include(node);
   });
-
-  it('keeps one that comes back with it on its disk, though it was to leave, until one of the others is heard of', () => {
-    for (const isOtherAlive of [false, true]) {
-      const scene = new Scene({ nodes: 3, respawn: false }, { replicas: 2, durability: 'interval' });
-      scene.node(0).isDeaf = true;
-      scene.ask({ command: 'drain', nodeId: 0 });
-      scene.pass(600);
-      expect(scene.slot.replicas).to.have.members([0, 1, 2]);
-      const others = [scene.node(1), scene.node(2)];
-      for (const node of [scene.node(0), ...others]) scene.cut(node);
-      for (const id of [0, 1, 2]) scene.lost.add(id);
-      scene.restartManager();
-      scene.haveDisk(0);
-      scene.isDiskSlow = true;
-      scene.find(0);
-      // Nobody is there to copy from.
-      scene.node(0).isSlow = true;
-      scene.isDiskSlow = false;
-      scene.save();
-      expect(scene.slot.replicas).to.deep.equal([1, 2]);
-      expect(scene.slot.learners).to.deep.equal([0]);
-      if (isOtherAlive) {
-        scene.nodes.push(...others);
-        for (const node of others) scene.redial(node);
-        scene.pass(200);
-        expect(scene.slot.replicas).to.deep.equal([1, 2]);
-        expect(scene.slot.learners).to.deep.equal([]);
-      } else {
-        scene.pass(40_000);
-        expect(scene.slot.replicas).to.deep.equal([1, 2]);
-        expect(scene.ask({ command: 'accept-loss' })).to.deep.equal({ ok: true, slots: 1 });
-        scene.pass(2000);
-        expect(scene.slot.replicas).to.deep.equal([0]);
-      }
-    }
-  });
 });
 
 describe('M3: a slot whose last replica is silent, and not known to be dead', () => {

@@ -1,5 +1,6 @@
 // Whom the manager takes for cut off from its fellows, on their reports (PROTOCOL M2).
 import { expect } from 'chai';
+import { MessageType } from '../../src/protocol/messages.js';
 import { ManagerHarness } from '../support/manager-harness.js';
 
 const victim = 3;
@@ -54,6 +55,30 @@ describe('M2: a node that others report', () => {
     harness.pass(6000);
     expect(holdsSlots()).to.equal(true);
   });
+
+  it('loses them at once, however long those who take its place copy one slot after the other', () => {
+    for (const id of [0, 1, 2]) harness.node(id).isSlow = true;
+    for (let passed = 0; passed < 1500; passed += everyMs) {
+      copyOne();
+      reported([victim], everyMs);
+    }
+    expect(holdsSlots()).to.equal(false);
+    expect(copyOne()).to.equal(true);
+  });
+
+  /** Of one slot a learner has everything. @returns whether there was any */
+  function copyOne(): boolean {
+    const { slots = [] } = harness.core.map ?? {};
+    const index = slots.findIndex(({ learners }) => learners.some((id) => id !== victim));
+    const { replicas = [], learners = [], joinedAt = [] } = slots[index] ?? {};
+    const [nodeId] = learners;
+    if (nodeId === undefined) return false;
+    const learner = harness.node(nodeId);
+    const { incarnation } = learner;
+    const copied = [[index, joinedAt[replicas.length] ?? 0] as const];
+    harness.deliver(learner, { type: MessageType.copyDone, nodeId, incarnation, slots: copied });
+    return true;
+  }
 
   it('keeps them when it reports itself after another that has lost its slots for that', () => {
     for (let passed = 0; passed < 3000; passed += everyMs) {

@@ -373,9 +373,10 @@ export class ManagerCore {
       this.#publisher.publish(this.#planner.after(next ?? map, plan.epoch, leaving));
     else if (mustPublish) this.#publisher.publish(next ?? this.#planner.after(map, map.epoch + 1));
     else if (plan !== null) return;
+    else if (this.#beginRemoval(map, this.#planner.urgentDepartures(map))) return;
     else if (!this.#rollout.allowsStep) this.#isStepDue = true;
     else if (next !== null) this.#publisher.publish(next);
-    else this.#beginRemoval(map);
+    else this.#beginRemoval(map, this.#planner.departures(map));
   }
 
   /** Nobody, if some of those that were fenced are needed again: the map lifts all fences. */
@@ -384,10 +385,10 @@ export class ManagerCore {
     return departures.every(({ slot, nodeId }) => now.has(`${slot} ${nodeId}`)) ? departures : [];
   }
 
-  /** Removals that need a fence first (M4): one plan at a time. */
-  #beginRemoval(map: ClusterMap): void {
-    const departures = this.#planner.departures(map);
+  /** Removals that need a fence first (M4): one plan at a time. @returns whether there are any */
+  #beginRemoval(map: ClusterMap, departures: readonly Departure[]): boolean {
     if (departures.length > 0) this.#publisher.beginRemoval(map, departures);
+    return departures.length > 0;
   }
 
   /** Saves its notes, which otherwise go with the next map. */

@@ -141,8 +141,9 @@ export class Planner {
     const slots = map.slots.map((slot, index) => this.#nextSlot(map, slot, index, epoch, candidates));
     if (this.#lostPartly.length > 0) this.#options.onSlotsLost(this.#lostPartly, true, epoch);
     if (this.#lostWholly.length > 0) this.#options.onSlotsLost(this.#lostWholly, false, epoch);
-    // A lapsed member stays in the map while it is the last replica of some slot: nobody else has its data.
-    const isLast = (id: number): boolean => slots.some((slot) => slot.replicas.includes(id));
+    // A lapsed member stays in the map while it is the last of some slot: nobody else has its data.
+    const isLast = (id: number): boolean =>
+      slots.some(({ replicas, learners }) => replicas.includes(id) || learners.includes(id));
     const nodes = roster.memberNodes().filter(({ id }) => !roster.lapsed.has(id) || isLast(id));
     const isSame =
       isSameSettings(settings, map.settings) &&
@@ -160,7 +161,7 @@ export class Planner {
     candidates: Candidates,
   ): SlotAssignment {
     const desired = this.#desired(index, slot, candidates);
-    let next = this.#withoutTheGone(map, slot, epoch);
+    let next = this.#withoutTheGone(map, index, epoch);
     for (const [id, joinedAt] of this.#options.roster.copied.get(index) ?? []) {
       if (isLearnerSince(next, id, joinedAt)) next = withPromoted(next, id, epoch);
     }
@@ -181,10 +182,8 @@ export class Planner {
   #withHolders({ replicas }: SlotAssignment, index: number, desired: readonly number[]): readonly number[] {
     const { members } = this.#options.roster;
     if (replicas.some((id) => (members.get(id)?.link ?? null) !== null)) return desired;
-    const holders = [...members.values()].filter(
-      ({ id, diskSlots }) => diskSlots.has(index) && !desired.includes(id),
-    );
-    return [...desired, ...holders.map(({ id }) => id)];
+    const holders = [...members.keys()].filter((id) => this.#holds(id, index) && !desired.includes(id));
+    return [...desired, ...holders];
   }
 
   /** The member that the map names has not gone since, nor begun another life. */
@@ -194,18 +193,24 @@ export class Planner {
   }
 
   /** M3: without members that are gone, and without lapsed ones where another full replica stands by. */
-  #withoutTheGone(map: ClusterMap, slot: SlotAssignment, epoch: number): SlotAssignment {
+  #withoutTheGone(map: ClusterMap, index: number, epoch: number): SlotAssignment {
     const { lapsed } = this.#options.roster;
-    let next = slot;
-    for (const id of [...slot.replicas, ...slot.learners]) {
+    let next = map.slot(index);
+    for (const id of [...next.replicas, ...next.learners]) {
       if (!this.#isHere(map, id)) next = withoutNode(next, id, epoch);
     }
     const hasSound = next.replicas.some((id) => !lapsed.has(id));
     for (const id of [...next.replicas, ...next.learners]) {
-      const isLast = next.replicas.includes(id) && !hasSound;
+      // D3: what a learner has on its disk may be all that is left. *[found]*
+      const isLast = !hasSound && (next.replicas.includes(id) || this.#holds(id, index));
       if (lapsed.has(id) && !isLast) next = withoutNode(next, id, epoch);
     }
     return next;
+  }
+
+  /** Its disk had the slot when it registered. */
+  #holds(id: number, slot: number): boolean {
+    return this.#options.roster.members.get(id)?.diskSlots.has(slot) === true;
   }
 
   /**
@@ -220,11 +225,14 @@ export class Planner {
     candidates: Candidates,
     epoch: number,
   ): SlotAssignment {
-    const { members } = this.#options.roster;
-    const rankOf = (id: number): number => (members.get(id)?.diskSlots.has(index) === true ? 0 : 1);
+    const { lapsed } = this.#options.roster;
+    const silence = (id: number): number => (lapsed.has(id) ? 1 : 0);
+    const rank = (id: number): number => (this.#holds(id, index) ? 0 : 1);
     const joinedAt = (id: number): number => slot.joinedAt[slot.learners.indexOf(id)] ?? epoch;
-    // Whose disk had all of it once (D3), else who has had the most time.
-    const [heir] = [...slot.learners].sort((a, b) => rankOf(a) - rankOf(b) || joinedAt(a) - joinedAt(b));
+    // Who is there; whose disk had all of it once (D3); who has had the most time.
+    const [heir] = [...slot.learners].sort(
+      (a, b) => silence(a) - silence(b) || rank(a) - rank(b) || joinedAt(a) - joinedAt(b),
+    );
     const successors = heir === undefined ? desired.filter((id) => candidates.usable.has(id)) : [heir];
     if (successors.length === 0) return slot;
     (heir === undefined ? this.#lostWholly : this.#lostPartly).push(index);
@@ -243,7 +251,7 @@ export class Planner {
     const slots = map.slots.map((slot, index) => {
       const { replicas } = slot;
       if (replicas.length === 0 || replicas.some(isSound)) return slot;
-      const former = this.#withoutTheGone(previous, previous.slot(index), map.epoch);
+      const former = this.#withoutTheGone(previous, index, map.epoch);
       // M3: rather one that is silent than one that is dead.
       const isLeft = replicas.some(isHere);
       const isWorthMore = former.replicas.some((id) => !isLeft || !lapsed.has(id));
@@ -260,7 +268,7 @@ export class Planner {
 
   /** Replicas that shall leave, for good reason: others have taken over, nobody can reach them, they must restart. */
   departures(map: ClusterMap): Departure[] {
-    const { roster, intent } = this.#options;
+    const { intent } = this.#options;
     const candidates = this.#candidates();
     const restartingId = this.#mayRestart(map, candidates) ? intent.restartingId : -1;
     const departures: Departure[] = [];
@@ -268,8 +276,7 @@ export class Planner {
       const desired = this.#desired(index, slot, candidates);
       // With too few nodes left, or while K grows, nobody is surplus: a slot keeps as many replicas as it can have.
       const isShort = desired.length < Math.min(intent.settings.replicas, slot.replicas.length);
-      const hasSound = slot.replicas.some((id) => candidates.usable.has(id));
-      const isolated = hasSound ? slot.replicas.filter((id) => roster.isolated.has(id)) : [];
+      const isolated = this.#isolated(slot, candidates);
       // Nobody is surplus beside one that is cut off: he may be all that the slot has left then.
       const surplus = isShort || isolated.length > 0 ? [] : surplusReplicas(slot, desired);
       const leaving = new Set([...isolated, ...surplus]);
@@ -277,6 +284,21 @@ export class Planner {
       for (const nodeId of leaving) departures.push({ slot: index, nodeId });
     });
     return departures;
+  }
+
+  /** Of these, those that hold everybody up: they wait for no other step. */
+  urgentDepartures(map: ClusterMap): Departure[] {
+    if (this.#options.roster.isolated.size === 0) return [];
+    const candidates = this.#candidates();
+    return map.slots.flatMap((slot, index) =>
+      this.#isolated(slot, candidates).map((nodeId) => ({ slot: index, nodeId })),
+    );
+  }
+
+  /** Replicas that nobody can reach, beside one that is sound. */
+  #isolated({ replicas }: SlotAssignment, { usable }: Candidates): number[] {
+    if (!replicas.some((id) => usable.has(id))) return [];
+    return replicas.filter((id) => this.#options.roster.isolated.has(id));
   }
 
   /** Every slot has all its replicas, and they answer: then each can do without one for a while. */
