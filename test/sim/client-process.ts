@@ -25,6 +25,9 @@ export interface OperationContext {
   completed: (operation: Operation) => void;
 }
 
+/** After so long a client asks the manager for its clock once more: its own drifts. */
+const freshMs = 3000;
+
 export class ClientProcess extends SimProcess {
   readonly core: ClientCore;
   readonly #clockErrorMs: number;
@@ -145,6 +148,8 @@ export class ClientProcess extends SimProcess {
   }
 
   tick(): void {
+    const isStale = this.world.queue.nowMs - this.#learntAtMs > freshMs;
+    if (isStale && this.#managerEnd?.open === true) this.#learnClock(this.world.managerClockUs());
     this.core.tick();
   }
 

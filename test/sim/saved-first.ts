@@ -63,8 +63,11 @@ export class SavedFirst {
       this.#world.fail(`M4: nodes are fenced for epoch ${epoch}, of which the disk knows nothing`);
   }
 
+  /** One that has died will not hear of it. */
   #checkRemoved(incarnation: number): void {
-    if (this.#world.disk?.map?.nodes.some((node) => node.incarnation === incarnation) === true)
+    const { nodes, disk } = this.#world;
+    const isAlive = nodes.some(({ alive, core }) => alive && core.membership.incarnation === incarnation);
+    if (isAlive && disk?.map?.nodes.some((node) => node.incarnation === incarnation) === true)
       this.#world.fail(
         `M6: incarnation ${incarnation} is told that it is over, and the map on the disk names it`,
       );
