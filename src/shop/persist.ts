@@ -1,4 +1,5 @@
 /** Doing an operation again until it succeeds, and many operations at once. */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isWorthRetrying } from './errors.js';
 
@@ -23,6 +24,8 @@ const pauseMsMax = 1_000;
  */
 export async function persist<T>(how: Persistence, attempt: () => Promise<T>): Promise<T> {
   const endsAt = performance.now() + how.forMs;
+  // Many pause at once for one signal; Node 20 takes the eleventh for a leak, and says so.
+  if (how.signal !== undefined) setMaxListeners(0, how.signal);
   for (let pauseMs = how.pauseMs; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
     try {
       return await attempt();

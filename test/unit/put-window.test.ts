@@ -5,6 +5,7 @@ import type { StoreValue } from '../../src/client/index.js';
 import { PutWindow } from '../../src/snapshot/put-window.js';
 import { failureOf } from '../support/snapshot-files.js';
 import { until } from '../support/until.js';
+import { warningsOf } from '../support/warnings.js';
 
 interface Put {
   readonly key: string;
@@ -142,5 +143,19 @@ describe('PutWindow', () => {
     (await target.next()).reject(new GTStoreError('UNAVAILABLE', 'away'));
     stop.abort();
     expect((await failureOf(window.drain())).name).to.equal('AbortError');
+  });
+
+  it('lets more than ten keys pause for one signal without a warning', async () => {
+    const target = new Target();
+    const { signal } = new AbortController();
+    const window = new PutWindow(target, { inFlightMax: 20, pauseMs: 1, signal });
+    const warnings = await warningsOf(async () => {
+      for (let n = 0; n < 20; n++) await window.add(item(`k${n}`));
+      for (let n = 0; n < 20; n++) (await target.next()).reject(new GTStoreError('DISK_FULL', 'full'));
+      for (let n = 0; n < 20; n++) (await target.next()).resolve();
+      await window.drain();
+    });
+    expect(warnings).to.deep.equal([]);
+    expect(window.stored).to.equal(20);
   });
 });

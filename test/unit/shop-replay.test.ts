@@ -9,6 +9,7 @@ import { persist } from '../../src/shop/persist.js';
 import { type ReplayCommandOptions, type ReplaySummary, runReplay } from '../../src/shop/replay-command.js';
 import { addToCart, replay } from '../../src/shop/replay.js';
 import { FakeCluster, type FakeFault, seededRandom } from '../support/fake-store.js';
+import { warningsOf } from '../support/warnings.js';
 
 const persistence = { forMs: 5_000, pauseMs: 1 };
 
@@ -207,6 +208,21 @@ describe('shop: what is done again until it succeeds', () => {
       expect(attempts).to.equal(stopAt);
       expect(performance.now() - startedAtMs).to.be.below(1000);
     }
+  });
+
+  it('pauses for many clients at once without a warning', async () => {
+    const { signal } = new AbortController();
+    const warnings = await warningsOf(async () => {
+      await Promise.all(
+        Array.from({ length: 16 }, async () => {
+          let attempts = 0;
+          await persist({ forMs: 60_000, pauseMs: 5, signal }, () =>
+            ++attempts === 1 ? Promise.reject(away) : Promise.resolve(),
+          );
+        }),
+      );
+    });
+    expect(warnings).to.deep.equal([]);
   });
 });
 
