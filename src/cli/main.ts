@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `gtstore`: launches clusters and talks to them. Each command has a file of its own; here is what they share. */
+import { createRequire } from 'node:module';
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { oddSwitch } from '../terminal/switches.js';
@@ -59,10 +60,14 @@ const commands = [
   importCommand,
 ] as const;
 
+// Left to itself, yargs takes the package it is installed in for ours: that of whoever uses gtstore.
+const { version } = createRequire(import.meta.url)('gtstore/package.json') as { readonly version: string };
+
 const written = hideBin(process.argv);
 const args = markTexts(written);
 const parser = yargs(args)
   .scriptName('gtstore')
+  .version(version)
   .usage('GTStore, a replicated key-value store.\n\n$0 <command>; $0 <command> --help shows its options.')
   .demandCommand(1, 'a command is missing')
   .example('$0 start -n 7 -k 3', 'then, in another terminal:')
