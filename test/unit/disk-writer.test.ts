@@ -25,6 +25,7 @@ describe('D4: a disk that fails', function () {
   const told: string[] = [];
   let written = 0;
   const damages: string[] = [];
+  const manifestBytesMax = 300;
 
   beforeEach(async () => {
     directory = join(await mkdtemp(join(tmpdir(), 'gtstore-writer-')), 'node');
@@ -43,6 +44,7 @@ describe('D4: a disk that fails', function () {
       log: { error: keep, warn: keep, info: keep, debug: () => undefined },
       onWritten: () => written++,
       onCorrupt: ({ message }) => damages.push(message),
+      manifestBytesMax,
     });
   });
   afterEach(async () => {
@@ -109,5 +111,24 @@ describe('D4: a disk that fails', function () {
     await db.close();
     await until(() => damages.length === 1);
     expect(damages[0]).to.equal('files of it are gone');
+  });
+
+  it('is opened anew when its manifest has become long, and goes on: nothing grows for ever beside the data', async () => {
+    const manifest = (): string => readFileSync(join(directory, 'CURRENT'), 'latin1').trim();
+    const first = manifest();
+    const value = Buffer.alloc(1024 * 1024, 7);
+    for (let n = 1; n <= 100 && manifest() === first; n++) {
+      note(value);
+      await until(() => written === n);
+    }
+    expect(readdirSync(directory)).to.include(manifest()).and.not.include(first);
+    const before = written;
+    for (let n = 1; n <= 5; n++) note(Buffer.of(n));
+    await until(() => written > before);
+    expect(damages).to.deep.equal([]);
+    expect(await writer.close(5000)).to.equal(true);
+    db = await openDatabase(directory);
+    expect(await db.get(Buffer.concat([firstRecordKey, Buffer.from('k')]))).to.deep.equal(Buffer.of(5));
+    await db.close();
   });
 });

@@ -50,6 +50,12 @@ export async function tablesUnused(directory: string): Promise<string[]> {
     .map((number) => nameOf(number, 'ldb'));
 }
 
+/** How long the manifest in use has become. */
+export async function manifestBytesIn(directory: string): Promise<number> {
+  const name = await readFile(join(directory, 'CURRENT'), 'latin1');
+  return (await stat(join(directory, name.trimEnd()))).size;
+}
+
 /** @returns null: nothing has been written yet */
 async function contentsIn(files: Files): Promise<Contents | null> {
   const current = await files.read('CURRENT');

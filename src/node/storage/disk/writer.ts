@@ -4,12 +4,15 @@
  * after a failed sync, and what follows half a record in its log would not be read again: so after any
  * failure the database is closed and opened anew, once its files have been looked at: LevelDB drops damaged pieces in silence. If it
  * is not what was saved, that is told, and nothing more is written: whoever starts the node again checks it as at any start.
+ *
+ * Now and then it is opened anew without a failure. With each table that LevelDB makes or drops its manifest grows, and its own LOG,
+ * and it begins both anew only then: in months they would fill the disk, and a manifest of gigabytes cannot be checked at a start.
  */
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../../../protocol/logger.js';
 import { Batch } from './batch.js';
 import type { Database } from './batch.js';
-import { checkFiles } from './check.js';
+import { checkFiles, manifestBytesIn } from './check.js';
 import { readAllMeta } from './database.js';
 import { Corruption } from './format.js';
 import { isNoRoom, openInLittleRoom } from './little-room.js';
@@ -24,6 +27,10 @@ const retryMsFirst = 20;
 const retryMsMax = 1000;
 /** With a disk that fails for so long writes are refused, as with one that is full. */
 const brokenAfterMs = 2000;
+/** Some 50 GB have been written then, and its LOG is twice as long. */
+const manifestBytesMaxDefault = 8 * 1024 * 1024;
+/** It is looked at whenever so much has been written. */
+const manifestLookBytes = 16 * 1024 * 1024;
 /** A disk may stay full for hours: told at once, then now and then, and when it is over. */
 const logEveryMs = 10_000;
 
@@ -40,6 +47,8 @@ export interface WriterOptions {
   readonly onWritten: (batch: Batch) => void;
   /** What is there is not what was saved: nothing will be written any more. */
   readonly onCorrupt: (error: Corruption) => void;
+  /** With a longer manifest the database is opened anew; default: 8 MiB. */
+  readonly manifestBytesMax?: number;
 }
 
 export class BatchWriter {
@@ -54,6 +63,8 @@ export class BatchWriter {
   #written: number;
   #clockUs: number;
   #bytesBehind = 0;
+  /** Since the manifest was looked at. */
+  #bytesWritten = 0;
   #hasNoRoom = false;
   /** When the first of the failures came that have followed one another; null: the last batch was written. */
   #failingSinceMs: number | null = null;
@@ -147,6 +158,8 @@ export class BatchWriter {
       // What it holds may be older than what the ones before it did.
       this.#clockUs = Math.max(this.#clockUs, batch.clockUs);
       this.#options.onWritten(batch);
+      this.#bytesWritten += batch.bytes;
+      if (this.#bytesWritten > manifestLookBytes) await this.#renewIfLong();
       const restMs = startMs + this.everyMs - performance.now();
       if (restMs > 0 && this.#queue.length < 2 && !this.#isClosing) await pause(restMs);
     }
@@ -189,6 +202,21 @@ export class BatchWriter {
     this.#hasNoRoom = false;
     this.#failingSinceMs = null;
     return true;
+  }
+
+  /** What fails here is told by the next write, which tries again. */
+  async #renewIfLong(): Promise<void> {
+    this.#bytesWritten = 0;
+    const { directory, manifestBytesMax = manifestBytesMaxDefault, log } = this.#options;
+    const bytes = await manifestBytesIn(directory).catch(() => 0);
+    if (bytes <= manifestBytesMax || this.#isClosing) return;
+    await this.#closeDatabase();
+    try {
+      this.#db = await this.#reopen();
+      log.debug(`${directory} was opened anew: its manifest had ${bytes} bytes`);
+    } catch (error) {
+      log.debug(`${directory} could not be opened anew: ${String(error)}`);
+    }
   }
 
   #giveUp(error: Corruption): void {
