@@ -33,6 +33,8 @@ const everyMsMin = 1_000;
 /** A timer cannot wait longer. */
 const everyMsMax = 24 * 24 * 3_600_000;
 const msPerUnit: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Whoever brings back a snapshot to a cluster that has lost its data has so long before one without it may take its place. */
+const firstMsMin = 3_600_000;
 /** How long one that is told to end may take to clean up. */
 export const stopMsMax = 5_000;
 
@@ -93,17 +95,25 @@ export class PeriodicSnapshots {
   readonly #plan: SnapshotPlan;
   readonly #manager: string;
   readonly #log: Logger;
-  readonly #startedAtMs = performance.now();
+  #dueAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #child: ChildProcess | undefined;
   #running: Promise<void> | undefined;
   #isStopped = false;
 
-  /** The first one is taken when the time has passed once. @param manager - its address */
+  /** @param manager - its address */
   constructor(plan: SnapshotPlan, manager: string, log: Logger) {
     this.#plan = plan;
     this.#manager = manager;
     this.#log = log;
+    void this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    const { directory, everyMs } = this.#plan;
+    // What is wrong with it is told when a snapshot is taken.
+    const names = await readdir(directory).catch(() => []);
+    this.#dueAtMs = performance.now() + firstWaitMs(names, everyMs, Date.now());
     this.#schedule();
   }
 
@@ -111,8 +121,11 @@ export class PeriodicSnapshots {
   #schedule(): void {
     if (this.#isStopped) return;
     const { everyMs } = this.#plan;
-    const waitMs = everyMs - ((performance.now() - this.#startedAtMs) % everyMs);
+    const lateMs = performance.now() - this.#dueAtMs;
+    if (lateMs > 0) this.#dueAtMs += Math.ceil(lateMs / everyMs) * everyMs;
+    const waitMs = this.#dueAtMs - performance.now();
     this.#timer = setTimeout(() => {
+      this.#dueAtMs += everyMs;
       this.#running = this.#run().finally(() => {
         this.#running = undefined;
         this.#schedule();
@@ -193,6 +206,26 @@ function reportOf(child: ChildProcess): Promise<SnapshotReport> {
 /** Sorts by time, and can be a name of a directory anywhere. */
 export function nameAt(time: Date): string {
   return time.toISOString().replaceAll(':', '-');
+}
+
+/**
+ * Until the first one after a start. The time counts from the newest that is there: counted from the start there would never be
+ * one where managers live for less.
+ * @param names - what the directory holds
+ */
+export function firstWaitMs(names: readonly string[], everyMs: number, nowMs: number): number {
+  const now = nameAt(new Date(nowMs));
+  // What seems later is of a clock that ran ahead.
+  const newest = names
+    .filter((name) => snapshotName.test(name) && name <= now)
+    .sort()
+    .at(-1);
+  const dueInMs = newest === undefined ? 0 : timeOf(newest) + everyMs - nowMs;
+  return Math.max(dueInMs, Math.min(firstMsMin, everyMs));
+}
+
+function timeOf(name: string): number {
+  return Date.parse(name.replace(/T(\d\d)-(\d\d)-/, 'T$1:$2:'));
 }
 
 const snapshotName = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z$/;

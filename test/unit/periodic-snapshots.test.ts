@@ -3,7 +3,13 @@ import { expect } from 'chai';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../src/protocol/logger.js';
-import { nameAt, removeLeftovers, removeOldest, snapshotPlan } from '../../src/cli/periodic-snapshots.js';
+import {
+  firstWaitMs,
+  nameAt,
+  removeLeftovers,
+  removeOldest,
+  snapshotPlan,
+} from '../../src/cli/periodic-snapshots.js';
 import { failureOf, useFolder } from '../support/snapshot-files.js';
 
 describe('periodic snapshots', () => {
@@ -72,6 +78,23 @@ describe('periodic snapshots', () => {
     await removeLeftovers(folder, log);
     expect(readdirSync(folder)).to.have.members([at(1), whole, mine]);
     expect(warnings).to.have.length(1);
+  });
+
+  it('the first is due when the time has passed since the newest one, however often the manager was started anew', () => {
+    const hourMs = 3_600_000;
+    const dayMs = 24 * hourMs;
+    const nowMs = Date.UTC(2026, 10, 20, 12, 30);
+    const ago = (ms: number): string => nameAt(new Date(nowMs - ms));
+    const others = ['monday', `${ago(0)}.unfinished-aB3xYz`];
+    expect(firstWaitMs([ago(dayMs), ...others, ago(dayMs / 4), ago(2 * dayMs)], dayMs, nowMs)).to.equal(
+      (3 * dayMs) / 4,
+    );
+    // Overdue, or none yet: there is time to restore one.
+    expect(firstWaitMs([ago(3 * dayMs)], dayMs, nowMs)).to.equal(hourMs);
+    expect(firstWaitMs(others, dayMs, nowMs)).to.equal(hourMs);
+    expect(firstWaitMs([], 2_000, nowMs)).to.equal(2_000);
+    // A clock that ran ahead.
+    expect(firstWaitMs([ago(-9 * dayMs)], dayMs, nowMs)).to.equal(hourMs);
   });
 
   it('times are a number and a unit; both options are needed', async () => {
