@@ -40,7 +40,7 @@ export async function startRedisCluster(
       return listens(port);
     };
     for (const port of ports) await until('a Redis server listens', startMsMax, () => isUp(port), pollMs);
-    await withinMs(joinMsMax, join(nodes, masters, check));
+    await withinMs('the Redis servers are one cluster', joinMsMax, join(nodes, masters, check));
   } finally {
     for (const node of nodes) node.disconnect();
   }

@@ -102,6 +102,7 @@ export class TestCluster {
   /** The cluster as the manager sees it now. @throws Error (rejects) if the manager does not answer */
   async status(): Promise<ClusterStatus> {
     const status = await withinMs(
+      `an answer of the manager at ${this.url}`,
       statusMsMax,
       this.#connected().then((client) => client.status()),
     );
@@ -204,7 +205,7 @@ export class TestCluster {
     const manager = new ManagerProcess(startArguments(this.#options, this.dataDir, port), env, this.#logs);
     this.#manager = manager;
     const { startTimeoutMs = startTimeoutMsDefault } = this.#options;
-    this.#url = await withinMs(startTimeoutMs, manager.whenReady()).catch((error: unknown) => {
+    this.#url = await withinMs('ready', startTimeoutMs, manager.whenReady()).catch((error: unknown) => {
       throw new Error(`the cluster did not start: ${String(error)}\n${this.logs}`, { cause: error });
     });
     await this.status();
@@ -249,7 +250,7 @@ export class TestCluster {
     manager?.signal('SIGCONT');
     manager?.signal('SIGTERM');
     if (manager !== undefined) {
-      await withinMs(stopMsMax, manager.ended).catch(() => undefined);
+      await withinMs('the end of the manager', stopMsMax, manager.ended).catch(() => undefined);
       manager.signal('SIGKILL');
       await manager.ended;
     }

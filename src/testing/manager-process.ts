@@ -98,7 +98,7 @@ export class ManagerProcess {
       // Its last words are still to be read; nodes that live on may keep its output open for ever.
       const closed = new Promise((resolveClosed) => this.#child.once('close', resolveClosed));
       void this.ended.then(async () => {
-        await withinMs(lastWordsMsMax, closed).catch(() => undefined);
+        await withinMs('its last words', lastWordsMsMax, closed).catch(() => undefined);
         reject(new Error('the manager ended before it was ready'));
       });
     });

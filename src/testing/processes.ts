@@ -77,11 +77,14 @@ export async function until<T>(
   }
 }
 
-/** What the promise comes to, unless that takes too long. */
-export function withinMs<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+/**
+ * What the promise comes to, unless that takes too long.
+ * @param what - completes "not within 5000 ms: ..."
+ */
+export function withinMs<T>(what: string, timeoutMs: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new Error(`not within ${timeoutMs} ms`));
+      reject(new Error(`not within ${timeoutMs} ms: ${what}`));
     }, timeoutMs);
     promise.then(resolve, reject).finally(() => {
       clearTimeout(timer);

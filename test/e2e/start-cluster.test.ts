@@ -47,6 +47,13 @@ describe('startCluster', function () {
     return cluster;
   }
 
+  it('a manager that does not answer is named', async () => {
+    const cluster = await start({ nodes: 1 });
+    await cluster.killManager();
+    const failure: unknown = await cluster.status().catch((error: unknown) => error);
+    expect(String(failure)).to.equal(`Error: not within 2000 ms: an answer of the manager at ${cluster.url}`);
+  });
+
   it('kill, restart, pause, resume do so to the one process of the node', async () => {
     const cluster = await start({ nodes: 4, replicas: 2 });
     expect(cluster.nodes.map(({ id, state }) => `${id} ${state}`)).to.deep.equal([
