@@ -18,6 +18,8 @@ import type { MsgpackWriter } from './msgpack-writer.js';
 import { cloneVersion } from './version.js';
 import { put32 } from './words.js';
 
+/** Those below are read in little time, whatever they hold. */
+const firstListType = MessageType.copyBatch;
 /** Bytes of the length before each payload. */
 export const frameHeaderBytes = 4;
 
@@ -47,12 +49,17 @@ export function encodeMessage(writer: MsgpackWriter, message: Message): void {
 /** Reads payloads, each a frame without its length. */
 export class MessageDecoder {
   private readonly frameBytesMax: number;
+  private readonly types: ReadonlySet<number> | undefined;
   private readonly reader = new MsgpackReader();
   private readonly hot = new HotDecoder();
 
-  /** @param limits - `frameBytesMax`: longest payload, in bytes */
-  constructor(limits: { readonly frameBytesMax: number }) {
+  /**
+   * @param limits - `frameBytesMax`: longest payload, in bytes; `types`: which messages with lists in them there may be (see requests.ts);
+   *   default: all
+   */
+  constructor(limits: { readonly frameBytesMax: number; readonly types?: ReadonlySet<number> | undefined }) {
     this.frameBytesMax = limits.frameBytesMax;
+    this.types = limits.types;
   }
 
   /**
@@ -71,7 +78,9 @@ export class MessageDecoder {
     const count = reader.array();
     if (count === 0) throw new ProtocolError('a message without a type');
     const type = reader.uint();
-    if (type >= firstColdType) return decodeCold(buffer, start, end);
+    if (type >= firstListType && this.types?.has(type) === false)
+      throw new ProtocolError(`message type ${type}, unknown here or not for you to send`);
+    if (type >= firstColdType) return decodeCold(buffer, start, end, type);
     const message = this.hot.decode(reader, type, count);
     if (this.hot.left === 0) reader.done();
     return message;

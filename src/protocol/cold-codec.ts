@@ -224,6 +224,11 @@ const bodies = new Map<number, RecordBody<object>>(
 
 /** A map of 65,536 slots with K = 10 has some 1.7 million. An item of one byte may be an array, and some 40 when it is built. */
 const itemsMax = 2 ** 21;
+/**
+ * Beyond what the table has for a type: what is wrong in a small way is told by the table, in better words. And for a greeting, of
+ * which another version may have more.
+ */
+const surplusItemsMax = 1024;
 /** We have none; but a greeting of another version may. */
 const mapsMax = 16;
 
@@ -254,18 +259,18 @@ function payloadOf(message: ColdMessage): Uint8Array {
 /**
  * Reads one message that fills [start, end).
  *
+ * @param type - its first element
  * @throws ProtocolError if it is no message of a cold type; MsgpackError, one of those, if it is no plain msgpack
  */
-export function decodeCold(buffer: Buffer, start: number, end: number): ColdMessage {
-  // Before anything is built of it: hostile counts, nesting, names and extension types end here.
-  scanMsgpack(buffer, start, end, { itemsMax, mapsMax });
+export function decodeCold(buffer: Buffer, start: number, end: number, type: number): ColdMessage {
+  const body = bodyOf(type);
+  // Before anything is built of it: hostile counts, nesting, names and extension types end here. Two items are the message and its type.
+  const options = { itemsMax: Math.min(itemsMax, 2 + body.itemsMax + surplusItemsMax), mapsMax };
+  scanMsgpack(buffer, start, end, options);
   const wire = arrayOf(msgpackr.unpack(buffer.subarray(start, end)), 'message');
-  const type = wire[0];
-  if (typeof type !== 'number') throw new ProtocolError('a message without a type');
   if (type === MessageType.hello || type === MessageType.welcome) {
     if (wire[1] !== protocolVersion) return foreignGreeting(type, wire[1]);
   }
-  const body = bodyOf(type);
   if (wire.length !== 1 + body.length) {
     throw new ProtocolError(`message type ${type} has ${1 + body.length} elements, this one ${wire.length}`);
   }

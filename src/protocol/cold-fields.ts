@@ -10,6 +10,8 @@ import { utf8Length } from './msgpack-writer.js';
 import { fromKeyBytes, toKeyBytes } from './partition.js';
 
 export interface Field<T> {
+  /** Values, containers included, that msgpack has for it at most. */
+  readonly itemsMax: number;
   /** @throws ProtocolError if `value` is out of bounds */
   toWire(value: T, name: string): unknown;
   /** @throws ProtocolError naming the field, if `wire` does not fit */
@@ -24,7 +26,7 @@ export type FieldsOf<T> = { readonly [K in keyof T]-?: Field<T[K]> };
 
 /** A field that travels as it is. */
 function asIs<T>(check: (value: unknown, name: string) => T): Field<T> {
-  return { toWire: check, fromWire: check };
+  return { itemsMax: 1, toWire: check, fromWire: check };
 }
 
 /** An integer from `min` to `max`. */
@@ -91,13 +93,14 @@ export function bytes(lengthMax: number): Field<Uint8Array> {
       throw new ProtocolError(`${name} of ${value.length} bytes; the limit is ${lengthMax}`);
     return value;
   };
-  return { toWire: checked, fromWire: (wire, name) => Uint8Array.from(checked(wire, name)) };
+  return { itemsMax: 1, toWire: checked, fromWire: (wire, name) => Uint8Array.from(checked(wire, name)) };
 }
 
 /** Key bytes (partition.ts) of up to `bytesMax` bytes; on the wire the key itself. */
 export function keyBytes(bytesMax: number): Field<string> {
   const key = text(bytesMax);
   return {
+    itemsMax: 1,
     toWire: (value, name) => key.toWire(fromKeyBytes(value), name),
     fromWire: (wire, name) => toKeyBytes(key.fromWire(wire, name)),
   };
@@ -105,6 +108,7 @@ export function keyBytes(bytesMax: number): Field<string> {
 
 export function nullable<T>(field: Field<T>): Field<T | null> {
   return {
+    itemsMax: field.itemsMax,
     toWire: (value, name) => (value === null ? null : field.toWire(value, name)),
     fromWire: (wire, name) => (wire === null ? null : field.fromWire(wire, name)),
   };
@@ -112,6 +116,7 @@ export function nullable<T>(field: Field<T>): Field<T | null> {
 
 export function listOf<T>(field: Field<T>, lengthMax: number): Field<readonly T[]> {
   return {
+    itemsMax: 1 + lengthMax * field.itemsMax,
     toWire: (values, name) => checkLength(values, lengthMax, name).map((value) => field.toWire(value, name)),
     fromWire: (wire, name) =>
       checkLength(arrayOf(wire, name), lengthMax, name).map((item) => field.fromWire(item, name)),
@@ -142,6 +147,7 @@ export function uintsOf(field: Field<number>, lengthMax: number): Field<readonly
 
 export function pairOf<A, B>(first: Field<A>, second: Field<B>): Field<readonly [A, B]> {
   return {
+    itemsMax: 1 + first.itemsMax + second.itemsMax,
     toWire: ([a, b], name) => [first.toWire(a, name), second.toWire(b, name)],
     fromWire: (wire, name) => {
       const items = arrayOf(wire, name, 2);
@@ -154,6 +160,7 @@ export function pairOf<A, B>(first: Field<A>, second: Field<B>): Field<readonly 
 export function recordOf<T extends object>(fields: FieldsOf<T>, check?: (value: T) => void): Field<T> {
   const body = new RecordBody(fields);
   return {
+    itemsMax: 1 + body.itemsMax,
     toWire: (value) => body.toWire(value),
     fromWire: (wire, name) => {
       const value = {} as T;
@@ -167,12 +174,15 @@ export function recordOf<T extends object>(fields: FieldsOf<T>, check?: (value: 
 /** The fields of a record, one after the other. */
 export class RecordBody<T extends object> {
   readonly length: number;
+  /** Of all its fields. */
+  readonly itemsMax: number;
   private readonly fields: readonly (readonly [keyof T & string, Field<T[keyof T & string]>])[];
 
   constructor(fields: FieldsOf<T>) {
     const names = Object.keys(fields) as (keyof T & string)[];
     this.fields = names.map((name) => [name, fields[name]]);
     this.length = this.fields.length;
+    this.itemsMax = this.fields.reduce((sum, [, field]) => sum + field.itemsMax, 0);
   }
 
   toWire(value: T): unknown[] {

@@ -9,7 +9,7 @@
 import { isAppliedLength } from './applied-list.js';
 import type { AppliedList } from './applied-list.js';
 import { ProtocolError } from './errors.js';
-import { elementCounts, entryElements, wireKeyBytesMax } from './hot-codec.js';
+import { elementCounts, entryElements, runLengthMax, wireKeyBytesMax } from './hot-codec.js';
 import type { RunMessage } from './hot-codec.js';
 import { ConditionStatus, FencedReason, MessageType, RefusedReason, Want, WriteKind } from './messages.js';
 import type {
@@ -230,6 +230,9 @@ export class HotDecoder {
 
   private firstOf(reader: MsgpackReader, message: Scratch<RunMessage>, count: number): RunMessage {
     if (count < elementCounts[message.type]) wrongCount(message.type, elementCounts[message.type], count);
+    // Beside the type. A run is handed on whole.
+    if (count - 1 > runLengthMax)
+      throw new ProtocolError(`a run of ${count - 1} messages; the limit is ${runLengthMax}`);
     this.run = message;
     this.left = count - elementCounts[message.type];
     message.rid = readUint(reader);

@@ -5,7 +5,7 @@
  * what is accepted, and every error, is its own. And the answer that most GETs get, written as directly.
  */
 import { Buffer } from 'node:buffer';
-import { elementCounts } from './hot-codec.js';
+import { elementCounts, runLengthMax } from './hot-codec.js';
 import { KeyView } from './key-view.js';
 import { MessageType } from './message-type.js';
 import type { PlainValue } from './messages.js';
@@ -90,7 +90,8 @@ export class PlainFrame {
    */
   readValidate(buf: Buffer, start: number, end: number): boolean {
     const count = ((buf[start + 1] ?? 0) << 8) | (buf[start + 2] ?? 0);
-    if (count < 2 || end - start !== firstRidAt + (count - 1) * ridBytes) return false;
+    if (count < 2 || count - 1 > runLengthMax || end - start !== firstRidAt + (count - 1) * ridBytes)
+      return false;
     for (let at = start + firstRidAt; at < end; at += ridBytes) if (buf[at] !== 0xce) return false;
     return true;
   }

@@ -31,11 +31,12 @@ import type {
   RequestLink,
   WelcomeMessage,
 } from '../protocol/messages.js';
+import { requestTypes } from '../protocol/requests.js';
 import type { CloseCode, CloseReason } from './close-reason.js';
 import { flushLater, flushSoon } from './flusher.js';
 import type { ConnectionSetup, FrameTaker, Greeter, Handlers } from './handlers.js';
 import { Incoming } from './incoming.js';
-import type { Receiver } from './incoming.js';
+import type { Limits, Receiver } from './incoming.js';
 import { outgoingFramesMax } from './options.js';
 import type { ResolvedOptions } from './options.js';
 import { Outgoing } from './outgoing.js';
@@ -251,15 +252,15 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     this.out.flush();
   }
 
-  onGreeting(message: Message): number {
+  onGreeting(message: Message): Limits | undefined {
     if (message.type === MessageType.error) {
       this.told(message);
-      return 0;
+      return undefined;
     }
     const verdict = this.greeter.greet(this, message);
     if ('refusal' in verdict) {
       this.reject(verdict.refusal.code, verdict.refusal.text, 'handshake');
-      return 0;
+      return undefined;
     }
     this.greeting = verdict.peer;
     this.state = 'open';
@@ -271,7 +272,8 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     this.handlers.onBatchStart?.(this);
     this.handlers.onOpen?.(this);
     if (this.greeter.isPressed === true) this.waitForTurn();
-    return this.options.frameBytesMax ?? frameBytesMax;
+    const types = this.accepted ? requestTypes(verdict.peer.role) : undefined;
+    return { frameBytesMax: this.options.frameBytesMax ?? frameBytesMax, types };
   }
 
   onFrame(buffer: Buffer, start: number, end: number): boolean {

@@ -15,9 +15,16 @@ import type { Message } from '../protocol/messages.js';
 /** A greeting is short. Whatever declares a longer first frame is not a peer. */
 const greetingBytesMax = 1024;
 
+/** What is taken from a peer that has greeted. */
+export interface Limits {
+  readonly frameBytesMax: number;
+  /** As of `MessageDecoder`. */
+  readonly types: ReadonlySet<number> | undefined;
+}
+
 export interface Receiver {
-  /** @returns the bytes that frames may have from now on */
-  onGreeting(message: Message): number;
+  /** @returns what may come from now on; undefined: nothing */
+  onGreeting(message: Message): Limits | undefined;
   /** A frame that may be taken as it is. @returns false: it is to be decoded */
   onFrame(buffer: Buffer, start: number, end: number): boolean;
   onMessage(message: Message): void;
@@ -79,10 +86,11 @@ export class Incoming {
     frames.push(chunk, (buffer, start, end) => {
       frames.stop();
       rest = chunk.subarray(frameHeaderBytes + end - start - before);
-      const frameBytesMax = this.receiver.onGreeting(this.decoder.decode(buffer, start, end));
+      const limits = this.receiver.onGreeting(this.decoder.decode(buffer, start, end));
       this.greeted = true;
-      this.frames = new FrameDecoder(frameBytesMax);
-      this.decoder = new MessageDecoder({ frameBytesMax });
+      if (limits === undefined) return;
+      this.frames = new FrameDecoder(limits.frameBytesMax);
+      this.decoder = new MessageDecoder(limits);
     });
     if (rest !== undefined && !this.stopped) this.frames.push(rest, this.onFrame);
   }

@@ -3,8 +3,10 @@ import { MessageDecoder } from '../../src/protocol/codec.js';
 import { newSlot } from '../../src/protocol/cluster-map.js';
 import type { ClusterMapData } from '../../src/protocol/cluster-map.js';
 import { ProtocolError } from '../../src/protocol/errors.js';
-import { protocolVersion } from '../../src/protocol/messages.js';
+import { PeerRole, protocolVersion } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
+import { runLengthMax } from '../../src/protocol/hot-codec.js';
+import { requestTypes } from '../../src/protocol/requests.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
 import {
   T,
@@ -200,14 +202,51 @@ describe('codec: what is not a message', () => {
     expect(plain(decodeArray(mapOf({})))).to.deep.equal(plain({ type: T.map, rid: 1, map }));
   });
 
-  it('refuses items by the million before they become objects', () => {
-    const count = 3 * 2 ** 20;
-    const head = Buffer.of(0x92, 0xcc, T.fence, 0xdd, 0, 0, 0, 0);
-    head.writeUInt32BE(count, 4);
-    const payload = Buffer.concat([head, Buffer.alloc(count, 0x90)]);
-    const before = process.memoryUsage().heapUsed;
-    expect(() => decode(payload)).to.throw(ProtocolError, /more than 2097152 items/);
-    expect(process.memoryUsage().heapUsed - before).to.be.lessThan(10_000_000);
+  for (const [what, head, itemsMax] of [
+    ['of a kind that has none', [0x92, T.getMap], 2 + 2 + 1024],
+    ['of a kind that has some', [0x94, T.fence, 1, 1], 2 + 3 + 65_536 + 1024],
+    ['of the kind that has most', [0x93, T.map, 1], 2 ** 21],
+  ] as const) {
+    it(`refuses items by the million before they become objects: in a message ${what}`, () => {
+      const count = 3 * 2 ** 20;
+      const list = Buffer.of(0xdd, 0, 0, 0, 0);
+      list.writeUInt32BE(count, 1);
+      const payload = Buffer.concat([Buffer.of(...head), list, Buffer.alloc(count, 0x90)]);
+      const before = process.memoryUsage().heapUsed;
+      expect(() => decode(payload)).to.throw(ProtocolError, `more than ${itemsMax} items`);
+      expect(process.memoryUsage().heapUsed - before).to.be.lessThan(10_000_000);
+    });
+  }
+
+  it('refuses a run that is longer than ours are: it is handed on whole', () => {
+    for (const type of [T.ack, T.validate]) {
+      const rids = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+      expect(decodeArray([type, ...rids(runLengthMax)])).to.deep.equal({ type, rid: 0 });
+      expect(() => decodeArray([type, ...rids(runLengthMax + 1)])).to.throw(
+        ProtocolError,
+        /the limit is 4096/,
+      );
+    }
+  });
+
+  it('refuses what only answers have before anything is made of it, from whoever has only requests', () => {
+    const ofClient = new MessageDecoder({ frameBytesMax, types: requestTypes(PeerRole.client) });
+    const ofNode = new MessageDecoder({ frameBytesMax, types: requestTypes(PeerRole.node) });
+    const batch = elementsOf({ type: T.copyBatch, rid: 1, entries: [], done: true });
+    const copyDone = elementsOf({ type: T.copyDone, nodeId: 1, incarnation: 1, slots: [] });
+    const read = (decoder: MessageDecoder, elements: unknown[]): Message => {
+      const payload = pack(elements);
+      return decoder.decode(payload, 0, payload.length);
+    };
+    for (const elements of [mapOf({}), batch, copyDone])
+      expect(() => read(ofClient, elements)).to.throw(ProtocolError, /not for you to send/);
+    for (const elements of [mapOf({}), batch])
+      expect(() => read(ofNode, elements)).to.throw(ProtocolError, /not for you to send/);
+    expect(read(ofNode, copyDone)).to.include({ type: T.copyDone });
+    for (const decoder of [ofClient, ofNode])
+      expect(read(decoder, elementsOf({ type: T.getMap, rid: 1, newerThan: 2 }))).to.include({
+        newerThan: 2,
+      });
   });
 
   it('refuses a frame above the limit', () => {

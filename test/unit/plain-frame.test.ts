@@ -3,6 +3,7 @@ import { decode as decodeOther } from '@msgpack/msgpack';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ridsOf, payloadsIn } from '../support/plain-frames.js';
+import { runLengthMax } from '../../src/protocol/hot-codec.js';
 import { MessageType, WriteKind } from '../../src/protocol/messages.js';
 import type { Message, PlainValue, WriteMessage } from '../../src/protocol/messages.js';
 import { MsgpackWriter } from '../../src/protocol/msgpack-writer.js';
@@ -131,6 +132,8 @@ describe('plain frames', () => {
     const claimsMore = run(1);
     claimsMore[2] = 9;
     expect(frame.readValidate(claimsMore, 0, claimsMore.length)).to.equal(false);
+    const longer = run(...new Array<number>(runLengthMax + 1).fill(7));
+    expect(frame.readValidate(longer, 0, longer.length)).to.equal(false);
   });
 
   it('a value is written as any msgpack decoder reads it', () => {
