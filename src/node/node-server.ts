@@ -58,10 +58,10 @@ export interface NodeOptions {
   readonly log: Logger;
 }
 
-/** What may wait for all clients together that read slowly. */
-const readersBytesMax = 256 * 1024 * 1024;
+/** What may wait for all clients together that read slowly, and as much of those that send slowly. */
+const clientsBytesMax = 256 * 1024 * 1024;
 /** The same while the machine has little memory left: each of its nodes takes that much out of the reserve. */
-const readersBytesMaxWhileLow = 32 * 1024 * 1024;
+const clientsBytesMaxWhileLow = 32 * 1024 * 1024;
 const warnEveryMs = 10_000;
 
 /** Listens, and begins to join the cluster. @throws ListenError if the address cannot be had. */
@@ -91,7 +91,7 @@ export class NodeServer {
   #hasMetStranger = false;
   #timer: AfterPollTimer | undefined;
   #isCalm = false;
-  /** Of a client that reads too slowly. */
+  /** Of a client that reads, or sends, too slowly. */
   #warnedAtMs = -Infinity;
   #stopping: Promise<void> | undefined;
   #resolveEnded: (reason: string) => void = () => undefined;
@@ -149,7 +149,7 @@ export class NodeServer {
       onRefused: (remote, reason) => {
         this.#options.log.debug(`${remote} was turned away: ${reason.text}`);
       },
-      roomForReaders: (bytes, grownBytes) => this.#roomForReaders(bytes, grownBytes),
+      roomForClients: (bytes, grownBytes) => this.#roomForClients(bytes, grownBytes),
       handlers: {
         onBatchStart: () => {
           this.#sample();
@@ -184,10 +184,10 @@ export class NodeServer {
   }
 
   /** It is memory, too, that other nodes of the machine do not have then. */
-  #roomForReaders(bytes: number, grownBytes: number): number {
-    if (bytes <= readersBytesMaxWhileLow) return readersBytesMaxWhileLow;
+  #roomForClients(bytes: number, grownBytes: number): number {
+    if (bytes <= clientsBytesMaxWhileLow) return clientsBytesMaxWhileLow;
     this.#memory.onTaken(grownBytes);
-    return this.#memory.isLow ? readersBytesMaxWhileLow : readersBytesMax;
+    return this.#memory.isLow ? clientsBytesMaxWhileLow : clientsBytesMax;
   }
 
   /** undefined: it keeps nothing beyond the process. */

@@ -50,6 +50,11 @@ export class FrameDecoder {
     return this.headerBytes + this.received;
   }
 
+  /** Memory that is taken for them. */
+  get heldBytes(): number {
+    return this.partial.length;
+  }
+
   /**
    * Takes the next bytes of the stream and calls `onFrame` once for each frame they complete, in order.
    * Not re-entrant: `onFrame` must not push. After an error or `stop()` every push is ignored.

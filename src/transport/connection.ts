@@ -329,6 +329,10 @@ export class Connection implements RequestLink, Sink, Receiver, Watched {
     if (!this.isOfNode) this.greeter.onWaiting?.(this, this.out.heldBytes);
   }
 
+  onUnfinished(bytes: number): void {
+    if (!this.isOfNode) this.greeter.onUnfinished?.(this, bytes);
+  }
+
   /** Told in a turn of its own: this may be in the middle of somebody's sending. */
   private hasRoomAgain(): void {
     if (this.roomTold) return;

@@ -49,7 +49,9 @@ export interface Greeter {
   greet(connection: Connection, message: Message): Verdict;
   /** The connection ended without having been open. */
   failed(connection: Connection, reason: CloseReason): void;
-  // What follows is about peers that are no nodes; see `SlowReaders`.
+  // What follows is about peers that are no nodes; see `SlowSenders` and `SlowReaders`.
+  /** So many bytes are held of a request of its that is not complete yet. */
+  onUnfinished?(connection: Connection, bytes: number): void;
   /** So many bytes are held for it. */
   onWaiting?(connection: Connection, bytes: number): void;
   /** Requests are to be held back. */

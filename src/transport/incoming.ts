@@ -28,6 +28,8 @@ export interface Receiver {
   /** A frame that may be taken as it is. @returns false: it is to be decoded */
   onFrame(buffer: Buffer, start: number, end: number): boolean;
   onMessage(message: Message): void;
+  /** So many bytes are held of a frame that is not complete yet; 0: there is none any more, or the one that there is has just begun. */
+  onUnfinished(bytes: number): void;
 }
 
 export class Incoming {
@@ -37,6 +39,8 @@ export class Incoming {
   private decoder = new MessageDecoder({ frameBytesMax: greetingBytesMax });
   private greeted = false;
   private stopped = false;
+  /** As the receiver was told. */
+  private unfinishedBytes = 0;
   /** Frames to be handed on later; undefined: hand on at once. */
   private held: Buffer[] | undefined;
 
@@ -57,6 +61,17 @@ export class Incoming {
     this.bytesReceived += chunk.length;
     if (this.greeted) this.frames.push(chunk, this.onFrame);
     else this.receiveGreeting(chunk);
+    const { heldBytes, bufferedBytes } = this.frames;
+    if (heldBytes === 0 && this.unfinishedBytes === 0) return;
+    const hasBegunHere = bufferedBytes <= chunk.length;
+    if (hasBegunHere) this.noteUnfinished(0);
+    this.noteUnfinished(heldBytes);
+  }
+
+  private noteUnfinished(bytes: number): void {
+    if (bytes === this.unfinishedBytes) return;
+    this.unfinishedBytes = bytes;
+    this.receiver.onUnfinished(bytes);
   }
 
   /** Holds all further frames back. */
@@ -77,6 +92,7 @@ export class Incoming {
     this.stopped = true;
     this.held = undefined;
     this.frames.stop();
+    this.noteUnfinished(0);
   }
 
   private receiveGreeting(chunk: Buffer): void {

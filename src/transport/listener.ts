@@ -19,7 +19,8 @@ import { connectionsAllowed } from './open-files.js';
 import { resolveOptions } from './options.js';
 import type { ConnectionOptions, ResolvedOptions } from './options.js';
 import { SlowReaders } from './slow-readers.js';
-import type { RoomForReaders } from './slow-readers.js';
+import type { RoomForClients } from './slow-readers.js';
+import { SlowSenders } from './slow-senders.js';
 
 /** For all accepted sockets: each chunk is worked off before anybody reads again. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
@@ -37,8 +38,8 @@ export interface ListenOptions extends ConnectionOptions {
   readonly onRefused?: (remote: string, reason: CloseReason) => void;
   /** Connections at a time; default 4096, or fewer where the system lets this process have few files open. */
   readonly connectionsMax?: number;
-  /** How many bytes may wait for all clients together; default 256 MiB. */
-  readonly roomForReaders?: RoomForReaders;
+  /** How many bytes of answers may wait for all clients together, and as many of requests that are not complete; default 256 MiB. */
+  readonly roomForClients?: RoomForClients;
 }
 
 /** The address cannot be listened on. `code` is the system's: EADDRINUSE, EADDRNOTAVAIL, EACCES, ... */
@@ -99,6 +100,7 @@ export class Listener implements Greeter {
   private readonly accepted = new Set<Connection>();
   private readonly refused = new Set<Socket>();
   private readonly slowReaders: SlowReaders;
+  private readonly slowSenders: SlowSenders;
   private closing: Promise<void> | undefined;
   private onGone: (() => void) | undefined;
 
@@ -108,7 +110,8 @@ export class Listener implements Greeter {
     this.options = options;
     this.resolved = resolveOptions(options, true);
     this.connectionsMax = options.connectionsMax ?? Math.min(connectionsMaxDefault, connectionsAllowed());
-    this.slowReaders = new SlowReaders(options.roomForReaders);
+    this.slowReaders = new SlowReaders(options.roomForClients);
+    this.slowSenders = new SlowSenders(options.roomForClients);
     const { address, port } = server.address() as AddressInfo;
     this.host = address;
     this.port = port;
@@ -154,6 +157,10 @@ export class Listener implements Greeter {
 
   onWaiting(connection: Connection, bytes: number): void {
     this.slowReaders.note(connection, bytes);
+  }
+
+  onUnfinished(connection: Connection, bytes: number): void {
+    this.slowSenders.note(connection, bytes);
   }
 
   get isPressed(): boolean {

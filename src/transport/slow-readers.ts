@@ -10,7 +10,7 @@
  */
 
 /** How much may wait where nobody says otherwise. */
-const bytesMaxDefault = 256 * 1024 * 1024;
+export const bytesMaxDefault = 256 * 1024 * 1024;
 
 export interface SlowReader {
   readonly remote: string;
@@ -27,17 +27,17 @@ export interface SlowReader {
  * @param grownBytes - by how much that has grown just now
  * @returns how much may wait
  */
-export type RoomForReaders = (bytes: number, grownBytes: number) => number;
+export type RoomForClients = (bytes: number, grownBytes: number) => number;
 
 export class SlowReaders {
-  readonly #room: RoomForReaders;
+  readonly #room: RoomForClients;
   /** What waits for each, that which has been behind for the longest first. */
   readonly #waiting = new Map<SlowReader, number>();
   #bytes = 0;
   #isPressed = false;
   #heldBack: SlowReader[] = [];
 
-  constructor(room: RoomForReaders = () => bytesMaxDefault) {
+  constructor(room: RoomForClients = () => bytesMaxDefault) {
     this.#room = room;
   }
 

@@ -1,4 +1,4 @@
-// Answers that nobody reads are memory: what waits for all clients together is bounded (ADR 24).
+// Answers that nobody reads are memory, and so are requests that are not complete: what waits for all clients together is bounded (ADR 24).
 import { expect } from 'chai';
 import type { Socket } from 'node:net';
 import { MessageType, Want } from '../../src/protocol/messages.js';
@@ -61,6 +61,48 @@ describe('clients that each ask for one large value, and hardly read', function 
       /warn .*reads too slowly: \d+ bytes wait for \d+ clients/.test(fixture.cluster.logs),
     );
     expect(((await store.get(key)) as Uint8Array).length).to.equal(valueBytes);
+    const [after] = (await fixture.cluster.status()).nodes;
+    expect(after).to.include({ pid: node.pid, incarnation: node.incarnation, state: 'up' });
+  });
+});
+
+describe('clients that each begin one large request, and hardly go on', function () {
+  this.timeout(60_000);
+  const fixture = useCluster({ nodes: 1, replicas: 1, valueBytesMax: 16 * mebibyte, leaseMs: 5000 });
+  const sockets: Socket[] = [];
+
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+  });
+
+  it('take no more memory together than a bound; who goes on is served all the while', async () => {
+    const sentBytes = 7 * mebibyte;
+    const store = await fixture.open();
+    const before = await fixture.cluster.status();
+    const node = nodeOf(before, 0);
+    const bytesBefore = residentBytes(node.pid);
+    const begun = Buffer.alloc(sentBytes);
+    begun.writeUInt32BE(15 * mebibyte);
+    let cutOff = 0;
+    for (let n = 0; n < 75; n++) {
+      const socket = openSocket(node);
+      sockets.push(socket);
+      void closed(socket).then(() => cutOff++);
+      const sent = new Promise((resolve) => {
+        socket.once('close', resolve).write(Buffer.concat([greeting, begun]), resolve);
+      });
+      socket.resume();
+      await sent;
+    }
+    expect(peakBytes(node.pid) - bytesBefore, 'growth').to.be.below(waitingBytesMax + besidesBytesMax);
+    expect(cutOff).to.be.within(1, sockets.length - 10);
+    await eventually('its log names one of them', () =>
+      /warn .*sends too slowly: \d+ bytes of requests wait for their ends, from \d+ clients/.test(
+        fixture.cluster.logs,
+      ),
+    );
+    await store.put('large', new Uint8Array(valueBytes));
+    expect(((await store.get('large')) as Uint8Array).length).to.equal(valueBytes);
     const [after] = (await fixture.cluster.status()).nodes;
     expect(after).to.include({ pid: node.pid, incarnation: node.incarnation, state: 'up' });
   });

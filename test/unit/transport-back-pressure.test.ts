@@ -141,11 +141,11 @@ describe('back-pressure of a connection', () => {
     const server = answering(answerBytes);
     const roomBytes = 20_000_000;
     let grownBytes = 0;
-    const roomForReaders = (_: number, grown: number): number => {
+    const roomForClients = (_: number, grown: number): number => {
       grownBytes += grown;
       return roomBytes;
     };
-    const { port, connections } = await peers.listen(server, { roomForReaders });
+    const { port, connections } = await peers.listen(server, { roomForClients });
     const deaf: RawPeer[] = [];
     const waiting = (): number => [...connections].reduce((sum, c) => sum + c.bufferedBytes, 0);
     for (let n = 0; n < 12; n++) {
@@ -177,7 +177,7 @@ describe('back-pressure of a connection', () => {
     const answerBytes = 6_000_000;
     const roomBytes = 20_000_000;
     const server = new Recorder();
-    const { port } = await peers.listen(server, { roomForReaders: () => roomBytes });
+    const { port } = await peers.listen(server, { roomForClients: () => roomBytes });
     for (let n = 0; n < 12; n++) await peers.greetedRawClient(port);
     // Within one turn, as for the VALIDATE of a value that all of them wait for.
     let answered = 0;
