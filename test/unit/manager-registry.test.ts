@@ -103,6 +103,8 @@ describe('M3: what a node sent on a connection that it has given up', () => {
     const third = scene.incarnation ?? 0;
     expect(third).to.be.greaterThan(second);
     expect(scene.heartbeat(later, third)).to.equal(true);
+    expect(scene.heartbeat(later, second), 'of the life before').to.equal(false);
+    expect(later.take(MessageType.removed).map(({ incarnation }) => incarnation)).to.include(second);
   });
 });
 

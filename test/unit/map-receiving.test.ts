@@ -128,6 +128,15 @@ describe('M7, M8: a node that defers a map', () => {
     expect(epoch()).to.equal(7);
   });
 
+  it('keeps it when an older one comes that is news, too, to whoever has adopted neither', () => {
+    const { table, epoch, take, manager } = promised();
+    take(whole(mapOf(7)));
+    table.core.onPeerMessage(other, whole(mapOf(6)));
+    manager.take(MessageType.getMap);
+    table.pass(leaseMs);
+    expect([epoch(), manager.take(MessageType.getMap)]).to.deep.equal([7, []]);
+  });
+
   it('asks for the map of a lease that it has neither adopted nor deferred', () => {
     const { epoch, take, manager } = node();
     const lease = (of: number): Message => {
