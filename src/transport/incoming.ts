@@ -7,10 +7,11 @@
  * A receiver that cannot take more may `hold` from within `onMessage`: the frames that had come in the same chunk
  * are then copied and wait, in order, for `release`.
  */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { frameHeaderBytes, MessageDecoder } from '../protocol/codec.js';
 import { FrameDecoder } from '../protocol/frame-decoder.js';
 import type { Message } from '../protocol/messages.js';
+import { HeldFrames } from './held-frames.js';
 
 /** A greeting is short. Whatever declares a longer first frame is not a peer. */
 const greetingBytesMax = 1024;
@@ -42,7 +43,7 @@ export class Incoming {
   /** As the receiver was told. */
   private unfinishedBytes = 0;
   /** Frames to be handed on later; undefined: hand on at once. */
-  private held: Buffer[] | undefined;
+  private held: HeldFrames | undefined;
 
   constructor(receiver: Receiver) {
     this.receiver = receiver;
@@ -76,14 +77,14 @@ export class Incoming {
 
   /** Holds all further frames back. */
   hold(): void {
-    this.held ??= [];
+    this.held ??= new HeldFrames();
   }
 
   /** Hands on what was held back, until the receiver holds again. @returns whether nothing is held any more */
   release(): boolean {
-    const frames = this.held ?? [];
+    const { held } = this;
     this.held = undefined;
-    for (const frame of frames) this.onFrame(frame, 0, frame.length);
+    held?.forEach(this.onFrame);
     return !this.isHeld;
   }
 
@@ -114,7 +115,7 @@ export class Incoming {
   private readonly onFrame = (buffer: Buffer, start: number, end: number): void => {
     if (this.stopped) return;
     if (this.held !== undefined) {
-      this.held.push(Buffer.from(buffer.subarray(start, end)));
+      this.held.add(buffer, start, end);
       return;
     }
     if (this.receiver.onFrame(buffer, start, end)) return;
