@@ -227,6 +227,48 @@ describe('walks', () => {
     expect(client.take(MessageType.scanBatch)).to.have.length(1);
   });
 
+  it('what waits of thousands of clients takes no more memory than a bound; a learner is answered all the while', () => {
+    const stage = stageWith(1);
+    const links = Array.from({ length: 1000 }, () => Object.assign(new KeepingLink(), { isOfNode: false }));
+    let answered = 0;
+    for (const link of links) link.send = ({ type }) => (answered += type === MessageType.scanBatch ? 1 : 0);
+    const before = bytesInUse();
+    for (let scanId = 1; scanId <= 700; scanId++)
+      for (const [n, link] of links.entries()) stage.core.onRequest(link, scanOf(n % slots, scanId, ''));
+    expect((bytesInUse() - before) / mebibyte, 'MiB of requests that wait').to.be.below(50);
+    const learner = new KeepingLink();
+    stage.core.onRequest(learner, { type: MessageType.copy, rid: 1, slot: 0, joinedAt: 1, first: true });
+    while (stage.turns.length > 0) stage.turn();
+    expect(answered).to.be.within(60_000, 70_000);
+    expect(learner.take(MessageType.copyBatch)).to.have.length(1);
+  });
+
+  it('of thousands of clients that begin listings and leave them alone each keeps its share', () => {
+    const stage = stageWith(0);
+    const writer = new KeepingLink();
+    // So large that a batch has one of them, and no walk comes to its end.
+    const value = Buffer.alloc(200_000);
+    for (const key of ['@', '@@']) {
+      const version = { hlc: stage.nowMs * 1000, clientId: 1, seq: 0, epoch: 0 };
+      const fields = { epoch: 1, kind: WriteKind.plain, applied: null, expiresAtMs: 0, version };
+      stage.core.onRequest(writer, { type: MessageType.write, rid: 1, key, value, ...fields });
+      stage.core.onRequest(writer, { type: MessageType.validate, rid: 1 });
+    }
+    const ask = (link: KeepingLink, scanId: number, first: boolean): number | undefined => {
+      stage.core.onRequest(link, scanOf(0, scanId, '', first));
+      while (stage.turns.length > 0) stage.turn();
+      return link.sent.splice(0)[0]?.type;
+    };
+    const links = Array.from({ length: 400 }, () => Object.assign(new KeepingLink(), { isOfNode: false }));
+    const [one = new KeepingLink()] = links;
+    for (let scanId = 1; scanId <= 180; scanId++) for (const link of links) ask(link, scanId, true);
+    expect(ask(one, 1, false), 'beyond its share').to.equal(MessageType.fenced);
+    expect(ask(one, 180, false)).to.equal(MessageType.scanBatch);
+    for (const link of links.slice(1)) stage.core.onLinkClosed(link);
+    for (let scanId = 1001; scanId <= 1800; scanId++) ask(one, scanId, true);
+    expect(ask(one, 1001, false), 'there is room again').to.equal(MessageType.scanBatch);
+  });
+
   it('a slot that is lost while a request waits is not read', () => {
     const stage = stageWith(keysPerSlot);
     const client = new KeepingLink();

@@ -22,6 +22,8 @@ interface Waiting {
 const turnStepsMax = 8192;
 /** More than a client lists at once; a learner has 32 questions under way. */
 const waitingPerLinkMax = 4096;
+/** Of all connections together; beyond, each that is no node's may have its share. */
+const waitingMax = 65_536;
 /** Of prefixes and digests in all requests that wait. */
 const waitingBytesMax = 64 * 1024 * 1024;
 
@@ -38,6 +40,7 @@ export class WalkTurns {
   /** Of each connection its own, whoever is next first; none is empty. */
   readonly #waiting = new Map<number, Waiting[]>();
   #waitingBytes = 0;
+  #waitingCount = 0;
   #stepsLeft = turnStepsMax;
   #isTurnWanted = false;
 
@@ -51,6 +54,11 @@ export class WalkTurns {
     else if (!this.#wait(link, message)) this.#options.refuse(link, message);
   }
 
+  #countMax({ isOfNode }: Link): number {
+    if (isOfNode || this.#waitingCount < waitingMax) return waitingPerLinkMax;
+    return Math.max(1, Math.floor(waitingMax / this.#waiting.size));
+  }
+
   /** Of an answer: what it has cost. */
   spend(steps: number): void {
     this.#stepsLeft -= steps;
@@ -60,8 +68,9 @@ export class WalkTurns {
   #wait(link: Link, message: WalkRequest): boolean {
     const bytes = bytesOf(message);
     const queue = this.#waiting.get(link.id) ?? [];
-    if (queue.length >= waitingPerLinkMax || this.#waitingBytes + bytes > waitingBytesMax) return false;
+    if (queue.length >= this.#countMax(link) || this.#waitingBytes + bytes > waitingBytesMax) return false;
     this.#waitingBytes += bytes;
+    this.#waitingCount++;
     queue.push({ link, message });
     this.#waiting.set(link.id, queue);
     return true;
@@ -89,15 +98,20 @@ export class WalkTurns {
       const next = queue.shift();
       this.#waiting.delete(linkId);
       if (queue.length > 0) this.#waiting.set(linkId, queue);
-      if (next !== undefined) this.#waitingBytes -= bytesOf(next.message);
+      if (next !== undefined) this.#forget(next);
       return next;
     }
     return undefined;
   }
 
   onLinkClosed(link: Link): void {
-    for (const { message } of this.#waiting.get(link.id) ?? []) this.#waitingBytes -= bytesOf(message);
+    for (const each of this.#waiting.get(link.id) ?? []) this.#forget(each);
     this.#waiting.delete(link.id);
+  }
+
+  #forget({ message }: Waiting): void {
+    this.#waitingCount--;
+    this.#waitingBytes -= bytesOf(message);
   }
 }
 

@@ -43,6 +43,8 @@ const entrySteps = 8;
 const bytesPerStep = 256;
 /** Without digests a walk is a few hundred bytes, and a client may list keys many times at once. */
 const walksPerLinkMax = 1024;
+/** Of all connections together; beyond, each that is no node's may keep its share. */
+const walksMax = 65_536;
 /**
  * Of digests. A learner has up to 32 questions under way: there is room for as many slots, of whatever size, and eighty thousand
  * known keys in each. Where there are more, the first ones are begun anew.
@@ -68,16 +70,21 @@ interface Filter {
   readonly known: KnownEntries;
 }
 
-/** Whoever has begun so many has left the first ones alone: a caller may stop listing half-way. */
-function makeRoom(walks: Map<string, Walk>, bytes: number): void {
+/**
+ * For one more. Whoever has begun `countMax` has left the first ones alone: a caller may stop listing half-way.
+ * @returns how many were given up
+ */
+function makeRoom(walks: Map<string, Walk>, bytes: number, countMax: number): number {
+  const { size } = walks;
   for (const walk of walks.values()) bytes += walk.bytes;
   for (const [name, walk] of walks) {
-    const isCrowded = walks.size >= walksPerLinkMax;
-    if (!isCrowded && bytes <= digestBytesPerLinkMax) return;
+    const isCrowded = walks.size >= countMax;
+    if (!isCrowded && bytes <= digestBytesPerLinkMax) break;
     if (!isCrowded && walk.bytes === 0) continue;
     walks.delete(name);
     bytes -= walk.bytes;
   }
+  return size - walks.size;
 }
 
 export class Walks {
@@ -86,6 +93,8 @@ export class Walks {
   readonly #mapWanted: () => void;
   readonly #entry = new EntryDigest();
   readonly #byLink = new Map<number, Map<string, Walk>>();
+  /** Of all connections. */
+  #count = 0;
   readonly #turns: WalkTurns;
 
   constructor(
@@ -224,8 +233,8 @@ export class Walks {
     if (first) {
       const bytes = (digests?.bytes ?? 0) + (filter === null ? 0 : filter.known.bytes + filter.wanted.length);
       // At the end, if it is begun anew: the first ones have been kept for longest.
-      walks.delete(name);
-      makeRoom(walks, bytes);
+      if (walks.delete(name)) this.#count--;
+      this.#count += 1 - makeRoom(walks, bytes, this.#countMax(link));
       walks.set(name, { name, slot, records: this.#replica.store.walk(slot), digests, filter, bytes });
     }
     const walk = walks.get(name);
@@ -235,8 +244,13 @@ export class Walks {
     return null;
   }
 
+  #countMax({ isOfNode }: Link): number {
+    if (isOfNode || this.#count < walksMax) return walksPerLinkMax;
+    return Math.max(1, Math.floor(walksMax / this.#byLink.size));
+  }
+
   #end(link: Link, { name }: Walk): void {
-    this.#byLink.get(link.id)?.delete(name);
+    if (this.#byLink.get(link.id)?.delete(name) === true) this.#count--;
   }
 
   #sendBatch(
@@ -302,13 +316,14 @@ export class Walks {
 
   onLinkClosed(link: Link): void {
     this.#turns.onLinkClosed(link);
+    this.#count -= this.#byLink.get(link.id)?.size ?? 0;
     this.#byLink.delete(link.id);
   }
 
   /** The slot's records are gone from this node: its walks end. */
   onRoleLost(slot: number): void {
     for (const walks of this.#byLink.values()) {
-      for (const [name, walk] of walks) if (walk.slot === slot) walks.delete(name);
+      for (const [name, walk] of walks) if (walk.slot === slot && walks.delete(name)) this.#count--;
     }
   }
 }
