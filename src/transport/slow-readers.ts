@@ -3,7 +3,8 @@
  * not enough: a thousand of them, each of which asks for one large value and reads nothing, would take more memory than there is.
  *
  * Beyond the room that there is, readers are cut off until the rest fits: each time the one that has been behind for the longest,
- * of those that take an average share or more. Who reads as fast as he can has caught up a moment later, and may ask again.
+ * of those that take half an average share or more. (Of a whole one only whoever has just been given a larger answer than all others may
+ * have that much.) Who reads as fast as he can has caught up a moment later, and may ask again.
  *
  * The system lets go of what it was given for a reader only when this turn of the loop is over. So nobody's requests are looked at any more
  * in a turn in which one has been cut off, and after it they go on one client after the other, until the next one is.
@@ -11,6 +12,8 @@
 
 /** How much may wait where nobody says otherwise. */
 export const bytesMaxDefault = 256 * 1024 * 1024;
+/** Of the average: whoever has less is not cut off. */
+export const spareRatio = 1 / 2;
 
 export interface SlowReader {
   readonly remote: string;
@@ -75,9 +78,9 @@ export class SlowReaders {
     // Not with the next immediate: that comes before the system lets go.
     if (!this.#isPressed) setImmediate(() => setImmediate(this.#goOn));
     this.#isPressed = true;
-    const average = this.#bytes / this.#waiting.size;
+    const spareBytes = (this.#bytes / this.#waiting.size) * spareRatio;
     for (const [reader, bytes] of this.#waiting) {
-      if (bytes < average) continue;
+      if (bytes < spareBytes) continue;
       const all = `${this.#bytes} bytes wait for ${this.#waiting.size} clients`;
       this.note(reader, 0);
       reader.destroy(`${reader.remote} reads too slowly: ${all}, ${bytes} for this one`, 'overflow');

@@ -4,11 +4,11 @@
  * more memory than there is.
  *
  * Beyond the room that there is, senders are cut off until the rest fits: each time the one whose request has come at the lowest pace,
- * of those that hold an average share or more. Not the one that has been at it for the longest: of many on equally slow lines that would
+ * of those that hold half an average share or more. Not the one that has been at it for the longest: of many on equally slow lines that would
  * always be the one which is about to be done, and none ever were.
  */
 import { performance } from 'node:perf_hooks';
-import { type RoomForClients, bytesMaxDefault } from './slow-readers.js';
+import { type RoomForClients, bytesMaxDefault, spareRatio } from './slow-readers.js';
 
 export interface SlowSender {
   readonly remote: string;
@@ -47,11 +47,11 @@ export class SlowSenders {
 
   #slowest(): SlowSender | undefined {
     const nowMs = this.#nowMs();
-    const average = this.#bytes / this.#begun.size;
+    const spareBytes = (this.#bytes / this.#begun.size) * spareRatio;
     let slowest: SlowSender | undefined;
     let lowest = Infinity;
     for (const [sender, { sinceMs, bytes }] of this.#begun) {
-      if (bytes < average) continue;
+      if (bytes < spareBytes) continue;
       const pace = bytes / Math.max(1, nowMs - sinceMs);
       if (pace > lowest) continue;
       lowest = pace;

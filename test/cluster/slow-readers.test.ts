@@ -101,7 +101,8 @@ describe('clients that each begin one large request, and hardly go on', function
         fixture.cluster.logs,
       ),
     );
-    await store.put('large', new Uint8Array(valueBytes));
+    // Less than the silence after which the others are given up; and it is more than each of them holds.
+    await store.put('large', new Uint8Array(valueBytes), { timeoutMs: 5000 });
     expect(((await store.get('large')) as Uint8Array).length).to.equal(valueBytes);
     const [after] = (await fixture.cluster.status()).nodes;
     expect(after).to.include({ pid: node.pid, incarnation: node.incarnation, state: 'up' });
