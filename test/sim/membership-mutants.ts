@@ -127,13 +127,6 @@ export const membershipMutants: readonly Mutant[] = [
     firstSeed: 232_001_340,
   },
   {
-    name: 'who is surplus leaves beside who is cut off',
-    rule: 'M4',
-    edits: one(`${manager}/planner.js`, 'isShort || isolated.length > 0', 'isShort'),
-    bias: 'moves',
-    firstSeed: 30_380,
-  },
-  {
     name: 'removal without a fence',
     rule: 'M4',
     edits: one(
