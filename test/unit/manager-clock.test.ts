@@ -34,4 +34,15 @@ describe("the cluster's clock", () => {
     harness.restartManager();
     expect(told() - before).to.be.within(9 * hourUs, 11 * hourUs);
   });
+
+  it('W10: gains nothing by being started again and again while the host is behind', () => {
+    harness.hostClockUs = -hourUs;
+    harness.restartManager();
+    const before = told();
+    for (let start = 0; start < 20; start++) {
+      harness.pass(minuteMs / 2);
+      harness.restartManager();
+    }
+    expect(told() - before).to.be.within(10_000 * minuteMs, 11_000 * minuteMs);
+  });
 });

@@ -4,6 +4,7 @@
  * back in between would let writes in that are older than the tombstones that may have been dropped.
  */
 import type { ManagerPorts } from './ports.js';
+import type { ManagerState } from './state.js';
 
 /** Saved at least as often: far less than lies between the age of a write and that of a tombstone. */
 const savedEveryMs = 60_000;
@@ -25,13 +26,17 @@ export class ManagerClock {
   }
 
   /**
-   * @param savedUs - what it showed when it was saved last; since then it may have been told for as long as lies between
+   * @param clockUs - what it showed when it was saved last; since then it may have been told for as long as lies between
    *   two saves
+   * @param clockAheadUs - by how much it was ahead of the host's then
    */
-  restore(savedUs: number): void {
-    const behindUs = savedUs - this.#ports.clockUs();
+  restore({ clockUs: savedUs = 0, clockAheadUs = 0 }: Pick<ManagerState, 'clockUs' | 'clockAheadUs'>): void {
+    const hostUs = this.#ports.clockUs();
+    const behindUs = savedUs - hostUs;
     if (behindUs <= 0) return;
-    this.#aheadUs = behindUs + savedEveryMs * 1000;
+    // A host's clock that has gone on since tells how long ago that was; else each start would set this one further ahead.
+    const hasGoneOn = hostUs >= savedUs - clockAheadUs;
+    this.#aheadUs = Math.min(behindUs + savedEveryMs * 1000, hasGoneOn ? clockAheadUs : Infinity);
     const seconds = Math.round(this.#aheadUs / 1e6);
     this.#ports.log(
       'warn',
@@ -57,8 +62,9 @@ export class ManagerClock {
   }
 
   /** It is to be saved at once. */
-  toSave(): number {
+  toSave(): Pick<ManagerState, 'clockUs' | 'clockAheadUs'> {
     this.#savedAtMs = this.#ports.nowMs();
-    return this.nowUs;
+    const ahead = this.#aheadUs === 0 ? {} : { clockAheadUs: this.#aheadUs };
+    return { clockUs: this.nowUs, ...ahead };
   }
 }

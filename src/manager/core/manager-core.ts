@@ -221,7 +221,7 @@ export class ManagerCore {
   /** M1: every node may still hold a full lease. */
   #restore(state: ManagerState): void {
     const map = state.map === null ? null : new ClusterMap(state.map);
-    this.clock.restore(state.clockUs ?? 0);
+    this.clock.restore(state);
     this.#publisher.restore(state, map);
     this.#registry.nextIncarnation = state.nextIncarnation + incarnationsSkipped;
     for (const known of state.knownNodes) this.#knownNodes.set(known.id, known);
@@ -405,7 +405,7 @@ export class ManagerCore {
       ...this.#recovery.state(),
       takenForDead: [...this.#roster.takenForDead],
       nextIncarnation: this.#registry.nextIncarnation,
-      clockUs: this.clock.toSave(),
+      ...this.clock.toSave(),
       knownNodes: [...this.#knownNodes.values()],
     });
   }

@@ -66,6 +66,8 @@ export interface ManagerState {
   readonly nextIncarnation: number;
   /** The cluster's clock when this was saved, microseconds; absent: not known. */
   readonly clockUs?: number;
+  /** By how much it was ahead of that of the manager's host; absent: it was not. */
+  readonly clockAheadUs?: number;
   readonly knownNodes: readonly KnownNode[];
   /** Most memory that each node forked here holds for what it stores; absent: none was set. The core has no use for it. */
   readonly memoryBytesMax?: number;
