@@ -60,7 +60,7 @@ export class ClientCore {
     this.#ports = ports;
     this.clientId = clientId;
     this.#versions = new VersionClock(ports, clientId);
-    this.#table = new OperationTable(inFlightMax ?? operationsMax);
+    this.#table = new OperationTable(inFlightMax ?? operationsMax, () => ports.nowMs());
     this.#timings = timings;
     this.hostSleep = new HostSleep(this.#table, this.#versions, this.#retry);
     this.#scout = new Scout(ports, timings);

@@ -14,23 +14,38 @@ export const operationsMax = 1 << indexBits;
  */
 const turnsMax = 1 << (31 - indexBits);
 
+/**
+ * No answer is on its way for so long. Were places that were given up left alone for good, a client would come to use all of them in
+ * time, and nodes keep what each of these stands for, on each connection (accepted-writes.ts): three quarters of a MiB.
+ */
+const answerMsMax = 3_600_000;
+
 /** So many in a row that still find no room are enough: the connection that they wait for will tell, too. */
 const inVainMax = 64;
+
+interface Abandoned {
+  readonly operation: Operation;
+  readonly atMs: number;
+}
 
 export class OperationTable {
   readonly #operations: Operation[] = [];
   readonly #free: Operation[] = [];
   /**
-   * Free, too, but given up before all had answered, the longest ago first. Taken when nothing else is left: so many operations
-   * are begun before their request ids come round that no answer is late enough to be taken for another's.
+   * Free, too, but given up before all had answered, the longest ago first. Taken when nothing else is left, or after
+   * `answerMsMax`: so many operations are begun before their request ids come round that no answer is late enough to be taken for
+   * another's.
    */
-  readonly #abandoned: Operation[] = [];
+  readonly #abandoned: Abandoned[] = [];
   readonly #capacity: number;
+  readonly #nowMs: () => number;
   /** Whose turn it is for room. */
   #turn = 0;
+
   /** @param capacity at most `operationsMax`. */
-  constructor(capacity: number) {
+  constructor(capacity: number, nowMs: () => number) {
     this.#capacity = Math.min(capacity, operationsMax);
+    this.#nowMs = nowMs;
   }
 
   get inUse(): number {
@@ -41,7 +56,13 @@ export class OperationTable {
   take(): Operation | undefined {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    if (this.#operations.length >= this.#capacity) return this.#abandoned.shift();
+    const isFull = this.#operations.length >= this.#capacity;
+    const [oldest] = this.#abandoned;
+    if (oldest !== undefined && (isFull || this.#nowMs() - oldest.atMs >= answerMsMax)) {
+      this.#abandoned.shift();
+      return oldest.operation;
+    }
+    if (isFull) return undefined;
     const operation = new Operation(this.#operations.length);
     this.#operations.push(operation);
     return operation;
@@ -50,7 +71,7 @@ export class OperationTable {
   release(operation: Operation): void {
     operation.state = OperationState.free;
     operation.rid = 0;
-    if (operation.isAwaited) this.#abandoned.push(operation);
+    if (operation.isAwaited) this.#abandoned.push({ operation, atMs: this.#nowMs() });
     else this.#free.push(operation);
   }
 
