@@ -83,6 +83,16 @@ describe('a manager to which strangers REGISTER', () => {
     expect(nodesMax).to.be.below(wireLimits.nodesMax);
   });
 
+  it('adds no more than a cluster may have, those not counted that were drained, however many', () => {
+    const { knownNodes, ...state } = stateWith(nodesMax - 4, false);
+    const add = { command: 'add-nodes', count: 1 } as const;
+    const drained = knownNodes.map((node) => (node.id < 4 ? node : { ...node, drained: true }));
+    const harness = restarted({ knownNodes: drained, ...state });
+    expect(harness.ask(add)).to.deep.equal({ ok: true, nodeIds: [nodesMax] });
+    const error = `a cluster has at most ${nodesMax} nodes; this one has ${nodesMax}`;
+    expect(restarted({ knownNodes, ...state }).ask(add)).to.deep.equal({ ok: false, error });
+  });
+
   it('lets nobody in under an id above which hardly any is left', () => {
     const harness = new ManagerHarness();
     const link = new KeepingLink();

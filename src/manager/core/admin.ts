@@ -154,8 +154,10 @@ export class Admin {
       answer(refused(`${count} nodes at once are too many; add at most ${nodesAtOnceMax}, then again`));
       return;
     }
-    if (knownNodes.size + count > nodesMax) {
-      answer(refused(`a cluster has at most ${nodesMax} nodes; this one has had ${knownNodes.size}`));
+    // Those that were drained are known for good, and are none of its nodes any more.
+    const present = [...knownNodes.values()].filter(({ drained }) => drained !== true).length;
+    if (present + count > nodesMax) {
+      answer(refused(`a cluster has at most ${nodesMax} nodes; this one has ${present}`));
       return;
     }
     if (!respawnEnabled) {
