@@ -206,6 +206,27 @@ describe('D3: a slot whose full replicas all lost power', () => {
     expect(scene.slot.replicas).to.deep.equal([0, 1]);
   });
 
+  it('says nothing of disks to be mounted in a cluster that died while it was created, and begins by itself', () => {
+    const scene = new Scene({ nodes: 2, lost: [0, 1] }, { replicas: 2, durability: 'always' });
+    scene.find(0);
+    scene.isDiskSlow = true;
+    scene.find(1);
+    scene.run();
+    for (const id of [0, 1]) scene.lost.add(id);
+    for (const id of [0, 1]) scene.end(scene.node(id));
+    scene.isDiskSlow = false;
+    scene.save();
+    scene.pass(100);
+    // A lease's time has not passed yet since they died.
+    for (const id of [0, 1]) scene.find(id);
+    scene.pass(100);
+    expect(scene.slot.replicas).to.deep.equal([]);
+    expect(scene.core.status().warnings).to.equal(undefined);
+    scene.pass(2000);
+    expect(scene.slot.replicas).to.deep.equal([0, 1]);
+    expect(scene.logged.filter((line) => line.includes('--accept-loss'))).to.deep.equal([]);
+  });
+
   it('waits, too, if the manager died with them before any other map was made: the cluster had been whole', () => {
     const scene = new Scene({ nodes: 2 }, { replicas: 2, durability: 'always' });
     scene.pass(100);

@@ -177,10 +177,14 @@ export class Recovery {
     return [...this.#awaited.keys()];
   }
 
-  /** How many slots wait although all that had them are back, and those nodes: none of their disks holds any of it. */
+  /**
+   * How many slots wait although all that had them are back, and those nodes: none of their disks holds any of it. Not in a
+   * cluster that has not been whole yet: there they begin by themselves, as soon as a lease's time has passed.
+   */
   get stranded(): { readonly slots: number; readonly nodeIds: readonly number[] } {
     const nodeIds = new Set<number>();
     let slots = 0;
+    if (this.#isNew) return { slots, nodeIds: [] };
     for (const [slot, { replicas }] of this.#awaited) {
       const isBackWithout = ([id, joinedAt]: AwaitedSlot[1][number]): boolean =>
         this.#here(id) !== undefined && !this.#holds(slot, id, joinedAt);
