@@ -13,10 +13,11 @@ import type {
   SlotAssignment,
 } from '../../src/protocol/cluster-map.js';
 import { MessageType, WriteKind } from '../../src/protocol/messages.js';
-import type { Message, WriteMessage } from '../../src/protocol/messages.js';
+import type { CopyDoneMessage, Message, WriteMessage } from '../../src/protocol/messages.js';
 import { formatVersion } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
 import type { End } from './network.js';
+import { Incarnations } from './incarnations.js';
 import { NodeProcess } from './node-process.js';
 import { SavedFirst } from './saved-first.js';
 import { decodeWriteId } from './wire.js';
@@ -44,6 +45,7 @@ export class Observer {
   /** By which the clock of a node that served may have been off, at most. */
   clockSlackMs = 0;
   readonly savedFirst: SavedFirst;
+  readonly incarnations: Incarnations;
   /** Key and version of what full replicas had. */
   readonly #heldFull = new Set<string>();
   /** The version under which a plain write was last sent, by write id. */
@@ -59,15 +61,16 @@ export class Observer {
   readonly #lastLearners = new Map<number, Holder[]>();
   /** By slot that was served when the power failed and has not been brought back since: who held it then (D3). */
   readonly #holdersAtPowerLoss = new Map<number, readonly Holder[]>();
-  /** By incarnation of those that were a member in some map: which process it was given to. */
-  readonly #pids = new Map<number, number>();
   /** Slots of those that a map since has as awaited. */
   readonly #awaitedSincePowerLoss = new Set<number>();
+  /** Slot, node and epoch of joining of learners that had copied everything. */
+  readonly #copied = new Set<string>();
   #published: ClusterMap | null = null;
 
   constructor(world: World) {
     this.#world = world;
     this.savedFirst = new SavedFirst(world);
+    this.incarnations = new Incarnations(world);
   }
 
   writeIdOf(key: string, version: Version): number | undefined {
@@ -137,6 +140,7 @@ export class Observer {
     if (!(owner instanceof NodeProcess)) return;
     if (end === end.conn.acceptor) owner.watch.answering(end, message);
     else owner.watch.asking(message);
+    if (message.type === MessageType.copyDone) this.#noteCopied(message);
     if (message.type === MessageType.stale && message.hasEntry) coverage.note('takeOver');
     if (message.type === MessageType.fenceAck) coverage.note('fenceAcked');
   }
@@ -156,16 +160,9 @@ export class Observer {
     const previous = this.#published;
     if (previous !== null && map.epoch <= previous.epoch) return;
     this.#published = map;
-    this.#notePids(map);
+    this.incarnations.note(map);
     if (previous !== null) this.#noteChanges(previous, map);
     this.identitiesChanged();
-  }
-
-  /** One that is no member any more is dead, or has another incarnation. */
-  #notePids(map: ClusterMap): void {
-    if (map.nodes.every(({ incarnation }) => this.#pids.has(incarnation))) return;
-    for (const { id, incarnation, pid } of this.#world.manager.core.status().nodes)
-      if (map.node(id)?.incarnation === incarnation) this.#pids.set(incarnation, pid);
   }
 
   #noteChanges(previous: ClusterMapData, map: ClusterMap): void {
@@ -189,7 +186,7 @@ export class Observer {
       if (slot.learners.some((id) => !isHome(id))) coverage.note('substitute');
       for (const id of before.replicas) {
         const member = previous.nodes.find((node) => node.id === id);
-        if (!slot.replicas.includes(id) && this.#lives(member)) coverage.note('removedAlive');
+        if (!slot.replicas.includes(id) && this.incarnations.lives(member)) coverage.note('removedAlive');
       }
     });
   }
@@ -213,18 +210,20 @@ export class Observer {
   #isWholeLearner(id: number, before: SlotAssignment, slot: SlotAssignment, index: number): boolean {
     const joinedAt = slot.joinedAt[slot.replicas.indexOf(id)];
     const wasLearner = before.joinedAt[before.replicas.length + before.learners.indexOf(id)] === joinedAt;
-    const label = this.#world.diskOf(id)?.image.labels.get(index);
-    return before.learners.includes(id) && wasLearner && label === joinedAt;
+    return before.learners.includes(id) && wasLearner && this.#copied.has(`${index} ${id} ${joinedAt}`);
   }
 
   /** The same, and it died, too, before the map was out that made it full. */
   #isOfWholeLearner({ replicas, joinedAt }: SlotAssignment, index: number): boolean {
     const former = this.#lastLearners.get(index) ?? [];
-    return replicas.some((id, i) => {
-      return (
-        isAmong(former, id, joinedAt[i]) && this.#world.diskOf(id)?.image.labels.get(index) === joinedAt[i]
-      );
-    });
+    return replicas.some(
+      (id, i) => isAmong(former, id, joinedAt[i]) && this.#copied.has(`${index} ${id} ${joinedAt[i]}`),
+    );
+  }
+
+  /** A learner says that it has copied everything: its label is on its disk, which may be lost later. */
+  #noteCopied({ nodeId, slots }: CopyDoneMessage): void {
+    for (const [slot, joinedAt] of slots) this.#copied.add(`${slot} ${nodeId} ${joinedAt}`);
   }
 
   /** Whoever is taken off a slot while it could stay leaves K full replicas behind, or one less to be restarted. */
@@ -239,7 +238,7 @@ export class Observer {
     const isTakenOff = before.some((id) => {
       const member = previous.nodes.find((node) => node.id === id);
       const isMember = map.node(id)?.incarnation === member?.incarnation;
-      return !replicas.includes(id) && isMember && this.#lives(member);
+      return !replicas.includes(id) && isMember && this.incarnations.lives(member);
     });
     if (!isTakenOff) return;
     const isRestart = hasRestart && map.settings.replicas > 1;
@@ -255,7 +254,7 @@ export class Observer {
   /** A map that comes out when all replicas of a slot are known to be dead takes no living one off, nor one whose disk has it, too. */
   #checkSurvivors(previous: ClusterMapData, map: ClusterMap, index: number): void {
     const { replicas } = map.slot(index);
-    if (replicas.length === 0 || replicas.some((id) => this.#lives(map.node(id)))) return;
+    if (replicas.length === 0 || replicas.some((id) => this.incarnations.lives(map.node(id)))) return;
     if (replicas.some((id) => this.#isKnown(map.node(id)))) return;
     const left = `slot ${index} is left to ${replicas.join(' ')}, known to be dead`;
     const [survivor] = this.#survivors(previous, index);
@@ -278,7 +277,9 @@ export class Observer {
   /** Who had it, and lives, to the manager as well. */
   #survivors({ nodes, slots }: ClusterMapData, index: number): MemberNode[] {
     const ids = slots[index]?.replicas ?? [];
-    return nodes.filter((member) => ids.includes(member.id) && this.#isKnown(member) && this.#lives(member));
+    return nodes.filter(
+      (member) => ids.includes(member.id) && this.#isKnown(member) && this.incarnations.lives(member),
+    );
   }
 
   /** To the manager it lives, in that incarnation. */
@@ -287,23 +288,12 @@ export class Observer {
     return known.some(({ id, incarnation }) => id === member?.id && incarnation === member.incarnation);
   }
 
-  /** Whether that member has its data still: its process lives, and was not given another incarnation. */
-  #lives(member: MemberNode | undefined): boolean {
-    if (member === undefined) return false;
-    const memberPid = this.#pids.get(member.incarnation);
-    return this.#world.nodes.some(({ alive, pid, core, lastIncarnation }) => {
-      if (!alive || pid !== memberPid || lastIncarnation > member.incarnation) return false;
-      // It may not have heard of its incarnation yet.
-      return lastIncarnation < member.incarnation || core.membership.incarnation === member.incarnation;
-    });
-  }
-
   /** A process died, or has given up its identity: does every slot still have somebody with all its data? */
   identitiesChanged(): void {
     const map = this.#published;
     map?.slots.forEach((slot, index) => {
       this.#noteHolders(index, slot);
-      if (slot.replicas.some((id) => this.#lives(map.node(id)))) {
+      if (slot.replicas.some((id) => this.incarnations.lives(map.node(id)))) {
         this.#isServed(index);
         return;
       }
@@ -354,7 +344,7 @@ export class Observer {
   /** Of the newest map, by id. */
   livingMembers(): ReadonlySet<number> {
     const nodes = this.#published?.nodes ?? [];
-    return new Set(nodes.filter((member) => this.#lives(member)).map(({ id }) => id));
+    return new Set(nodes.filter((member) => this.incarnations.lives(member)).map(({ id }) => id));
   }
 
   /**
@@ -390,7 +380,7 @@ export class Observer {
     const { coverage, disk } = this.#world;
     if (coverage.seen.has('lossAccepted') || disk?.isNew === true) return;
     const map = this.#published;
-    if (map?.slot(slot).replicas.some((id) => this.#lives(map.node(id))) !== false) return;
+    if (map?.slot(slot).replicas.some((id) => this.incarnations.lives(map.node(id))) !== false) return;
     const holders = this.#holdersOnDisk(slot);
     const isEmpty = (this.#world.diskOf(nodeId)?.image.slots.get(slot)?.size ?? 0) === 0;
     if (isEmpty || holders.length !== 1 || holders[0] !== nodeId) return;
@@ -413,7 +403,7 @@ export class Observer {
     return map.slots.some(
       (slot) =>
         slot.replicas.includes(nodeId) &&
-        !slot.replicas.some((id) => id !== nodeId && this.#lives(map.node(id))),
+        !slot.replicas.some((id) => id !== nodeId && this.incarnations.lives(map.node(id))),
     );
   }
 
