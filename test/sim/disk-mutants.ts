@@ -235,6 +235,18 @@ export const diskMutants: readonly Mutant[] = [
     bias: 'lateCopies',
   },
   {
+    name: 'whoever brings a slot back begins it empty, with interval',
+    rule: 'D1 D3',
+    edits: one(
+      `${node}/attic.js`,
+      '#serve(slot, joinedAt) {\n        if (this.#labels.get(slot) === joinedAt) {',
+      '#serve(slot, joinedAt) {\n        if (joinedAt < 0) {',
+    ),
+    disks: true,
+    interval: true,
+    bias: 'disasters',
+  },
+  {
     name: 'intact disks are cleared before it is known what they can bring back',
     rule: 'D3',
     edits: one(

@@ -7,6 +7,7 @@ import type { Operation } from '../support/linearizability.js';
 import { formatVersion } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
 import { withEnds } from './expiry-history.js';
+import { lateMsMax } from './disk.js';
 import { tombstoneId } from './observer.js';
 import type { World } from './world.js';
 
@@ -15,6 +16,9 @@ export interface Record {
   readonly key: string;
   readonly client: string;
   readonly call: number;
+  /** Virtual time of the call, and of the return. */
+  readonly calledAtMs: number;
+  endedAtMs: number;
   return: number;
   outcome: 'ok' | 'unknown' | 'failed';
   /** Put, cas: what is written; null: delete. */
@@ -42,6 +46,8 @@ export class SimHistory {
       key,
       client,
       call: this.#world.nextStep(),
+      calledAtMs: this.#world.queue.nowMs,
+      endedAtMs: Infinity,
       return: Infinity,
       outcome: 'unknown',
       value: null,
@@ -56,6 +62,7 @@ export class SimHistory {
 
   end(record: Record, outcome: Record['outcome']): void {
     record.return = outcome === 'unknown' ? Infinity : this.#world.nextStep();
+    record.endedAtMs = this.#world.queue.nowMs;
     record.outcome = outcome;
   }
 
@@ -99,11 +106,36 @@ export class SimHistory {
     return told;
   }
 
-  /** What may have come of an operation from before a loss, as a write of unknown outcome. */
-  #remains({ kind, client, call, outcome, value, applied }: Record): Operation[] {
+  /** What may have come of an operation from before a loss, as a write of unknown outcome unless it was on every disk. */
+  #remains(record: Record): Operation[] {
+    const { kind, client, call, outcome, value, applied } = record;
     if (kind === 'get' || outcome === 'failed' || (kind === 'cas' && outcome === 'ok' && !applied)) return [];
-    const timed = { client, call, return: Infinity, outcome: 'unknown' } as const;
+    const timed: Pick<Operation, 'client' | 'call' | 'return' | 'outcome'> = this.#wasSaved(record)
+      ? { client, call, return: record.return, outcome: 'ok' }
+      : { client, call, return: Infinity, outcome: 'unknown' };
     return [value === null ? { ...timed, kind: 'remove' } : { ...timed, kind: 'put', value }];
+  }
+
+  /**
+   * D1, of `interval`: whatever all replicas lose together was acknowledged within half a second, and nothing after it. So a write
+   * is not lost if another one of its slot, begun so much later, was acknowledged as well. Where one of its last replicas has brought it back.
+   */
+  #wasSaved({ key, call, outcome, return: end, endedAtMs }: Record): boolean {
+    const world = this.#world;
+    const slot = world.slotOf(key);
+    const losses = world.observer.lossesOf(slot).filter(({ servedAt }) => call < servedAt);
+    const [first] = losses;
+    if (outcome !== 'ok' || first === undefined || end > first.lostAt) return false;
+    if (losses.some(({ isFromDisk, servedAt }) => !isFromDisk && servedAt < Infinity)) return false;
+    return this.records.some(
+      (later) =>
+        later.kind !== 'get' &&
+        later.outcome === 'ok' &&
+        (later.kind !== 'cas' || later.applied) &&
+        later.return < first.lostAt &&
+        later.calledAtMs > endedAtMs + lateMsMax &&
+        world.slotOf(later.key) === slot,
+    );
   }
 
   /** An operation that ended after the slot was lost may have been applied or not. */

@@ -32,6 +32,8 @@ export interface Loss {
   readonly lostAt: number;
   /** With disks: from when on it is served again. In memory nobody can say: whoever was cut off may serve on (M8). */
   servedAt: number;
+  /** One of its last replicas has brought it back. */
+  isFromDisk: boolean;
 }
 
 type Holder = readonly [nodeId: number, joinedAt: number];
@@ -197,6 +199,8 @@ export class Observer {
     if (!plan.hasDisks || !this.isLost(index) || coverage.seen.has('lossAccepted')) return;
     const former = this.#lastHolders.get(index) ?? [];
     const isFormer = slot.replicas.some((id, i) => isAmong(former, id, slot.joinedAt[i]));
+    const loss = this.lossesOf(index).at(-1);
+    if (isFormer && loss !== undefined) loss.isFromDisk = true;
     if (isFormer || disk?.isNew === true) return;
     const isWhole = slot.replicas.some((id) => this.#isWholeLearner(id, before, slot, index));
     if (!isWhole && !this.#isOfWholeLearner(slot, index))
@@ -298,7 +302,7 @@ export class Observer {
         return;
       }
       if (this.isLost(index) || this.#isOnDisk(index)) return;
-      const loss = { lostAt: this.#world.nextStep(), servedAt: Infinity };
+      const loss = { lostAt: this.#world.nextStep(), servedAt: Infinity, isFromDisk: false };
       this.#losses.set(index, [...this.lossesOf(index), loss]);
       this.#world.coverage.note('slotLost');
       if (this.#world.isTracing) this.#world.trace(`slot ${index} has lost its last full replica`);
