@@ -18,8 +18,8 @@ import { expectHello, newError } from './handshake.js';
 import { connectionsAllowed } from './open-files.js';
 import { resolveOptions } from './options.js';
 import type { ConnectionOptions, ResolvedOptions } from './options.js';
+import type { RoomForClients } from './slow-clients.js';
 import { SlowReaders } from './slow-readers.js';
-import type { RoomForClients } from './slow-readers.js';
 import { SlowSenders } from './slow-senders.js';
 
 /** For all accepted sockets: each chunk is worked off before anybody reads again. */

@@ -9,28 +9,13 @@
  * The system lets go of what it was given for a reader only when this turn of the loop is over. So nobody's requests are looked at any more
  * in a turn in which one has been cut off, and after it they go on one client after the other, until the next one is.
  */
+import { bytesMaxDefault, spareRatio } from './slow-clients.js';
+import type { RoomForClients, SlowClient } from './slow-clients.js';
 
-/** How much may wait where nobody says otherwise. */
-export const bytesMaxDefault = 256 * 1024 * 1024;
-/** Of the average: whoever has less is not cut off. */
-export const spareRatio = 1 / 2;
-
-export interface SlowReader {
-  readonly remote: string;
-  /** Ends it now: what waits for it is dropped. */
-  destroy(text: string, code: 'overflow'): void;
+export interface SlowReader extends SlowClient {
   /** Goes on with the requests that were held back, and sends what that brings about. */
   goOn(): void;
 }
-
-/**
- * Asked whenever more waits.
- *
- * @param bytes - what waits for all of them
- * @param grownBytes - by how much that has grown just now
- * @returns how much may wait
- */
-export type RoomForClients = (bytes: number, grownBytes: number) => number;
 
 export class SlowReaders {
   readonly #room: RoomForClients;

@@ -8,13 +8,8 @@
  * always be the one which is about to be done, and none ever were.
  */
 import { performance } from 'node:perf_hooks';
-import { type RoomForClients, bytesMaxDefault, spareRatio } from './slow-readers.js';
-
-export interface SlowSender {
-  readonly remote: string;
-  /** Ends it now: what has come is dropped. */
-  destroy(text: string, code: 'overflow'): void;
-}
+import { bytesMaxDefault, spareRatio } from './slow-clients.js';
+import type { RoomForClients, SlowClient } from './slow-clients.js';
 
 interface Begun {
   readonly sinceMs: number;
@@ -24,7 +19,7 @@ interface Begun {
 export class SlowSenders {
   readonly #room: RoomForClients;
   readonly #nowMs: () => number;
-  readonly #begun = new Map<SlowSender, Begun>();
+  readonly #begun = new Map<SlowClient, Begun>();
   #bytes = 0;
 
   constructor(room: RoomForClients = () => bytesMaxDefault, nowMs = (): number => performance.now()) {
@@ -33,7 +28,7 @@ export class SlowSenders {
   }
 
   /** So many bytes are held for the request that it has begun; 0: that is complete, or dropped. */
-  note(sender: SlowSender, bytes: number): void {
+  note(sender: SlowClient, bytes: number): void {
     const known = this.#begun.get(sender);
     const grown = bytes - (known?.bytes ?? 0);
     this.#bytes += grown;
@@ -45,10 +40,10 @@ export class SlowSenders {
     while (this.#bytes > room) this.#cutOff(this.#slowest());
   }
 
-  #slowest(): SlowSender | undefined {
+  #slowest(): SlowClient | undefined {
     const nowMs = this.#nowMs();
     const spareBytes = (this.#bytes / this.#begun.size) * spareRatio;
-    let slowest: SlowSender | undefined;
+    let slowest: SlowClient | undefined;
     let lowest = Infinity;
     for (const [sender, { sinceMs, bytes }] of this.#begun) {
       if (bytes < spareBytes) continue;
@@ -60,7 +55,7 @@ export class SlowSenders {
     return slowest;
   }
 
-  #cutOff(sender: SlowSender | undefined): void {
+  #cutOff(sender: SlowClient | undefined): void {
     if (sender === undefined) throw new Error('nobody has sent what is held');
     const all = `${this.#bytes} bytes of requests wait for their ends, from ${this.#begun.size} clients`;
     const bytes = this.#begun.get(sender)?.bytes ?? 0;

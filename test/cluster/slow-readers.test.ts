@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import type { Socket } from 'node:net';
 import { MessageType, Want } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
+import type { NodeStatus, TestCluster } from '../../src/testing/index.js';
 import { keysWhere, mapOf, nodeOf, useCluster } from '../support/cluster-fixture.js';
 import {
   closed,
@@ -25,14 +26,27 @@ const waitingBytesMax = 256 * mebibyte;
 /** What a process may hold besides, its garbage not yet collected included. */
 const besidesBytesMax = 160 * mebibyte;
 
-describe('clients that each ask for one large value, and hardly read', function () {
-  this.timeout(60_000);
-  const fixture = useCluster({ nodes: 1, replicas: 1, valueBytesMax: 16 * mebibyte, leaseMs: 5000 });
-  const sockets: Socket[] = [];
+const oneNode = { nodes: 1, replicas: 1, valueBytesMax: 16 * mebibyte, leaseMs: 5000 };
 
+/** Closed after each test. To be called within `describe`. */
+function useSockets(): Socket[] {
+  const sockets: Socket[] = [];
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.destroy();
   });
+  return sockets;
+}
+
+/** Node 0 is the process that it was, and has been a member all the while. */
+async function expectUnharmed(cluster: TestCluster, { pid, incarnation }: NodeStatus): Promise<void> {
+  const [after] = (await cluster.status()).nodes;
+  expect(after).to.include({ pid, incarnation, state: 'up' });
+}
+
+describe('clients that each ask for one large value, and hardly read', function () {
+  this.timeout(60_000);
+  const fixture = useCluster(oneNode);
+  const sockets = useSockets();
 
   it('take no more memory together than a bound; who reads is served all the while', async () => {
     const key = 'large';
@@ -61,19 +75,14 @@ describe('clients that each ask for one large value, and hardly read', function 
       /warn .*reads too slowly: \d+ bytes wait for \d+ clients/.test(fixture.cluster.logs),
     );
     expect(((await store.get(key)) as Uint8Array).length).to.equal(valueBytes);
-    const [after] = (await fixture.cluster.status()).nodes;
-    expect(after).to.include({ pid: node.pid, incarnation: node.incarnation, state: 'up' });
+    await expectUnharmed(fixture.cluster, node);
   });
 });
 
 describe('clients that each begin one large request, and hardly go on', function () {
   this.timeout(60_000);
-  const fixture = useCluster({ nodes: 1, replicas: 1, valueBytesMax: 16 * mebibyte, leaseMs: 5000 });
-  const sockets: Socket[] = [];
-
-  afterEach(() => {
-    for (const socket of sockets.splice(0)) socket.destroy();
-  });
+  const fixture = useCluster(oneNode);
+  const sockets = useSockets();
 
   it('take no more memory together than a bound; who goes on is served all the while', async () => {
     const sentBytes = 7 * mebibyte;
@@ -104,8 +113,7 @@ describe('clients that each begin one large request, and hardly go on', function
     // Less than the silence after which the others are given up; and it is more than each of them holds.
     await store.put('large', new Uint8Array(valueBytes), { timeoutMs: 5000 });
     expect(((await store.get('large')) as Uint8Array).length).to.equal(valueBytes);
-    const [after] = (await fixture.cluster.status()).nodes;
-    expect(after).to.include({ pid: node.pid, incarnation: node.incarnation, state: 'up' });
+    await expectUnharmed(fixture.cluster, node);
   });
 });
 
@@ -157,8 +165,7 @@ describe('clients that each wait for one large value that is being written', fun
       }
       expect(peakBytes(node.pid) - bytesBefore, 'growth').to.be.below(waitingBytesMax + besidesBytesMax);
       writer.close();
-      const [after] = (await cluster.status()).nodes;
-      expect(after).to.include({ pid: node.pid, incarnation: node.incarnation, state: 'up' });
+      await expectUnharmed(cluster, node);
       expect(((await store.get(key)) as Uint8Array).length).to.equal(largeBytes);
       await store.delete(key);
     });

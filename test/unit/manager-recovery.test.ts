@@ -189,7 +189,8 @@ describe('D3: a slot whose full replicas all lost power', () => {
     expect(scene.slot.replicas).to.deep.equal([0, 1]);
   });
 
-  it('begins by itself in a cluster that died while it was created, and had nothing yet', () => {
+  /** The nodes die while their cluster's first map is saved. */
+  function diedWhileCreated(): Scene {
     const scene = new Scene({ nodes: 2, lost: [0, 1] }, { replicas: 2, durability: 'always' });
     scene.find(0);
     scene.isDiskSlow = true;
@@ -199,6 +200,11 @@ describe('D3: a slot whose full replicas all lost power', () => {
     for (const id of [0, 1]) scene.end(scene.node(id));
     scene.isDiskSlow = false;
     scene.save();
+    return scene;
+  }
+
+  it('begins by itself in a cluster that died while it was created, and had nothing yet', () => {
+    const scene = diedWhileCreated();
     scene.pass(3000);
     expect(scene.slot.replicas).to.deep.equal([]);
     for (const id of [0, 1]) scene.find(id);
@@ -207,15 +213,7 @@ describe('D3: a slot whose full replicas all lost power', () => {
   });
 
   it('says nothing of disks to be mounted in a cluster that died while it was created, and begins by itself', () => {
-    const scene = new Scene({ nodes: 2, lost: [0, 1] }, { replicas: 2, durability: 'always' });
-    scene.find(0);
-    scene.isDiskSlow = true;
-    scene.find(1);
-    scene.run();
-    for (const id of [0, 1]) scene.lost.add(id);
-    for (const id of [0, 1]) scene.end(scene.node(id));
-    scene.isDiskSlow = false;
-    scene.save();
+    const scene = diedWhileCreated();
     scene.pass(100);
     // A lease's time has not passed yet since they died.
     for (const id of [0, 1]) scene.find(id);

@@ -1,8 +1,8 @@
 // Requests of which a part has come wait in memory: all together are bounded (ADR 24).
 import { expect } from 'chai';
 import { Incoming } from '../../src/transport/incoming.js';
+import type { SlowClient } from '../../src/transport/slow-clients.js';
 import { SlowSenders } from '../../src/transport/slow-senders.js';
-import type { SlowSender } from '../../src/transport/slow-senders.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import { frameOf } from '../support/codec-messages.js';
 import { greeting } from '../support/cluster-hostile.js';
@@ -20,7 +20,7 @@ describe('senders of requests that are not complete', () => {
       );
     }
 
-    sender(remote: string): SlowSender {
+    sender(remote: string): SlowClient {
       return { remote, destroy: () => this.cutOff.push(remote) };
     }
   }

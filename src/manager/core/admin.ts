@@ -8,6 +8,7 @@ import type { AdminMessage, Link } from '../../protocol/messages.js';
 import { nodesMax, replicasMax } from '../../protocol/settings.js';
 import { parseAdminRequest } from './admin-request.js';
 import type { Intent } from './intent.js';
+import { presentOf } from './state.js';
 import type { KnownNode } from './state.js';
 import type { TaskPlan, TaskPlanner } from './task-plans.js';
 import type { Tasks } from './tasks.js';
@@ -154,8 +155,7 @@ export class Admin {
       answer(refused(`${count} nodes at once are too many; add at most ${nodesAtOnceMax}, then again`));
       return;
     }
-    // Those that were drained are known for good, and are none of its nodes any more.
-    const present = [...knownNodes.values()].filter(({ drained }) => drained !== true).length;
+    const present = presentOf(knownNodes).length;
     if (present + count > nodesMax) {
       answer(refused(`a cluster has at most ${nodesMax} nodes; this one has ${present}`));
       return;

@@ -16,6 +16,7 @@ import type { Member } from './members.js';
 import type { ManagerPorts } from './ports.js';
 import type { Respawner } from './respawner.js';
 import type { Roster } from './roster.js';
+import { presentOf } from './state.js';
 import type { KnownNode } from './state.js';
 
 /** Ids are given from the lowest on: there must be some left above one that a stranger comes with. */
@@ -117,9 +118,9 @@ export class Registry {
       return 'has no disk, and this cluster keeps its data on disks: start it with --data-dir';
     if (knownNodes.has(id)) return null;
     if (id > strangerIdMax) return `has the id ${id}, which is no node's of this cluster`;
-    let nodes = 0;
-    for (const { drained } of knownNodes.values()) if (drained !== true) nodes++;
-    return nodes < nodesMax ? null : `is one too many: a cluster has at most ${nodesMax} nodes`;
+    return presentOf(knownNodes).length < nodesMax
+      ? null
+      : `is one too many: a cluster has at most ${nodesMax} nodes`;
   }
 
   #refuses(link: Link, message: RegisterMessage, fault: string | null): boolean {

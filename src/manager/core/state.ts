@@ -18,6 +18,11 @@ export interface KnownNode {
   readonly hasDisk?: boolean;
 }
 
+/** The cluster's nodes, without those that were drained: they are known for good, and are none of its nodes any more. */
+export function presentOf(knownNodes: ReadonlyMap<number, KnownNode>): KnownNode[] {
+  return [...knownNodes.values()].filter(({ drained }) => drained !== true);
+}
+
 /** One slot of a task: where it shall be. */
 export interface TargetStep {
   readonly slot: number;

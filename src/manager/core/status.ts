@@ -5,6 +5,7 @@ import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus, NodeState, NodeStatus } from '../../protocol/status.js';
 import type { Member } from './members.js';
 import type { Isolation, Roster } from './roster.js';
+import { presentOf } from './state.js';
 import type { KnownNode } from './state.js';
 
 export interface StatusSource {
@@ -22,8 +23,7 @@ export interface StatusSource {
 
 export function statusOf(source: StatusSource): ClusterStatus {
   const { settings, map, members, knownNodes } = source;
-  const known = [...knownNodes.values()].filter(({ drained }) => drained !== true);
-  const ids = new Set([...known.map(({ id }) => id), ...members.keys()]);
+  const ids = new Set([...presentOf(knownNodes).map(({ id }) => id), ...members.keys()]);
   const slots = map?.slots ?? [];
   const warnings = [...source.warnings, ...hindrances(source)];
   return {
