@@ -17,6 +17,8 @@ export interface FloorClientArgument {
   readonly ports: readonly number[];
   /** Its gets ask for values of the usual size, of servers for another. */
   readonly getsUsual: boolean;
+  /** It never sleeps while it waits for answers, as GTStore's client with one operation in flight. */
+  readonly isPolling: boolean;
 }
 
 class FloorDriver implements Driver {
@@ -30,6 +32,7 @@ class FloorDriver implements Driver {
   readonly #keyCount: number;
   readonly #putFrame: Buffer;
   readonly #getFrame: Buffer;
+  readonly #isPolling: boolean;
   readonly #random = new Random(1);
   /** By lane, whose number is the request id: answers awaited, kind, and when it began if it is timed. */
   #awaited = new Uint8Array(0);
@@ -42,12 +45,13 @@ class FloorDriver implements Driver {
   #isPutNext = (): boolean => false;
   #onStopped: () => void = () => undefined;
 
-  constructor({ workload, replicas, getsUsual }: FloorClientArgument) {
+  constructor({ workload, replicas, getsUsual, isPolling }: FloorClientArgument) {
     this.#replicas = replicas;
     this.#keyCount = workload.keyCount;
     const { put, get, getOfUsual } = makeFrames(workload.valueBytes);
     this.#putFrame = put;
     this.#getFrame = getsUsual ? getOfUsual : get;
+    this.#isPolling = isPolling;
   }
 
   start({ inFlight, putRatio }: RunRequest): void {
@@ -59,7 +63,12 @@ class FloorDriver implements Driver {
     this.#startedAtMs = new Float64Array(inFlight);
     this.#running = inFlight;
     for (let lane = 0; lane < inFlight; lane++) this.#begin(lane);
+    if (this.#isPolling) this.#poll();
   }
+
+  readonly #poll = (): void => {
+    if (this.#running > 0) setImmediate(this.#poll);
+  };
 
   #begin(lane: number): void {
     const isPut = this.#isPutNext();

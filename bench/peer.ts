@@ -62,6 +62,7 @@ export interface BareServers {
 export interface BareOptions extends ClientOptions {
   /** Its gets ask for values of the usual size, whatever size the servers are for. */
   readonly getsUsual?: boolean;
+  readonly isPolling?: boolean;
 }
 
 /** All peers of one benchmark. */
@@ -107,13 +108,14 @@ export class Peers implements AsyncDisposable {
     what: string,
     { ports, pids }: BareServers,
     replicas: number,
-    { workload, processes, getsUsual = false }: BareOptions,
+    { workload, processes, getsUsual = false, isPolling = false }: BareOptions,
   ): Promise<ClientPeer> {
     const argument: FloorClientArgument = {
       workload: { ...usualWorkload, ...workload },
       replicas,
       ports,
       getsUsual,
+      isPolling,
     };
     return this.startClients(`${what}-client`, argument, pids, processes);
   }

@@ -3,7 +3,7 @@
  * the same length between as many processes: the floor.
  */
 import { startCluster } from '../src/testing/index.js';
-import { rowAtLeast } from './benchmark.js';
+import { rowAtLeast, rowAtMost } from './benchmark.js';
 import type { BenchOptions, Benchmark, Row, Section } from './benchmark.js';
 import {
   atEach,
@@ -17,7 +17,7 @@ import {
   warmUp,
 } from './comparison.js';
 import type { Contestant, Results } from './comparison.js';
-import { perSecond } from './driver.js';
+import { clientCpuPerOperationUs, perSecond } from './driver.js';
 import type { RunResult } from './driver.js';
 import { Peers } from './peer.js';
 import type { ClientOptions } from './peer.js';
@@ -136,18 +136,44 @@ export const latency: Benchmark = {
   async run(options) {
     await using cluster = await startCluster({ nodes, replicas });
     await using peers = new Peers();
-    const contestants = await floorAndStore(peers, cluster, {});
+    const servers = await peers.startFloorServers(nodes, valueBytes);
+    const bare = { name: 'floor', client: await peers.startFloorClient(servers, replicas, {}) };
+    const ours = { name: 'GTStore', client: await peers.startStoreClient(cluster) };
+    const polling = {
+      name: 'floor that polls',
+      client: await peers.startFloorClient(servers, replicas, { isPolling: true }),
+    };
+    const contestants = [bare, ours, polling];
     await warmUp(contestants, options);
     const alone = await byTurns(contestants, { inFlight: 1 }, options);
-    const among = await byTurns(contestants, { inFlight: 64 }, options);
+    const among = await byTurns([bare, ours], { inFlight: 64 }, options);
     const rows = [
       ...latencyRows('1 in flight', alone, p50RatioMax),
+      ...pollingRows('1 in flight', alone),
       ...latencyRows('64 in flight', among, p99RatioMax),
     ];
-    const notes = notesOf([...alone, ...among], valueBytes);
+    const notes = [
+      ...notesOf([...alone, ...among], valueBytes),
+      'the client of the floor sleeps until an answer comes; with one operation in flight GTStore’s polls (ADR 26), and so does that of the floor that polls',
+    ];
     return [{ title: `Latency: ${nodes} nodes, K = ${replicas}`, rows, notes }];
   },
 };
+
+function pollingRows(name: string, [bare = [], ours = [], polling = []]: Results): Row[] {
+  const times = ['get p50', 'put p50'] as const;
+  return [
+    rowAtLeast(`${name}: floor`, 'op/s', bare.map(perSecond)),
+    rowAtLeast(`${name}: GTStore`, 'op/s', ours.map(perSecond)),
+    rowAtLeast(`${name}: floor that polls`, 'op/s', polling.map(perSecond)),
+    rowAtLeast(`${name}, CPU of the client: floor`, 'us/op', bare.map(clientCpuPerOperationUs)),
+    rowAtLeast(`${name}, CPU of the client: GTStore`, 'us/op', ours.map(clientCpuPerOperationUs)),
+    rowAtLeast(`${name}, CPU of the client: floor that polls`, 'us/op', polling.map(clientCpuPerOperationUs)),
+    ...times.map((time) =>
+      rowAtMost(`${name}, ${time}: ratio to the floor that polls`, '', ratios(ours, polling, timesOf[time])),
+    ),
+  ];
+}
 
 /** Least share of the throughput with K = 1 that K = 5 has. */
 const fiveToOneMin = 0.8;

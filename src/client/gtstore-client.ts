@@ -430,7 +430,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
           outcome: 'not-applied',
         });
       }
-      this.#session.watch();
+      this.#session.watch(operation);
       if (signal !== undefined) this.#giveUpWhenAborted(operation, call, signal);
     });
   }

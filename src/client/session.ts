@@ -15,8 +15,10 @@ import { newHello } from '../transport/handshake.js';
 import { MemberLinks } from '../transport/member-links.js';
 import { RequestTable } from '../transport/requests.js';
 import type { Address } from './arguments.js';
+import { BusyPoll } from './busy-poll.js';
 import type { Call } from './calls.js';
 import { ClientCore } from './core/client-core.js';
+import type { Operation } from './core/operation.js';
 import { diagnosticsChannelNames } from './diagnostics.js';
 import type { MapEvent } from './diagnostics.js';
 import { closedError } from './deadline.js';
@@ -59,6 +61,7 @@ export class Session {
   readonly #members: MemberLinks;
   readonly #managers: ManagerLinks;
   readonly #nodeClocks: NodeClocks;
+  readonly #busyPoll = new BusyPoll();
   readonly #down = new Set<number>();
   #timer: AfterPollTimer | undefined;
   /** With every call it is asked for, and that of a signal takes long. */
@@ -154,6 +157,7 @@ export class Session {
         this.#mapAdopted(map, previous);
       },
       completed: (operation) => {
+        this.#busyPoll.ended(operation, this.#clock.nowMs);
         (operation.context as Call<unknown>).completed(operation);
       },
     };
@@ -209,8 +213,10 @@ export class Session {
     return this.#members.get(nodeId);
   }
 
-  /** Operations are under way: their deadlines are watched until there are none. */
-  watch(): void {
+  /** This operation, perhaps among others, is under way: their deadlines are watched until there are none. */
+  watch(operation: Operation): void {
+    if (this.core.inFlight === 1) this.#busyPoll.began(operation, this.#clock.nowMs);
+    else this.#busyPoll.stop();
     this.#timer ??= new AfterPollTimer(tickMs, () => {
       this.#clock.sample();
       this.core.tick();
@@ -334,6 +340,7 @@ export class Session {
     this.#closing.abort();
     this.#timer?.stop();
     this.#timer = undefined;
+    this.#busyPoll.stop();
     this.#onProgress?.();
     this.core.close();
     this.requests.close();
