@@ -14,6 +14,8 @@ export interface Ratio {
   /** Whether more is better. */
   readonly isMoreBetter: boolean;
   readonly runs: readonly number[];
+  /** What its tolerance is at least, if it moves by more with what else the machine does than others. */
+  readonly toleranceMin?: number;
 }
 
 export interface BaselineRatio {
@@ -49,25 +51,27 @@ const toleranceMin = 0.15;
 const toleranceMax = 0.45;
 
 /** @returns null if the rounds lie so far apart that nothing could be said with them */
-export function toleranceOf(rounds: readonly number[]): number | null {
+export function toleranceOf(rounds: readonly number[], least = toleranceMin): number | null {
   const middle = median(rounds);
   const farthest = largest(rounds.map((round) => Math.abs(round / middle - 1)));
   const tolerance = Math.max(deviationsMax * relativeSpread(rounds), farthestShare * farthest);
-  return tolerance <= toleranceMax ? Math.max(toleranceMin, tolerance) : null;
+  return tolerance <= toleranceMax ? Math.max(least, tolerance) : null;
 }
 
 /** @throws Error if most ratios could not be judged by it, or one could not be measured */
 export function baselineOf(rounds: readonly (readonly Ratio[])[], takenOn: string): Baseline {
-  const entries = pooled(rounds).map(({ name, isMoreBetter }): [string, BaselineRatio] => {
-    const medians = rounds.map((round) => median(round.find((ratio) => ratio.name === name)?.runs ?? []));
-    if (!medians.every((each) => Number.isFinite(each) && each > 0)) {
-      throw new Error(`${name} could not be measured (${medians.join(', ')})`);
-    }
-    return [
-      name,
-      { isMoreBetter, median: median(medians), tolerance: toleranceOf(medians), rounds: medians },
-    ];
-  });
+  const entries = pooled(rounds).map(
+    ({ name, isMoreBetter, toleranceMin: least }): [string, BaselineRatio] => {
+      const medians = rounds.map((round) => median(round.find((ratio) => ratio.name === name)?.runs ?? []));
+      if (!medians.every((each) => Number.isFinite(each) && each > 0)) {
+        throw new Error(`${name} could not be measured (${medians.join(', ')})`);
+      }
+      return [
+        name,
+        { isMoreBetter, median: median(medians), tolerance: toleranceOf(medians, least), rounds: medians },
+      ];
+    },
+  );
   const spread = entries.filter(([, { tolerance }]) => tolerance === null);
   if (2 * spread.length > entries.length) {
     const list = spread.map(
@@ -103,9 +107,9 @@ export function missing(ratios: readonly Ratio[], baseline: Baseline): string[] 
 /** The runs of the same ratios from several rounds, together. */
 export function pooled(rounds: readonly (readonly Ratio[])[]): Ratio[] {
   const [first = []] = rounds;
-  return first.map(({ name, isMoreBetter }) => ({
+  return first.map(({ name, ...ratio }) => ({
     name,
-    isMoreBetter,
+    ...ratio,
     runs: rounds.flatMap((round) => round.find((ratio) => ratio.name === name)?.runs ?? []),
   }));
 }

@@ -53,6 +53,12 @@ describe('benchmark guard', () => {
     expect(toleranceOf([NaN])).to.equal(null);
   });
 
+  it('bears more where a measurement says that what else the machine does moves it by more', () => {
+    const rounds = [1, 1.01, 0.99, 1.02, 1].map((by) => [{ ...time(by), toleranceMin: 0.3 }]);
+    const taken = baselineOf(rounds, 'a machine');
+    expect([1.29, 1.31].map((by) => judge([time(by)], taken)[0]?.isFine)).to.deep.equal([true, false]);
+  });
+
   it('shows what it does not judge, and refuses a baseline that judges less than half', () => {
     const wild = [0.3, 1, 1.7, 0.6, 1.4];
     const taken = baselineOf(
