@@ -66,6 +66,32 @@ describe('D3: a slot whose replicas died one after the other while a map was bei
     scene.pass(2000);
     expect(scene.slot).to.deep.equal({ replicas: [2], learners: [], joinedAt: [joinedAt] });
   });
+
+  it('keeps a silent learner that has it on its disk, as a member, if the last replica died before the map without that was out', () => {
+    const scene = new Scene({ nodes: 2, respawn: false }, { replicas: 2, durability: 'always' });
+    scene.kill(1);
+    scene.haveDisk(1);
+    scene.isDiskSlow = true;
+    scene.find(1);
+    const node = scene.node(1);
+    node.isSlow = true;
+    scene.isDiskSlow = false;
+    scene.save();
+    scene.run();
+    expect(scene.slot.learners).to.include(1);
+    scene.cut(node);
+    scene.pass(900);
+    scene.isDiskSlow = true;
+    scene.pass(400);
+    expect(scene.unsaved.at(-1)?.map?.slots[0]?.learners).not.to.include(1);
+    scene.kill(0);
+    scene.isDiskSlow = false;
+    scene.save();
+    scene.run();
+    expect(scene.slot.replicas).to.deep.equal([]);
+    expect(scene.slot.learners).to.include(1);
+    expect(scene.core.map?.node(1)?.incarnation).to.equal(node.incarnation);
+  });
 });
 
 describe('D3: a slot whose replicas died with the manager, without being seen to', () => {

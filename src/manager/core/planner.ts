@@ -260,8 +260,10 @@ export class Planner {
       return isWorthMore ? former : slot;
     });
     if (slots.every((slot, i) => slot === map.slots[i])) return null;
+    // Learners, too: one that was silent, and has the slot on its disk, comes back with the replicas. *[found]*
     const isNeeded = ({ id }: MemberNode): boolean =>
-      map.node(id) === undefined && slots.some(({ replicas }) => replicas.includes(id));
+      map.node(id) === undefined &&
+      slots.some(({ replicas, learners }) => replicas.includes(id) || learners.includes(id));
     const nodes = [...map.nodes, ...previous.nodes.filter(isNeeded)].sort((a, b) => a.id - b.id);
     return new ClusterMap({ ...map.toData(), nodes, slots });
   }
