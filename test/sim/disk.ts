@@ -38,7 +38,9 @@ class DiskImage {
 }
 
 export class SimDisk {
-  readonly image = new DiskImage();
+  image = new DiskImage();
+  /** What it holds while it is not mounted, and another directory is in its place; null: it is. */
+  #aside: { readonly image: DiskImage; readonly isUsed: boolean } | null = null;
   /** It has been in use: it belongs to the cluster. */
   isUsed = false;
   /** Virtual time until which a batch takes hundreds of milliseconds. */
@@ -75,6 +77,29 @@ export class SimDisk {
     }
     const clusterId = this.isUsed ? 'sim' : '';
     attic.loaded({ clusterId, slots: [...labels], clockUs: this.image.clockUs });
+  }
+
+  get isAside(): boolean {
+    return this.#aside !== null;
+  }
+
+  /** It is not mounted when the next process starts: that finds an empty directory. */
+  setAside(): void {
+    this.#aside ??= { image: this.image, isUsed: this.isUsed };
+    this.image = new DiskImage();
+    this.isUsed = false;
+  }
+
+  /** It is there again, as it was. What was written without it is hidden. */
+  mount(): void {
+    if (this.#aside === null) return;
+    ({ image: this.image, isUsed: this.isUsed } = this.#aside);
+    this.#aside = null;
+  }
+
+  /** By that label, mounted or not. */
+  holds(slot: number, joinedAt: number): boolean {
+    return [this.image, this.#aside?.image].some((image) => image?.labels.get(slot) === joinedAt);
   }
 
   /** It was replaced by an empty one. */

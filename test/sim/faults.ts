@@ -1,4 +1,5 @@
 /** What goes wrong. Each kind strikes at a random moment, at a random victim, for a random time around the lease. */
+import { loseDisks } from './lost-disks.js';
 import type { NodeProcess } from './node-process.js';
 import type { SimProcess } from './process.js';
 import type { World } from './world.js';
@@ -27,10 +28,18 @@ type StallFaultKind = 'stallManager' | 'suspendHost' | 'freezeAll';
 type HitchKind = 'hitch' | 'slowDisk';
 /** With the bias of that name only. */
 type CopyFaultKind = 'lateCopy';
+/** With the bias of that name only. */
+type LostDiskKind = 'loseDisks' | 'acceptLoss';
 /** Where the manager's disk may be full, or slow. */
 type StateFaultKind = 'fillStateDisk' | 'slowStateDisk';
 export type FaultKind =
-  (typeof faultKinds)[number] | DiskFaultKind | StallFaultKind | StateFaultKind | HitchKind | CopyFaultKind;
+  | (typeof faultKinds)[number]
+  | DiskFaultKind
+  | StallFaultKind
+  | StateFaultKind
+  | HitchKind
+  | CopyFaultKind
+  | LostDiskKind;
 
 const foreignNodesMax = 2;
 /** So long it may take until somebody has taken the place of a full replica that died, or a slot is brought back. */
@@ -202,6 +211,12 @@ export function strike(world: World, kind: FaultKind): void {
       return;
     case 'lateCopy':
       beginLateCopy(world);
+      return;
+    case 'loseDisks':
+      loseDisks(world);
+      return;
+    case 'acceptLoss':
+      world.tasks.acceptLoss();
       return;
     case 'slowNode':
       if (nodes.length > 0) prng.pick(nodes).slowUntilMs = world.queue.nowMs + duration(world);

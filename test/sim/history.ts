@@ -126,7 +126,10 @@ export class SimHistory {
     const losses = world.observer.lossesOf(slot).filter(({ servedAt }) => call < servedAt);
     const [first] = losses;
     if (outcome !== 'ok' || first === undefined || end > first.lostAt) return false;
-    if (losses.some(({ isFromDisk, servedAt }) => !isFromDisk && servedAt < Infinity)) return false;
+    if (
+      losses.some(({ isFromDisk, isGivenUp, servedAt }) => isGivenUp || (!isFromDisk && servedAt < Infinity))
+    )
+      return false;
     return this.records.some(
       (later) =>
         later.kind !== 'get' &&

@@ -6,12 +6,8 @@
  */
 import { Role } from '../../src/node/core/membership.js';
 import type { AppliedList } from '../../src/protocol/applied-list.js';
-import type {
-  ClusterMap,
-  ClusterMapData,
-  MemberNode,
-  SlotAssignment,
-} from '../../src/protocol/cluster-map.js';
+import type { ClusterMap, ClusterMapData, SlotAssignment } from '../../src/protocol/cluster-map.js';
+import { checkMap } from '../../src/protocol/map-check.js';
 import { MessageType, WriteKind } from '../../src/protocol/messages.js';
 import type { CopyDoneMessage, Message, WriteMessage } from '../../src/protocol/messages.js';
 import { formatVersion } from '../../src/protocol/version.js';
@@ -19,6 +15,7 @@ import type { Version } from '../../src/protocol/version.js';
 import type { End } from './network.js';
 import { Incarnations } from './incarnations.js';
 import { NodeProcess } from './node-process.js';
+import { Removals } from './removals.js';
 import { SavedFirst } from './saved-first.js';
 import { decodeWriteId } from './wire.js';
 import type { World } from './world.js';
@@ -26,7 +23,7 @@ import type { World } from './world.js';
 /** Write id of a tombstone. */
 export const tombstoneId = 0;
 
-/** A slot is without a full replica, and no disk has it: what it held may be gone by the book. */
+/** A slot is without a full replica, and no disk has it or an administrator has given it up: what it held may be gone by the book. */
 export interface Loss {
   /** History step. */
   readonly lostAt: number;
@@ -34,6 +31,8 @@ export interface Loss {
   servedAt: number;
   /** One of its last replicas has brought it back. */
   isFromDisk: boolean;
+  /** It began without them, by an administrator's word. */
+  isGivenUp: boolean;
 }
 
 type Holder = readonly [nodeId: number, joinedAt: number];
@@ -48,6 +47,7 @@ export class Observer {
   clockSlackMs = 0;
   readonly savedFirst: SavedFirst;
   readonly incarnations: Incarnations;
+  readonly #removals: Removals;
   /** Key and version of what full replicas had. */
   readonly #heldFull = new Set<string>();
   /** The version under which a plain write was last sent, by write id. */
@@ -67,12 +67,15 @@ export class Observer {
   readonly #awaitedSincePowerLoss = new Set<number>();
   /** Slot, node and epoch of joining of learners that had copied everything. */
   readonly #copied = new Set<string>();
+  /** Slots that nobody served when an administrator accepted the loss, and that have begun by no map since. */
+  readonly #givenUp = new Set<number>();
   #published: ClusterMap | null = null;
 
   constructor(world: World) {
     this.#world = world;
     this.savedFirst = new SavedFirst(world);
     this.incarnations = new Incarnations(world);
+    this.#removals = new Removals(world, this.incarnations);
   }
 
   writeIdOf(key: string, version: Version): number | undefined {
@@ -161,6 +164,8 @@ export class Observer {
   mapPublished(map: ClusterMap): void {
     const previous = this.#published;
     if (previous !== null && map.epoch <= previous.epoch) return;
+    // As whoever is sent it does: a wrong one ends the connection.
+    checkMap(map.toData());
     this.#published = map;
     this.incarnations.note(map);
     if (previous !== null) this.#noteChanges(previous, map);
@@ -178,9 +183,7 @@ export class Observer {
         coverage.note('slotRevived');
         this.#checkRevival(before, slot, index);
       }
-      this.#checkRemoval(previous, map, index, hasRestart);
-      this.#checkSurvivors(previous, map, index);
-      this.#checkLast(previous, map, index);
+      this.#removals.check(previous, map, index, hasRestart);
       const isHome = (id: number): boolean => {
         const place = (id - (index % plan.nodeCount) + plan.nodeCount) % plan.nodeCount;
         return id < plan.nodeCount && place < plan.settings.replicas;
@@ -193,21 +196,47 @@ export class Observer {
     });
   }
 
-  /** D3: a slot that no disk has begins by an administrator's word only. It is lost until it is served again. */
+  /** He says that whatever nobody serves is gone for good. The manager may know less of that, not more. */
+  lossAccepted(): void {
+    const map = this.#published;
+    map?.slots.forEach(({ replicas }, index) => {
+      if (!replicas.some((id) => this.incarnations.lives(map.node(id)))) this.#givenUp.add(index);
+    });
+  }
+
+  /**
+   * D3: without one of its last replicas a slot begins by an administrator's word only, each slot by a word of its own. What it held is
+   * lost until it is served again, though a disk may have it still.
+   */
   #checkRevival(before: SlotAssignment, slot: SlotAssignment, index: number): void {
-    const { coverage, plan, disk } = this.#world;
-    if (!plan.hasDisks || !this.isLost(index) || coverage.seen.has('lossAccepted')) return;
-    const former = this.#lastHolders.get(index) ?? [];
+    const { plan, disk } = this.#world;
+    const isGivenUp = this.#givenUp.delete(index);
+    if (!plan.hasDisks) return;
+    const former = [...(this.#lastHolders.get(index) ?? []), ...(this.#holdersAtPowerLoss.get(index) ?? [])];
     const isFormer = slot.replicas.some((id, i) => isAmong(former, id, slot.joinedAt[i]));
-    const loss = this.lossesOf(index).at(-1);
-    if (isFormer && loss !== undefined) loss.isFromDisk = true;
+    const loss = this.isLost(index) ? this.lossesOf(index).at(-1) : undefined;
+    if (isFormer && loss?.isGivenUp === false) loss.isFromDisk = true;
     if (isFormer || disk?.isNew === true) return;
     const isWhole = slot.replicas.some((id) => this.#isWholeLearner(id, before, slot, index));
-    if (!isWhole && !this.#isOfWholeLearner(slot, index))
+    const isComplete = isWhole || this.#isOfWholeLearner(slot, index);
+    if (!isComplete && !isGivenUp)
       this.#world.fail(`D3: slot ${index} begins without what it held, and no administrator has said so`);
-    if (!isWhole && plan.settings.durability === 'interval') return;
+    if (!isComplete) (loss ?? this.#noteLoss(index)).isGivenUp = true;
+    if (loss === undefined || !isComplete || (!isWhole && plan.settings.durability === 'interval')) return;
     // Every write that was acknowledged had this one's answer: nothing may be missing.
     this.#losses.set(index, this.lossesOf(index).slice(0, -1));
+  }
+
+  #noteLoss(slot: number): Loss {
+    const loss: Loss = {
+      lostAt: this.#world.nextStep(),
+      servedAt: Infinity,
+      isFromDisk: false,
+      isGivenUp: false,
+    };
+    this.#losses.set(slot, [...this.lossesOf(slot), loss]);
+    this.#world.coverage.note('slotLost');
+    return loss;
   }
 
   /** M5: it had copied everything, and became full by that very joining: its label was on its disk before. */
@@ -230,68 +259,6 @@ export class Observer {
     for (const [slot, joinedAt] of slots) this.#copied.add(`${slot} ${nodeId} ${joinedAt}`);
   }
 
-  /** Whoever is taken off a slot while it could stay leaves K full replicas behind, or one less to be restarted. */
-  #checkRemoval(previous: ClusterMapData, map: ClusterMap, index: number, hasRestart: boolean): void {
-    const { coverage, tasks } = this.#world;
-    const isBlurred = (['isolation', 'leaseLapsed', 'slotLost'] as const).some((each) =>
-      coverage.seen.has(each),
-    );
-    if (!tasks.isEnabled || isBlurred || map.epoch !== previous.epoch + 1) return;
-    const before = previous.slots[index]?.replicas ?? [];
-    const { replicas } = map.slot(index);
-    const isTakenOff = before.some((id) => {
-      const member = previous.nodes.find((node) => node.id === id);
-      const isMember = map.node(id)?.incarnation === member?.incarnation;
-      return !replicas.includes(id) && isMember && this.incarnations.lives(member);
-    });
-    if (!isTakenOff) return;
-    const isRestart = hasRestart && map.settings.replicas > 1;
-    const nodeCount = this.#world.manager.core.status().nodes.length;
-    const wanted =
-      Math.min(map.settings.replicas, isRestart ? nodeCount : before.length) - (isRestart ? 1 : 0);
-    if (replicas.length >= wanted) return;
-    this.#world.fail(
-      `M4: slot ${index} is left with ${replicas.length} full replicas by a move, not ${wanted}`,
-    );
-  }
-
-  /** A map that comes out when all replicas of a slot are known to be dead takes no living one off, nor one whose disk has it, too. */
-  #checkSurvivors(previous: ClusterMapData, map: ClusterMap, index: number): void {
-    const { replicas } = map.slot(index);
-    if (replicas.length === 0 || replicas.some((id) => this.incarnations.lives(map.node(id)))) return;
-    if (replicas.some((id) => this.#isKnown(map.node(id)))) return;
-    const left = `slot ${index} is left to ${replicas.join(' ')}, known to be dead`;
-    const [survivor] = this.#survivors(previous, index);
-    if (survivor !== undefined) this.#world.fail(`M4: ${left}, and ${survivor.id} has it`);
-    // D3: nobody has seen a map without them.
-    const before = previous.slots[index]?.replicas ?? [];
-    const taken = before.filter((id) => !replicas.includes(id));
-    if (this.#world.plan.hasDisks && map.epoch === previous.epoch + 1 && taken.length > 0)
-      this.#world.fail(`D3: ${left}, and the disk of ${taken.join(' ')} may have it, too`);
-  }
-
-  /** No slot is left to nobody while one that had it stays a member: it has everything. */
-  #checkLast(previous: ClusterMapData, map: ClusterMap, index: number): void {
-    if (map.slot(index).replicas.length > 0 || map.epoch !== previous.epoch + 1) return;
-    const isMember = ({ id, incarnation }: MemberNode): boolean => map.node(id)?.incarnation === incarnation;
-    const last = this.#survivors(previous, index).find(isMember);
-    if (last !== undefined) this.#world.fail(`M4: slot ${index} is left to nobody, and ${last.id} had it`);
-  }
-
-  /** Who had it, and lives, to the manager as well. */
-  #survivors({ nodes, slots }: ClusterMapData, index: number): MemberNode[] {
-    const ids = slots[index]?.replicas ?? [];
-    return nodes.filter(
-      (member) => ids.includes(member.id) && this.#isKnown(member) && this.incarnations.lives(member),
-    );
-  }
-
-  /** To the manager it lives, in that incarnation. */
-  #isKnown(member: MemberNode | undefined): boolean {
-    const known = this.#world.manager.core.status().nodes;
-    return known.some(({ id, incarnation }) => id === member?.id && incarnation === member.incarnation);
-  }
-
   /** A process died, or has given up its identity: does every slot still have somebody with all its data? */
   identitiesChanged(): void {
     const map = this.#published;
@@ -302,9 +269,7 @@ export class Observer {
         return;
       }
       if (this.isLost(index) || this.#isOnDisk(index)) return;
-      const loss = { lostAt: this.#world.nextStep(), servedAt: Infinity, isFromDisk: false };
-      this.#losses.set(index, [...this.lossesOf(index), loss]);
-      this.#world.coverage.note('slotLost');
+      this.#noteLoss(index);
       if (this.#world.isTracing) this.#world.trace(`slot ${index} has lost its last full replica`);
     });
   }
@@ -371,23 +336,21 @@ export class Observer {
     return this.#holdersOnDisk(slot).length > 0;
   }
 
-  /** Full replicas of its last membership that have the slot on their disks. */
-  #holdersOnDisk(slot: number): number[] {
+  /** Full replicas of its last membership that have the slot on their disks, which may be mounted late. */
+  #holdersOnDisk(slot: number): Holder[] {
     const holders = this.#holdersAtPowerLoss.get(slot) ?? this.#lastHolders.get(slot) ?? [];
-    const isThere = ([id, joinedAt]: Holder): boolean =>
-      this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt;
-    return holders.filter(isThere).map(([id]) => id);
+    return holders.filter(([id, joinedAt]) => this.#world.diskOf(id)?.holds(slot, joinedAt) === true);
   }
 
   /** D3: what nobody else has is cleared by an administrator's word only; a learner that comes back leaves it there. */
   clears(nodeId: number, slot: number): void {
-    const { coverage, disk } = this.#world;
-    if (coverage.seen.has('lossAccepted') || disk?.isNew === true) return;
+    if (this.#givenUp.has(slot) || this.#world.disk?.isNew === true) return;
     const map = this.#published;
     if (map?.slot(slot).replicas.some((id) => this.incarnations.lives(map.node(id))) !== false) return;
-    const holders = this.#holdersOnDisk(slot);
-    const isEmpty = (this.#world.diskOf(nodeId)?.image.slots.get(slot)?.size ?? 0) === 0;
-    if (isEmpty || holders.length !== 1 || holders[0] !== nodeId) return;
+    const [holder, ...others] = this.#holdersOnDisk(slot);
+    const image = this.#world.diskOf(nodeId)?.image;
+    const isThere = holder?.[0] === nodeId && image?.labels.get(slot) === holder[1];
+    if (!isThere || others.length > 0 || (image.slots.get(slot)?.size ?? 0) === 0) return;
     this.#world.fail(`D3: node ${nodeId} clears slot ${slot}, which no other disk holds, and nobody serves`);
   }
 

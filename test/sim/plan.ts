@@ -58,6 +58,8 @@ export const biases = [
   'lateCopies',
   /** Faults that wait for a message, beside all else; after a pause connections are read in any order. */
   'ambush',
+  /** With disks: all that have a slot die, disks are lost or mounted late, and an administrator accepts the loss early. */
+  'lostDisks',
 ] as const;
 export type Bias = (typeof biases)[number];
 
@@ -109,7 +111,7 @@ export interface Plan {
   readonly managerTimings: ManagerTimings;
 }
 
-const letters = 'abcdefghijklmnopqrstuvwxyz';
+export const letters = 'abcdefghijklmnopqrstuvwxyz';
 
 function faultWeights(prng: Prng, bias: Bias): (readonly [FaultKind, number])[] {
   const favoured: Partial<Record<Bias, readonly FaultKind[]>> = {
@@ -135,7 +137,7 @@ function faultWeights(prng: Prng, bias: Bias): (readonly [FaultKind, number])[] 
   return [...weights, ['stallManager', 4], ['suspendHost', 4], ['freezeAll', 2]];
 }
 
-function drawMix(prng: Prng, bias: Bias): number[] {
+export function drawMix(prng: Prng, bias: Bias): number[] {
   if (bias === 'conditions') return [1, 3, 5, 2, 2, 0.3];
   if (bias === 'siblings') return [0.3, 5, 6, 1, 1, 0];
   if (bias === 'puts' || bias === 'copies') return [6, 5, 0.3, 0, 0, 0.3];
@@ -311,126 +313,6 @@ export function withStateDisk(plan: Plan, prng: Prng): Plan {
 /** The same plan with nodes that tick as seldom as the shell lets them while they are not busy. */
 export function withCalm(plan: Plan): Plan {
   return { ...plan, calmTicks: Math.floor(calmTickMs(plan.settings.leaseMs) / plan.tickMs) };
-}
-
-/** The same plan with nothing but hitches: nobody is to be taken for cut off. */
-export function withHitches(plan: Plan, prng: Prng): Plan {
-  const nodeCount = Math.max(plan.nodeCount, 3);
-  const peerAnswerMsMax = prng.int(100, 250);
-  return {
-    ...plan,
-    nodeCount,
-    clientCount: 3,
-    operations: 60,
-    settings: {
-      ...plan.settings,
-      replicas: 3,
-      slotCount: nodeCount,
-      leaseMs: prng.int(1000, 2000),
-      // A disk may take longer than a tombstone is kept in other plans.
-      writeAgeMsMax: 300_000,
-      tombstoneMs: 900_000,
-    },
-    faultMs: prng.int(1000, 3000),
-    faultCount: prng.int(4, 12),
-    faultWeights: [
-      ['hitch', 3],
-      ['slowDisk', plan.hasDisks ? 2 : 0],
-    ],
-    thinkMs: prng.int(5, 50),
-    // Longer than a batch that has begun when the faults end.
-    deadlineMs: prng.int(2000, 3000),
-    delayMs: 0.5,
-    slowShare: 0,
-    silenceMs: 3000,
-    mix: drawMix(prng, 'conditions'),
-    nodeTimings: { ...plan.nodeTimings, peerAnswerMsMax, reportEveryMs: prng.int(20, 40) },
-    managerTimings: {
-      ...plan.managerTimings,
-      probeMsMax: prng.int(80, peerAnswerMsMax),
-      reportCountsMs: peerAnswerMsMax,
-    },
-  };
-}
-
-/** The same plan without any faults: the schedule cuts one node off. */
-export function withCutOff(plan: Plan, prng: Prng): Plan {
-  const nodeCount = prng.int(4, 7);
-  return {
-    ...plan,
-    nodeCount,
-    clientCount: 3,
-    // There are always some under way.
-    operations: 5000,
-    settings: {
-      ...plan.settings,
-      replicas: prng.int(2, 3),
-      slotCount: nodeCount,
-      leaseMs: prng.int(500, 1000),
-      writeAgeMsMax: 300_000,
-      tombstoneMs: 900_000,
-    },
-    faultMs: prng.int(100, 1000),
-    faultCount: 0,
-    thinkMs: prng.int(20, 60),
-    deadlineMs: prng.int(300, 600),
-    slowShare: 0,
-    syncMs: Math.min(plan.syncMs, 5),
-    mix: drawMix(prng, 'conditions'),
-    nodeTimings: { ...plan.nodeTimings, peerAnswerMsMax: 250 },
-    managerTimings: { ...plan.managerTimings, probeMsMax: 200 },
-  };
-}
-
-/** The same plan with disks, and full replicas that die while a copy is done and not told of. Several keys of one slot. */
-export function withLateCopies(plan: Plan, prng: Prng): Plan {
-  const nodeCount = prng.int(3, 4);
-  const first = prng.below(6);
-  return {
-    ...plan,
-    nodeCount,
-    clientCount: 6,
-    lanes: 1,
-    keys: [0, 1, 2, 3, 4].map((i) => letters[first + i * nodeCount] ?? 'a'),
-    settings: {
-      ...plan.settings,
-      replicas: prng.pick([2, 2, 3]),
-      slotCount: nodeCount,
-      leaseMs: prng.int(300, 600),
-    },
-    operations: 600,
-    faultMs: 2000,
-    faultCount: prng.int(1, 2),
-    faultWeights: plan.hasDisks ? [['lateCopy', 1]] : [],
-    thinkMs: 10,
-    // What is under way when they die is over before a lease has passed, and is not sent again.
-    deadlineMs: prng.int(200, 290),
-    syncMs: Math.min(plan.syncMs, 5),
-    readFromAny: 1,
-    mix: drawMix(prng, 'copies'),
-  };
-}
-
-/** The same plan with puts of one key without a pause, beside which updates are to get their turn. */
-export function withTurns(plan: Plan, prng: Prng): Plan {
-  const hasFaults = prng.chance(0.5);
-  return {
-    ...plan,
-    keys: plan.keys.slice(0, 1),
-    clientCount: prng.int(3, 4),
-    // One of them is always under way; where some end unknown, the checker has enough to do with fewer.
-    lanes: hasFaults ? prng.int(1, 3) : prng.int(3, 6),
-    operations: hasFaults ? 3000 : 8000,
-    ttlShare: 0,
-    faultMs: prng.int(600, 1200),
-    faultCount: hasFaults ? prng.int(1, 4) : 0,
-    thinkMs: 0.1,
-    deadlineMs: Math.max(plan.deadlineMs, 1000),
-    delayMs: prng.pick([0.2, 0.5]),
-    slowShare: hasFaults ? plan.slowShare : 0,
-    mix: [60, 1, 1, 0.1, 0.1, 0.1],
-    clientTimings: { ...plan.clientTimings, answerMsMax: 30 },
-  };
 }
 
 /** Mostly 2 or 3; sometimes more than there are nodes. */

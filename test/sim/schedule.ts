@@ -9,6 +9,7 @@ import { formatVersion, versionZero } from '../../src/protocol/version.js';
 import type { ClientProcess } from './client-process.js';
 import type { Situation } from './coverage.js';
 import { scheduleFaults } from './faults.js';
+import { mountRest } from './lost-disks.js';
 import type { NodeProcess } from './node-process.js';
 import type { Bias } from './plan.js';
 import type { FrameMode } from './frames.js';
@@ -174,6 +175,7 @@ class Schedule {
     if (world.isTracing) world.trace('--- all faults end ---');
     world.healNetwork();
     world.startManager();
+    if (world.plan.bias === 'lostDisks') mountRest(world);
     for (const process of [...world.nodes, ...world.clients, world.manager]) process.resume();
     world.watchOldProcesses();
     if (!world.clients.some((client) => client.alive)) world.startClient();

@@ -124,13 +124,23 @@ export class SimTasks {
    * @param isOverdue - he sees that nothing has moved for long, and that it was silent when it died (M3)
    */
   acceptLossIfAsked(isOverdue: boolean): void {
-    const { manager, coverage, plan } = this.#world;
+    const { manager, plan } = this.#world;
     if (!plan.hasDisks || !manager.alive) return;
     const isWaiting = manager.core.map?.slots.every(({ replicas }) => replicas.length > 0) === false;
     const isTold = manager.core.status().warnings?.some((line) => line.includes('--accept-loss')) === true;
-    if (!isOverdue && !(isWaiting && isTold)) return;
+    if (isOverdue || (isWaiting && isTold)) this.acceptLoss();
+  }
+
+  /** Whatever waits is gone for good, as he says, whether he has been told so or not. */
+  acceptLoss(): void {
+    const { manager, coverage, plan } = this.#world;
+    if (!plan.hasDisks || !manager.alive) return;
     coverage.note('lossAccepted');
-    this.#ask({ command: 'accept-loss' }, () => undefined);
+    if (this.#world.isTracing) this.#world.trace('administrator: accepts the loss');
+    manager.post(() => {
+      this.#world.observer.lossAccepted();
+      this.#ask({ command: 'accept-loss' }, () => undefined);
+    });
   }
 
   #draw(): AdminRequest | null {

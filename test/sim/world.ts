@@ -16,18 +16,15 @@ import { ManagerProcess } from './manager-process.js';
 import type { End } from './network.js';
 import { NodeProcess } from './node-process.js';
 import { Observer } from './observer.js';
+import { withCutOff, withHitches, withLateCopies, withLostDisks, withTurns } from './leanings.js';
 import {
   drawAmbushes,
   drawPlan,
   withCalm,
-  withCutOff,
   withDisks,
   withExpiry,
-  withHitches,
   withInterval,
-  withLateCopies,
   withStateDisk,
-  withTurns,
 } from './plan.js';
 import type { Plan } from './plan.js';
 import { Prng } from './prng.js';
@@ -115,11 +112,13 @@ export class World {
     if (bias === 'cutOff') this.plan = withCutOff(stored, this.prng);
     if (bias === 'lateCopies') this.plan = withLateCopies(stored, this.prng);
     if (bias === 'turns') this.plan = withTurns(stored, this.prng);
+    if (bias === 'lostDisks') this.plan = withLostDisks(stored, this.prng);
     if (interval) this.plan = withInterval(this.plan);
     this.turnPrng = turns || bias === 'turns' ? new Prng(seed + turnSeedOffset) : null;
     this.#traceSink = trace;
     this.ambushes = new Ambushes(this);
-    this.tasks = new SimTasks(this, bias === undefined || bias === 'ambush' ? undefined : bias === 'tasks');
+    const mayHaveTasks = bias === undefined || bias === 'ambush' || bias === 'lostDisks';
+    this.tasks = new SimTasks(this, mayHaveTasks ? undefined : bias === 'tasks');
     this.#watchesOld = this.plan.seesOldExits;
     this.observer = new Observer(this);
     if (this.isTracing) this.trace(`plan ${JSON.stringify(this.plan)}`);
