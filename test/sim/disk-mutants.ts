@@ -289,4 +289,24 @@ export const diskMutants: readonly Mutant[] = [
     disks: true,
     quick: true,
   },
+  {
+    name: 'an accepted loss counts for every later one of the slot',
+    rule: 'D3',
+    edits: one(`${manager}/recovery.js`, 'this.#givenUp.delete(slot);', ''),
+    disks: true,
+    bias: 'lostDisks',
+    quick: true,
+  },
+  {
+    name: 'a slot waits with a learner that is no node of the map',
+    rule: 'D3',
+    edits: one(
+      `${manager}/planner.js`,
+      '&&\n            slots.some(({ replicas, learners }) => replicas.includes(id) || learners.includes(id));',
+      '&& slots.some(({ replicas }) => replicas.includes(id));',
+    ),
+    disks: true,
+    bias: 'lostDisks',
+    firstSeed: 3_880,
+  },
 ];
