@@ -309,4 +309,11 @@ export const diskMutants: readonly Mutant[] = [
     bias: 'lostDisks',
     firstSeed: 3_880,
   },
+  {
+    name: 'who comes back with what has been given up is not believed',
+    rule: 'D3',
+    edits: one(`${manager}/recovery.js`, '(back.length === 0 && mayBegin)', 'mayBegin'),
+    disks: true,
+    bias: 'lostDisks',
+  },
 ];

@@ -56,6 +56,7 @@ export class ManagerProcess extends SimProcess {
           const lapsed = /^node (\d+): silent, its lease has run out$/.exec(text);
           if (lapsed !== null) {
             world.coverage.note('leaseLapsed');
+            world.observer.comebacks.lapsed(Number(lapsed[1]));
             this.#checkSilence(Number(lapsed[1]));
           }
           if (text.includes('taking it off')) {

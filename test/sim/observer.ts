@@ -13,6 +13,7 @@ import type { CopyDoneMessage, Message, WriteMessage } from '../../src/protocol/
 import { formatVersion } from '../../src/protocol/version.js';
 import type { Version } from '../../src/protocol/version.js';
 import type { End } from './network.js';
+import { Comebacks } from './comebacks.js';
 import { Incarnations } from './incarnations.js';
 import { NodeProcess } from './node-process.js';
 import { Removals } from './removals.js';
@@ -48,6 +49,7 @@ export class Observer {
   readonly savedFirst: SavedFirst;
   readonly incarnations: Incarnations;
   readonly #removals: Removals;
+  readonly comebacks: Comebacks;
   /** Key and version of what full replicas had. */
   readonly #heldFull = new Set<string>();
   /** The version under which a plain write was last sent, by write id. */
@@ -76,6 +78,7 @@ export class Observer {
     this.savedFirst = new SavedFirst(world);
     this.incarnations = new Incarnations(world);
     this.#removals = new Removals(world, this.incarnations);
+    this.comebacks = new Comebacks(world);
   }
 
   writeIdOf(key: string, version: Version): number | undefined {
@@ -170,6 +173,7 @@ export class Observer {
     this.incarnations.note(map);
     if (previous !== null) this.#noteChanges(previous, map);
     this.identitiesChanged();
+    this.comebacks.published(map, (slot) => this.#mounted(slot));
   }
 
   #noteChanges(previous: ClusterMapData, map: ClusterMap): void {
@@ -221,6 +225,7 @@ export class Observer {
     const isComplete = isWhole || this.#isOfWholeLearner(slot, index);
     if (!isComplete && !isGivenUp)
       this.#world.fail(`D3: slot ${index} begins without what it held, and no administrator has said so`);
+    if (!isComplete) this.comebacks.check(index);
     if (!isComplete) (loss ?? this.#noteLoss(index)).isGivenUp = true;
     if (loss === undefined || !isComplete || (!isWhole && plan.settings.durability === 'interval')) return;
     // Every write that was acknowledged had this one's answer: nothing may be missing.
@@ -340,6 +345,15 @@ export class Observer {
   #holdersOnDisk(slot: number): Holder[] {
     const holders = this.#holdersAtPowerLoss.get(slot) ?? this.#lastHolders.get(slot) ?? [];
     return holders.filter(([id, joinedAt]) => this.#world.diskOf(id)?.holds(slot, joinedAt) === true);
+  }
+
+  /** Those whose disks are there. */
+  #mounted(slot: number): number[] {
+    const isMounted = ([id, joinedAt]: Holder): boolean =>
+      this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt;
+    return this.#holdersOnDisk(slot)
+      .filter(isMounted)
+      .map(([id]) => id);
   }
 
   /** D3: what nobody else has is cleared by an administrator's word only; a learner that comes back leaves it there. */
