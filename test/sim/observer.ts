@@ -173,7 +173,7 @@ export class Observer {
     this.incarnations.note(map);
     if (previous !== null) this.#noteChanges(previous, map);
     this.identitiesChanged();
-    this.comebacks.published(map, (slot) => this.#mounted(slot));
+    this.comebacks.published(map, (slot) => this.#awaitedOnDisk(slot));
   }
 
   #noteChanges(previous: ClusterMapData, map: ClusterMap): void {
@@ -347,13 +347,11 @@ export class Observer {
     return holders.filter(([id, joinedAt]) => this.#world.diskOf(id)?.holds(slot, joinedAt) === true);
   }
 
-  /** Those whose disks are there. */
-  #mounted(slot: number): number[] {
+  /** Full replicas of its last membership, as the maps have it, whose disks are there with it: these the manager waits for. */
+  #awaitedOnDisk(slot: number): number[] {
     const isMounted = ([id, joinedAt]: Holder): boolean =>
       this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt;
-    return this.#holdersOnDisk(slot)
-      .filter(isMounted)
-      .map(([id]) => id);
+    return (this.#lastHolders.get(slot) ?? []).filter(isMounted).map(([id]) => id);
   }
 
   /** D3: what nobody else has is cleared by an administrator's word only; a learner that comes back leaves it there. */
