@@ -39,6 +39,16 @@ const impureSyntax = [
   },
 ];
 
+/** What test frameworks put fakes in the place of; `Date` is another matter, see real-time.ts. */
+const fakeableGlobals = [
+  ...['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate'],
+  ...['queueMicrotask', 'performance'],
+].map((name) => ({ name, message: 'A test may have faked it: import it from transport/real-time.' }));
+const fakeableModules = {
+  regex: '^(node:)?(timers(/promises)?|perf_hooks)$',
+  message: 'A test may have faked it: import it from transport/real-time.',
+};
+
 export default defineConfig(
   globalIgnores(['dist/', 'build/', 'coverage/']),
 
@@ -124,6 +134,16 @@ export default defineConfig(
           ],
         },
       ],
+    },
+  },
+
+  {
+    // What lives in the processes of users is not to stand still with the fake timers of their tests.
+    files: ['src/client/*.ts', 'src/transport/*.ts'],
+    ignores: ['src/transport/real-time.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...fakeableGlobals],
+      'no-restricted-imports': ['error', { patterns: [fakeableModules] }],
     },
   },
 

@@ -3,6 +3,7 @@
  * as a node takes to answer, the thread asks for what has come, turn of the event loop by turn, for a fraction of a millisecond.
  * Everything else in the process has its turn as before. Only where that is measured to be quicker: see `PollingTrial`.
  */
+import { monotonicMs, setImmediate } from '../transport/real-time.js';
 import { OperationKind } from './core/operation.js';
 import type { Operation } from './core/operation.js';
 import { PollingTrial } from './polling-trial.js';
@@ -28,7 +29,7 @@ export class BusyPoll {
   #beganAtMs = 0;
   #untilMs = 0;
 
-  constructor(ports: BusyPollPorts = { nowMs: () => performance.now(), nextTurn: setImmediate }) {
+  constructor(ports: BusyPollPorts = { nowMs: monotonicMs, nextTurn: setImmediate }) {
     this.#ports = ports;
   }
 

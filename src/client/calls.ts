@@ -8,6 +8,7 @@ import { decodeValue } from '../protocol/value-codec.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import { cloneVersion } from '../protocol/version.js';
 import type { Version } from '../protocol/version.js';
+import { monotonicMs } from '../transport/real-time.js';
 import { forgetAbort } from './abort-watch.js';
 import type { Operation } from './core/operation.js';
 import { OperationKind, Outcome } from './core/operation.js';
@@ -42,7 +43,7 @@ export abstract class Call<T> {
   constructor(resolve: (result: T) => void, reject: (error: unknown) => void) {
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#startedAtMs = operationChannel.hasSubscribers ? performance.now() : 0;
+    this.#startedAtMs = operationChannel.hasSubscribers ? monotonicMs() : 0;
   }
 
   protected abstract result(operation: Operation): T;
@@ -86,7 +87,7 @@ export abstract class Call<T> {
       operation: kindNames[operation.kind],
       key: fromKeyBytes(operation.key),
       attempts: operation.attempts,
-      durationMs: performance.now() - this.#startedAtMs,
+      durationMs: monotonicMs() - this.#startedAtMs,
       error: operation.outcome === Outcome.done ? undefined : this.#errorOf(operation),
     };
   }

@@ -1,6 +1,7 @@
 /** One deadline for a call of several steps. */
 import { GTStoreError } from '../protocol/errors.js';
 import type { WriteOutcome } from '../protocol/errors.js';
+import { clearTimeout, monotonicMs, setTimeout } from '../transport/real-time.js';
 import { abortedError, forgetAbort, onAbort } from './abort-watch.js';
 import { checkedSignal, checkedTimeoutMs, checkOptions } from './arguments.js';
 import type { OperationOptions } from './arguments.js';
@@ -18,9 +19,9 @@ export function remainingOf(options: OperationOptions, defaultMs: number, outcom
   checkOptions(options);
   const signal = checkedSignal(options.signal);
   const timeoutMs = checkedTimeoutMs(options.timeoutMs, defaultMs);
-  const untilMs = performance.now() + timeoutMs;
+  const untilMs = monotonicMs() + timeoutMs;
   return () => {
-    const leftMs = untilMs - performance.now();
+    const leftMs = untilMs - monotonicMs();
     if (leftMs <= 0) throw tooLate(timeoutMs, outcome);
     return signal === undefined ? { timeoutMs: leftMs } : { timeoutMs: leftMs, signal };
   };

@@ -2,11 +2,6 @@
 
 const conflictPauseMsMax = 32;
 
-/** Fulfilled after so many milliseconds. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
 /** How long to wait after so many lost races for one key: longer each time, and by chance. */
 export function conflictPauseMs(conflicts: number): number {
   return Math.random() * Math.min(conflictPauseMsMax, 2 ** conflicts);

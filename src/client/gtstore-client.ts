@@ -8,6 +8,7 @@ import type { ClusterSettings } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import type { Version } from '../protocol/version.js';
+import { queueMicrotask } from '../transport/real-time.js';
 import { abortedError, onAbort } from './abort-watch.js';
 import { askAdmin, askStatus } from './admin.js';
 import {

@@ -3,13 +3,13 @@
  * knows of the manager's clock, unless that is in doubt with the node, too; then it serves nobody by promises either (M8). So
  * they are dialled one after the other, beside the connections that stand, until somebody has told it.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { GTStoreError } from '../protocol/errors.js';
 import type { HelloMessage } from '../protocol/messages.js';
 import { MessageType } from '../protocol/messages.js';
 import type { ClusterMap, MemberNode } from '../protocol/cluster-map.js';
 import type { Connection } from '../transport/connection.js';
 import { dial } from '../transport/dialer.js';
+import { pause } from '../transport/real-time.js';
 import type { LearntClock } from './learnt-clock.js';
 
 export interface NodeClocksOptions {

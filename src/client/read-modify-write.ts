@@ -8,12 +8,13 @@
  */
 import type { StoreValue } from '../protocol/value-codec.js';
 import type { Version } from '../protocol/version.js';
+import { clearTimeout, pause, setTimeout } from '../transport/real-time.js';
 import type { OperationOptions, WriteOptions } from './arguments.js';
 import type { ConditionOutcome, Entry } from './calls.js';
 import type { Wants } from './core/operation.js';
 import type { Left, Remaining } from './deadline.js';
 import { inTime } from './deadline.js';
-import { conflictPauseMs, pause } from './flow.js';
+import { conflictPauseMs } from './flow.js';
 import type { Turn } from './key-turns.js';
 import { KeyTurns } from './key-turns.js';
 

@@ -3,6 +3,7 @@ import { GTStoreError } from '../protocol/errors.js';
 import { MessageType } from '../protocol/messages.js';
 import type { EntriesMessage, Entry, Message } from '../protocol/messages.js';
 import type { Connection } from '../transport/connection.js';
+import { clearInterval, pause, setInterval } from '../transport/real-time.js';
 import type { RequestTable } from '../transport/requests.js';
 import type { ClientCore } from './core/client-core.js';
 
@@ -71,7 +72,7 @@ export async function* scanSlot(
       throw new GTStoreError('UNAVAILABLE', `slot ${slot} cannot be read: none of its replicas serves`);
     }
     session.core.wantMap();
-    await new Promise((resolve) => setTimeout(resolve, retryMs * (0.5 + Math.random())));
+    await pause(retryMs * (0.5 + Math.random()));
   }
 }
 

@@ -13,6 +13,7 @@ import { AfterPollTimer } from '../transport/after-poll.js';
 import { Connection } from '../transport/connection.js';
 import { newHello } from '../transport/handshake.js';
 import { MemberLinks } from '../transport/member-links.js';
+import { clearInterval, monotonicMs, pause, setInterval } from '../transport/real-time.js';
 import { RequestTable } from '../transport/requests.js';
 import type { Address } from './arguments.js';
 import { BusyPoll } from './busy-poll.js';
@@ -22,7 +23,6 @@ import type { Operation } from './core/operation.js';
 import { diagnosticsChannelNames } from './diagnostics.js';
 import type { MapEvent } from './diagnostics.js';
 import { closedError } from './deadline.js';
-import { pause } from './flow.js';
 import { LearntClock } from './learnt-clock.js';
 import { ManagerLinks } from './manager-links.js';
 import { NodeClocks } from './node-clocks.js';
@@ -187,7 +187,7 @@ export class Session {
    */
   nowOfBeginning(): number {
     if (this.core.inFlight === 0) return this.now();
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     return nowMs - this.#clock.nowMs > sampleMsMax ? this.now() : nowMs;
   }
 
@@ -235,9 +235,9 @@ export class Session {
   open(timeoutMs: number): Promise<void> {
     this.#managers.dial();
     return new Promise((resolve, reject) => {
-      const startedAtMs = performance.now();
+      const startedAtMs = monotonicMs();
       const check = (): void => {
-        const elapsedMs = performance.now() - startedAtMs;
+        const elapsedMs = monotonicMs() - startedAtMs;
         const isOver = elapsedMs >= timeoutMs || this.#managers.isHopeless || this.isClosed;
         if (!this.#isConnected(elapsedMs) && !isOver) return;
         clearInterval(timer);
@@ -306,7 +306,7 @@ export class Session {
    * @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT, CLOSED; for a write see `RequestTable`
    */
   async askManager(build: (rid: number) => Message, timeoutMs: number, isWrite = false): Promise<Message> {
-    const untilMs = performance.now() + timeoutMs;
+    const untilMs = monotonicMs() + timeoutMs;
     // Of what changes something only what was not sent is tried again.
     const notSent = { outcome: 'not-applied' } as const;
     for (let attempt = 0; ; attempt++) {
@@ -318,7 +318,7 @@ export class Session {
         throw new GTStoreError('UNAVAILABLE', text, isWrite || attempt === 0 ? notSent : {});
       }
       try {
-        return await this.requests.request(manager, build, untilMs - performance.now(), { isWrite });
+        return await this.requests.request(manager, build, untilMs - monotonicMs(), { isWrite });
       } catch (cause) {
         if (!(cause instanceof GTStoreError) || cause.code !== 'CLOSED' || this.closing.aborted) throw cause;
         const { message, outcome } = cause;
@@ -330,9 +330,8 @@ export class Session {
 
   /** It is being dialled anew, which takes some milliseconds if it is there. */
   async #untilManager(untilMs: number): Promise<void> {
-    const giveUpAtMs = Math.min(untilMs, performance.now() + redialMsMax);
-    while (this.manager === undefined && !this.isClosed && performance.now() < giveUpAtMs)
-      await pause(tickMs);
+    const giveUpAtMs = Math.min(untilMs, monotonicMs() + redialMsMax);
+    while (this.manager === undefined && !this.isClosed && monotonicMs() < giveUpAtMs) await pause(tickMs);
   }
 
   close(): void {

@@ -6,8 +6,9 @@ import { decodeValue } from '../protocol/value-codec.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import { compareVersions } from '../protocol/version.js';
 import type { Version } from '../protocol/version.js';
+import { pause } from '../transport/real-time.js';
 import { unreadable } from './calls.js';
-import { conflictPauseMs, pause } from './flow.js';
+import { conflictPauseMs } from './flow.js';
 import { scan, scanSlot } from './scan.js';
 import type { ScanSession } from './scan.js';
 

@@ -1,5 +1,7 @@
 /** Processes by their ids, and waiting for what they do. */
 import { readFileSync } from 'node:fs';
+// Not the global ones: a test may have put fakes in their place.
+import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** Sends a signal; @returns false if there is no such process. */

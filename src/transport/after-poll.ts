@@ -5,6 +5,7 @@
  * that has come meanwhile is read, and would take its own absence for the silence of others. After the poll phase what
  * lay in its sockets has been handled.
  */
+import { clearInterval, setImmediate, setInterval } from './real-time.js';
 export class AfterPollTimer {
   readonly #timer: NodeJS.Timeout;
   #isOver = false;

@@ -41,6 +41,7 @@ import { outgoingFramesMax } from './options.js';
 import type { ResolvedOptions } from './options.js';
 import { Outgoing } from './outgoing.js';
 import type { Sink } from './outgoing.js';
+import { queueMicrotask, setImmediate } from './real-time.js';
 import { writeTo } from './socket-write.js';
 import { unwatch, watch } from './watch.js';
 import type { Watched } from './watch.js';

@@ -10,6 +10,7 @@
  * about once a millisecond while any wait. Each waits for its own tick, so that its time is not cut short by what came
  * before it.
  */
+import { setImmediate, setTimeout } from './real-time.js';
 
 export interface Flushable {
   /** On the list for the end of this turn. Set and cleared here only. */

@@ -18,6 +18,7 @@ import { expectHello, newError } from './handshake.js';
 import { connectionsAllowed } from './open-files.js';
 import { resolveOptions } from './options.js';
 import type { ConnectionOptions, ResolvedOptions } from './options.js';
+import { clearTimeout, setTimeout } from './real-time.js';
 import type { RoomForClients } from './slow-clients.js';
 import { SlowReaders } from './slow-readers.js';
 import { SlowSenders } from './slow-senders.js';

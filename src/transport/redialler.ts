@@ -5,13 +5,13 @@
  * half, so that peers of one that comes back do not all come at the same moment. A connection that lasted longer
  * than `backoffMsMax` starts the wait over; one that is accepted and dropped at once does not.
  */
-import { performance } from 'node:perf_hooks';
 import type { GTStoreError } from '../protocol/errors.js';
 import type { HelloMessage } from '../protocol/messages.js';
 import type { CloseReason } from './close-reason.js';
 import type { Connection } from './connection.js';
 import { dial } from './dialer.js';
 import type { DialOptions } from './dialer.js';
+import { clearTimeout, monotonicMs, setTimeout } from './real-time.js';
 
 export interface RediallerOptions extends Omit<DialOptions, 'hello' | 'signal'> {
   /** Asked for before each attempt: who dials may have learnt something since. */
@@ -100,10 +100,10 @@ export class Redialler {
     }
     this.current = connection;
     this.attempts = 0;
-    this.upAtMs = performance.now();
+    this.upAtMs = monotonicMs();
     connection.onceClosed((reason) => {
       this.current = undefined;
-      if (performance.now() - this.upAtMs > this.backoffMsMax) this.waitMs = this.backoffMsMin;
+      if (monotonicMs() - this.upAtMs > this.backoffMsMax) this.waitMs = this.backoffMsMin;
       this.dialLater();
       this.options.onDown?.(reason);
     });

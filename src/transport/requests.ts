@@ -10,13 +10,13 @@
  *  - Rids of tables lie above all others and each table has a range of its own, so that `settle` can be shown every
  *    answer, and other parts of the process may number their requests as they like below `tableRidMin`.
  */
-import { performance } from 'node:perf_hooks';
 import { keepMessage } from '../protocol/codec.js';
 import { GTStoreError } from '../protocol/errors.js';
 import { MessageType } from '../protocol/messages.js';
 import type { Message } from '../protocol/messages.js';
 import { errorOf } from './close-reason.js';
 import type { Connection } from './connection.js';
+import { clearInterval, monotonicMs, setInterval } from './real-time.js';
 
 /** Rids from here on belong to request tables. */
 export const tableRidMin = 2 ** 40;
@@ -103,7 +103,7 @@ export class RequestTable {
     const rid = this.ridMin + (this.made++ % ridsPerTable);
     return new Promise((resolve, reject) => {
       const onAbort = signal && ((): void => this.fail(rid, abortError(signal)));
-      const deadlineMs = performance.now() + timeoutMs;
+      const deadlineMs = monotonicMs() + timeoutMs;
       const isWriteUnderWay = isWrite && connection.isOpen;
       const entry = { connection, deadlineMs, timeoutMs, resolve, reject, signal, onAbort, isWriteUnderWay };
       connection.send(build(rid));
@@ -150,7 +150,7 @@ export class RequestTable {
   }
 
   private expire(): void {
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     for (const [rid, { connection, deadlineMs, timeoutMs }] of this.pending) {
       if (deadlineMs > nowMs) continue;
       const text = `${connection.remote}: no answer within ${Math.ceil(timeoutMs)} ms`;

@@ -6,12 +6,12 @@
  * clock does not: `sample` tells when the latter ran ahead. A step of the wall clock looks the same, so whoever is
  * told may only give something up, never gain by it.
  */
-import { performance } from 'node:perf_hooks';
+import { monotonicMs } from './real-time.js';
 
 const suspensionMsMin = 200;
 
 export class SampledClock {
-  #nowMs = performance.now();
+  #nowMs = monotonicMs();
   #wallMs = Date.now();
   #aheadMs = 0;
 
@@ -27,7 +27,7 @@ export class SampledClock {
 
   /** @returns whether the host seems to have been suspended since the last call. */
   sample(): boolean {
-    const elapsedMs = -this.#nowMs + (this.#nowMs = performance.now());
+    const elapsedMs = -this.#nowMs + (this.#nowMs = monotonicMs());
     const wallElapsedMs = -this.#wallMs + (this.#wallMs = Date.now());
     this.#aheadMs = wallElapsedMs - elapsedMs;
     return this.#aheadMs > suspensionMsMin;

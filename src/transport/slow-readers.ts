@@ -9,6 +9,7 @@
  * The system lets go of what it was given for a reader only when this turn of the loop is over. So nobody's requests are looked at any more
  * in a turn in which one has been cut off, and after it they go on one client after the other, until the next one is.
  */
+import { setImmediate } from './real-time.js';
 import { bytesMaxDefault, spareRatio } from './slow-clients.js';
 import type { RoomForClients, SlowClient } from './slow-clients.js';
 

@@ -7,7 +7,7 @@
  * of those that hold half an average share or more. Not the one that has been at it for the longest: of many on equally slow lines that would
  * always be the one which is about to be done, and none ever were.
  */
-import { performance } from 'node:perf_hooks';
+import { monotonicMs } from './real-time.js';
 import { bytesMaxDefault, spareRatio } from './slow-clients.js';
 import type { RoomForClients, SlowClient } from './slow-clients.js';
 
@@ -22,7 +22,7 @@ export class SlowSenders {
   readonly #begun = new Map<SlowClient, Begun>();
   #bytes = 0;
 
-  constructor(room: RoomForClients = () => bytesMaxDefault, nowMs = (): number => performance.now()) {
+  constructor(room: RoomForClients = () => bytesMaxDefault, nowMs = (): number => monotonicMs()) {
     this.#room = room;
     this.#nowMs = nowMs;
   }

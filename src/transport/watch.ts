@@ -9,8 +9,8 @@
  *
  * The timer runs only while there is a connection, and keeps no process alive.
  */
-import { performance } from 'node:perf_hooks';
 import { AfterPollTimer } from './after-poll.js';
+import { monotonicMs } from './real-time.js';
 
 export interface Watched {
   /** @param elapsedMs - milliseconds since the last scan in which this process was running */
@@ -26,7 +26,7 @@ let scannedAtMs = 0;
 export function watch(connection: Watched): void {
   watched.add(connection);
   if (timer !== undefined) return;
-  scannedAtMs = performance.now();
+  scannedAtMs = monotonicMs();
   timer = new AfterPollTimer(scanMs, scan).unref();
 }
 
@@ -38,7 +38,7 @@ export function unwatch(connection: Watched): void {
 }
 
 function scan(): void {
-  const nowMs = performance.now();
+  const nowMs = monotonicMs();
   const elapsedMs = Math.min(nowMs - scannedAtMs, 2 * scanMs);
   scannedAtMs = nowMs;
   for (const connection of watched) connection.onScan(elapsedMs);
