@@ -4,8 +4,8 @@
  * while a client is open. A turn asked of a fake never comes. What is due in it never happens, either when the fakes
  * are gone: whatever is shared by all connections of the process would wait for it ever after.
  *
- * The wall clock is not among them: a step of it is nothing new to a client (see sampled-clock.ts), and whoever fakes the date
- * wants to be told in it when a value ends.
+ * The date is here for whoever watches for suspensions of this host: a fake one that is set looks like one, for which writes wait
+ * until somebody has told the time. When a value ends is told by the date that the program sees.
  */
 import timers from 'node:timers';
 import promises from 'node:timers/promises';
@@ -14,7 +14,7 @@ import { performance } from 'node:perf_hooks';
 export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers;
 /** Fulfilled after so many milliseconds. */
 export const { setTimeout: pause } = promises;
-export const { queueMicrotask } = globalThis;
+export const { queueMicrotask, Date } = globalThis;
 
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called below as a method of what it was taken from
 const { now } = performance;

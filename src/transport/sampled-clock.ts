@@ -6,7 +6,7 @@
  * clock does not: `sample` tells when the latter ran ahead. A step of the wall clock looks the same, so whoever is
  * told may only give something up, never gain by it.
  */
-import { monotonicMs } from './real-time.js';
+import { Date, monotonicMs } from './real-time.js';
 
 const suspensionMsMin = 200;
 

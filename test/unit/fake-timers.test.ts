@@ -7,6 +7,7 @@ import type { GTStoreClient } from '../../src/client/index.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { Message } from '../../src/protocol/messages.js';
 import type { Connection } from '../../src/transport/connection.js';
+import { SampledClock } from '../../src/transport/sampled-clock.js';
 import { clientOf } from '../support/client-of-peers.js';
 import { failureOf } from '../support/store-error.js';
 import { Peers, Recorder, welcome } from '../support/transport-peers.js';
@@ -82,6 +83,21 @@ describe('a client beside fake timers', () => {
       await using client = await connected();
       expect(await both(client)).to.deep.equal([1, 1]);
     });
+  });
+
+  it('does not take a date that is set for a suspension of the host', () => {
+    const clock = new SampledClock();
+    const { Date } = globalThis;
+    globalThis.Date = class extends Date {
+      static override now(): number {
+        return super.now() + 3_600_000;
+      }
+    } as DateConstructor;
+    try {
+      expect(clock.sample()).to.equal(false);
+    } finally {
+      globalThis.Date = Date;
+    }
   });
 
   it('serves when they are gone', async () => {
