@@ -16,9 +16,9 @@ import { isIpAddress } from '../transport/dialer.js';
 
 export interface OperationOptions {
   /** Deadline of the whole call in milliseconds, at most 120,000; default 10,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Gives the call up when aborted: TIMEOUT, or OUTCOME_UNKNOWN for a write that was sent and may be applied all the same. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface WriteOptions extends OperationOptions {
@@ -26,7 +26,7 @@ export interface WriteOptions extends OperationOptions {
    * The key is absent again after so many milliseconds; default: never, whatever it had before. Each replica judges by
    * its own clock, which agrees with the others' to within milliseconds.
    */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
 }
 
 export interface Address {

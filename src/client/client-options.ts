@@ -6,13 +6,13 @@ export interface ClientOptions {
   /** Where the manager is: `gtstore://host:port` or `host:port`, or several of them. */
   readonly manager: string | readonly string[];
   /** Whom a `get` asks: the primary (default), or all full replicas in turn. Both are linearizable. */
-  readonly readFrom?: 'primary' | 'any';
+  readonly readFrom?: 'primary' | 'any' | undefined;
   /** Default deadline of every call in milliseconds, at most 120,000; default 10,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** IP address to dial from; default the system's choice. */
-  readonly localAddress?: string;
+  readonly localAddress?: string | undefined;
   /** Most operations under way at once, 1 to 16,384 (default); more are refused with QUEUE_FULL. */
-  readonly inFlightMax?: number;
+  readonly inFlightMax?: number | undefined;
 }
 
 /** Where a key lives. */

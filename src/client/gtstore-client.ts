@@ -327,7 +327,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    *   and that cannot be decoded; CLOSED
    */
   async *entries(
-    options: { readonly prefix?: string; readonly timeoutMs?: number } = {},
+    options: { readonly prefix?: string | undefined; readonly timeoutMs?: number | undefined } = {},
   ): AsyncGenerator<[key: string, value: StoreValue]> {
     for await (const { key, value } of this.#walk(options, false)) yield [key, value];
   }
@@ -337,7 +337,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * that cannot be decoded is told of when it is asked for.
    */
   async *storedEntries(
-    options: { readonly prefix?: string; readonly timeoutMs?: number } = {},
+    options: { readonly prefix?: string | undefined; readonly timeoutMs?: number | undefined } = {},
   ): AsyncGenerator<StoredEntry> {
     yield* this.#walk(options, true);
   }

@@ -3,40 +3,40 @@ import { join } from 'node:path';
 
 export interface ClusterOptions {
   /** How many nodes; default 3. */
-  readonly nodes?: number;
+  readonly nodes?: number | undefined;
   /** Copies of each key; default 3, or `nodes` if that is fewer. */
-  readonly replicas?: number;
+  readonly replicas?: number | undefined;
   /** Address to serve on; default 127.0.0.1. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   /** Hash from key to slot: `ascii-sum`, the default, `fnv1a` or `xxhash32`. */
-  readonly partitioner?: string;
+  readonly partitioner?: string | undefined;
   /** Longest key, in bytes of UTF-8; default 250. */
-  readonly keyBytesMax?: number;
+  readonly keyBytesMax?: number | undefined;
   /** Largest value, in bytes as stored; default 1 MiB. */
-  readonly valueBytesMax?: number;
+  readonly valueBytesMax?: number | undefined;
   /** Most memory that each node holds for keys, values and their index, in bytes, 1 MiB at least; default: no limit. */
-  readonly memoryBytesMax?: number;
+  readonly memoryBytesMax?: number | undefined;
   /** How long a silent node keeps its place, in milliseconds; default 1000. */
-  readonly leaseMs?: number;
+  readonly leaseMs?: number | undefined;
   /** Whether writes are on disk; default `none`. */
-  readonly durability?: 'none' | 'interval' | 'always';
+  readonly durability?: 'none' | 'interval' | 'always' | undefined;
   /**
    * Where manager and nodes keep what they store. `stop` leaves it; default: a temporary directory that it removes, and
    * that stays behind only if a signal ends this process before (see cluster.ts).
    */
-  readonly dataDir?: string;
+  readonly dataDir?: string | undefined;
   /** Whether a node that died is started again; default true. */
-  readonly respawn?: boolean;
+  readonly respawn?: boolean | undefined;
   /** How long nodes live on without their manager, in milliseconds; default 60,000. */
-  readonly endWithoutManagerMs?: number;
+  readonly endWithoutManagerMs?: number | undefined;
   /** Environment variables of all processes, beside those of this one. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** How much manager and nodes tell; default `info`. */
-  readonly logLevel?: 'error' | 'warn' | 'info' | 'debug';
+  readonly logLevel?: 'error' | 'warn' | 'info' | 'debug' | undefined;
   /** Whether to copy what they tell to stderr, beside collecting it; default false. */
-  readonly showLogs?: boolean;
+  readonly showLogs?: boolean | undefined;
   /** How long the cluster may take until it serves, in milliseconds; default 20,000. */
-  readonly startTimeoutMs?: number;
+  readonly startTimeoutMs?: number | undefined;
 }
 
 export const nodesDefault = 3;
