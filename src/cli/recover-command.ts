@@ -13,7 +13,7 @@ interface RecoverOptions {
 
 export const recoverCommand: CommandModule<object, RecoverOptions> = {
   command: 'recover',
-  describe: 'With --accept-loss: serve slots again, empty, whose nodes will not come back',
+  describe: 'With --accept-loss: serve slots again, with what is left, whose nodes will not come back',
   builder: (command) =>
     command
       .option('manager', managerOption)
@@ -38,7 +38,7 @@ export const recoverCommand: CommandModule<object, RecoverOptions> = {
         printLine(
           slots === 0
             ? 'no slot waits for its data, or for a node that has been silent for 30 s'
-            : `slots that begin empty: ${slots}`,
+            : `slots given up: ${slots}; each goes on with what a node that is there has of it, or empty`,
         );
     });
   },

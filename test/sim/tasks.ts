@@ -127,7 +127,8 @@ export class SimTasks {
     const { manager, plan } = this.#world;
     if (!plan.hasDisks || !manager.alive) return;
     const isWaiting = manager.core.map?.slots.every(({ replicas }) => replicas.length > 0) === false;
-    const isTold = manager.core.status().warnings?.some((line) => line.includes('--accept-loss')) === true;
+    const isTold =
+      manager.core.status().warnings?.some((line) => /came back .*--accept-loss/.test(line)) === true;
     if (isOverdue || (isWaiting && isTold)) this.acceptLoss();
   }
 

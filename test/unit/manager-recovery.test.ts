@@ -367,6 +367,36 @@ describe('M3: a slot whose last replica is silent, and not known to be dead', ()
     expect(scene.slot.replicas).to.deep.equal([1]);
   });
 
+  it('is told of in log and status, as long as it is silent', () => {
+    const scene = new Scene({ nodes: 2, respawn: false }, { replicas: 2, durability: 'always' });
+    const told = (): string[] => scene.logged.filter((line) => line.includes('--accept-loss'));
+    const node = scene.node(1);
+    for (const id of [0, 1]) scene.cut(scene.node(id));
+    // The whole cluster was ended; all that this host sees is that its own node has.
+    for (const id of [0, 1]) scene.lost.add(id);
+    scene.restartManager();
+    scene.haveDisk(0);
+    scene.isDiskSlow = true;
+    scene.find(0);
+    // Nobody is there to copy from.
+    scene.node(0).isSlow = true;
+    scene.isDiskSlow = false;
+    scene.save();
+    scene.pass(20_000);
+    expect(scene.slot.replicas).to.deep.equal([1]);
+    expect(told()).to.deep.equal([]);
+    scene.pass(20_000);
+    expect(told()).to.have.lengthOf(1);
+    expect(told()[0]).to.match(
+      /^1 slots wait: node 1, the last that had them, has been silent for more than 30 s; /,
+    );
+    expect(scene.core.status().warnings).to.deep.equal(told());
+    scene.nodes.push(node);
+    scene.redial(node);
+    scene.pass(2000);
+    expect(scene.core.status().warnings).to.equal(undefined);
+  });
+
   it('is known to be dead to the next manager, too, once the administrator has his answer', () => {
     const scene = new Scene({ nodes: 2, respawn: false }, { replicas: 1 });
     scene.node(1).isSlow = true;

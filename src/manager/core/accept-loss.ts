@@ -1,19 +1,29 @@
 /** `gtstore recover --accept-loss`: an administrator gives up what nobody can bring back. */
 import type { AdminResult } from '../../protocol/admin.js';
 import type { SlotAssignment } from '../../protocol/cluster-map.js';
+import type { Member } from './members.js';
 import type { ManagerPorts } from './ports.js';
 import type { Recovery } from './recovery.js';
 import type { Registry } from './registry.js';
 import type { Roster } from './roster.js';
 
 /** Who has been silent for so long, and is all that a slot has, may be taken for dead by an administrator's word. */
-const takenForDeadMs = 30_000;
+export const takenForDeadMs = 30_000;
 
 export interface LossOptions {
   readonly roster: Roster;
   readonly recovery: Recovery;
   readonly registry: Registry;
   readonly ports: ManagerPorts;
+}
+
+/** Slots that have nobody else, each with those. */
+export function silentSlots(
+  roster: Roster,
+  slots: readonly SlotAssignment[],
+  nowMs: number,
+): Map<number, Member[]> {
+  return roster.silentSlots(slots, nowMs - takenForDeadMs);
 }
 
 /**
@@ -27,7 +37,7 @@ export function acceptLoss(
   slots: readonly SlotAssignment[],
   { roster, recovery, registry, ports }: LossOptions,
 ): AdminResult {
-  const silent = roster.silentSlots(slots, ports.nowMs() - takenForDeadMs);
+  const silent = silentSlots(roster, slots, ports.nowMs());
   const givenUp = new Set([...recovery.waiting, ...silent.keys()]);
   recovery.giveUp(givenUp);
   for (const member of new Set([...silent.values()].flat())) {

@@ -10,6 +10,7 @@
  * notes gather, and the next map takes them all.
  */
 import { ClusterMap } from '../../protocol/cluster-map.js';
+import type { SlotAssignment } from '../../protocol/cluster-map.js';
 import { MessageType } from '../../protocol/messages.js';
 import type { CopyDoneMessage, HeartbeatMessage, Link, Message } from '../../protocol/messages.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
@@ -116,7 +117,8 @@ export class ManagerCore {
     this.#rollout = new Rollout(this.#roster, timings, this.#administration.desk.loads, nowMs);
     this.#leases = new Leases(options.ports, this.#roster, this.clock, this.settings.leaseMs);
     this.#recovery = new Recovery({ ...this.settings, roster: this.#roster, nowMs });
-    this.#stranded = new Stranded(this.#recovery, options.ports);
+    const slotsNow = (): readonly SlotAssignment[] => this.map?.slots ?? [];
+    this.#stranded = new Stranded(options.ports, this.#roster, this.#recovery, slotsNow);
     this.#planner = new Planner({
       roster: this.#roster,
       recovery: this.#recovery,

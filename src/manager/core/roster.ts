@@ -65,6 +65,8 @@ export class Roster {
   /** Slots whose replicas have all been silent since then, and longer than their leases; and those replicas. */
   silentSlots(slots: readonly SlotAssignment[], sinceMs: number): Map<number, Member[]> {
     const silent = new Map<number, Member[]>();
+    // Asked with each tick, and there is hardly ever one.
+    if (this.lapsed.size === 0) return silent;
     slots.forEach(({ replicas }, slot) => {
       const gone = replicas.flatMap((id) => {
         const member = this.members.get(id);
