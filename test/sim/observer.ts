@@ -347,11 +347,15 @@ export class Observer {
     return holders.filter(([id, joinedAt]) => this.#world.diskOf(id)?.holds(slot, joinedAt) === true);
   }
 
-  /** Full replicas of its last membership, as the maps have it, whose disks are there with it: these the manager waits for. */
+  /**
+   * Whom the manager waits for, of those whose disks are there with the slot: its last full replicas, and all of those that a power failure
+   * ended together. Of nodes elsewhere it may believe some to be alive, and leave the slot to these.
+   */
   #awaitedOnDisk(slot: number): number[] {
     const isMounted = ([id, joinedAt]: Holder): boolean =>
       this.#world.diskOf(id)?.image.labels.get(slot) === joinedAt;
-    return (this.#lastHolders.get(slot) ?? []).filter(isMounted).map(([id]) => id);
+    const together = this.#world.isElsewhere ? undefined : this.#holdersAtPowerLoss.get(slot);
+    return (together ?? this.#lastHolders.get(slot) ?? []).filter(isMounted).map(([id]) => id);
   }
 
   /** D3: what nobody else has is cleared by an administrator's word only; a learner that comes back leaves it there. */
