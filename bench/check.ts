@@ -11,15 +11,13 @@ import { startCluster } from '../src/testing/index.js';
 import { positive, positiveCount } from './arguments.js';
 import type { BenchOptions } from './benchmark.js';
 import { checkout } from './checkout.js';
-import { byTurns, ratios, timesOf, warmUp } from './comparison.js';
-import type { Contestant } from './comparison.js';
+import { bothFloors, byTurns, ratios, timesOf, warmUp } from './comparison.js';
 import { clientCpuPerOperationUs, perSecond, serverCpuPerOperationUs } from './driver.js';
 import type { RunResult } from './driver.js';
 import { baselineOf, check } from './judgement.js';
 import type { Baseline, CheckResult, Ratio, Verdict } from './judgement.js';
 import { Peers } from './peer.js';
 import { circumstances, describe } from './report.js';
-import { valueBytes } from './workload.js';
 
 const nodes = 7;
 const replicas = 3;
@@ -72,14 +70,8 @@ const measurements: readonly {
 async function measure(options: BenchOptions): Promise<Ratio[]> {
   await using cluster = await startCluster({ nodes, replicas });
   await using peers = new Peers();
-  const servers = await peers.startFloorServers(nodes, valueBytes);
+  const [sleeping, polling] = await bothFloors(peers, nodes, replicas);
   const ours = { name: 'GTStore', client: await peers.startStoreClient(cluster) };
-  const floorThat = async (isPolling: boolean): Promise<Contestant> => ({
-    name: 'floor',
-    client: await peers.startFloorClient(servers, replicas, { isPolling }),
-  });
-  const sleeping = await floorThat(false);
-  const polling = await floorThat(true);
   await warmUp([sleeping, polling, ours], options);
   const found: Ratio[] = [];
   for (const { name, inFlight, isPolling = false, toleranceMin, of } of measurements) {
@@ -88,12 +80,7 @@ async function measure(options: BenchOptions): Promise<Ratio[]> {
     for (const [what, quantity] of Object.entries(of)) {
       const isMoreBetter = quantity === perSecond;
       const runs = ratios(store, bare, quantity);
-      found.push({
-        name: `${name}: ${what}`,
-        isMoreBetter,
-        runs,
-        ...(toleranceMin === undefined ? {} : { toleranceMin }),
-      });
+      found.push({ name: `${name}: ${what}`, isMoreBetter, runs, toleranceMin });
     }
   }
   return found;

@@ -7,9 +7,9 @@ import { rowAtLeast, rowAtMost } from './benchmark.js';
 import type { BenchOptions, Row } from './benchmark.js';
 import { clientCpuPerOperationUs, perSecond, serverCpuPerOperationUs } from './driver.js';
 import type { RunRequest, RunResult } from './driver.js';
-import type { ClientPeer } from './peer.js';
+import type { ClientPeer, Peers } from './peer.js';
 import { median } from './stats.js';
-import { keyBytes } from './workload.js';
+import { keyBytes, valueBytes as usualValueBytes } from './workload.js';
 
 export interface Contestant {
   readonly name: string;
@@ -31,6 +31,22 @@ const firstWarmUpMs = 8000;
 const quickWarmUpMs = 50;
 
 export const usualLoad: Load = { inFlight: 64, putRatio: 0.5, pattern: 'uniform' };
+
+/** Bare servers, a client that sleeps until their answers come, and one that polls for them (ADR 26). */
+export async function bothFloors(
+  peers: Peers,
+  nodes: number,
+  replicas: number,
+): Promise<[sleeping: Contestant, polling: Contestant]> {
+  const servers = await peers.startFloorServers(nodes, usualValueBytes);
+  return [
+    { name: 'floor', client: await peers.startFloorClient(servers, replicas, {}) },
+    {
+      name: 'floor that polls',
+      client: await peers.startFloorClient(servers, replicas, { isPolling: true }),
+    },
+  ];
+}
 
 export function runsOf({ runs, isQuick }: BenchOptions): number {
   return runs ?? (isQuick ? 1 : runsDefault);

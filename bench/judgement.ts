@@ -15,7 +15,7 @@ export interface Ratio {
   readonly isMoreBetter: boolean;
   readonly runs: readonly number[];
   /** What its tolerance is at least, if it moves by more with what else the machine does than others. */
-  readonly toleranceMin?: number;
+  readonly toleranceMin?: number | undefined;
 }
 
 export interface BaselineRatio {

@@ -7,6 +7,7 @@ import { rowAtLeast, rowAtMost } from './benchmark.js';
 import type { BenchOptions, Benchmark, Row, Section } from './benchmark.js';
 import {
   atEach,
+  bothFloors,
   byTurns,
   floorRows,
   latencyRows,
@@ -17,7 +18,7 @@ import {
   warmUp,
 } from './comparison.js';
 import type { Contestant, Results } from './comparison.js';
-import { clientCpuPerOperationUs, perSecond } from './driver.js';
+import { perSecond } from './driver.js';
 import type { RunResult } from './driver.js';
 import { Peers } from './peer.js';
 import type { ClientOptions } from './peer.js';
@@ -136,13 +137,8 @@ export const latency: Benchmark = {
   async run(options) {
     await using cluster = await startCluster({ nodes, replicas });
     await using peers = new Peers();
-    const servers = await peers.startFloorServers(nodes, valueBytes);
-    const bare = { name: 'floor', client: await peers.startFloorClient(servers, replicas, {}) };
+    const [bare, polling] = await bothFloors(peers, nodes, replicas);
     const ours = { name: 'GTStore', client: await peers.startStoreClient(cluster) };
-    const polling = {
-      name: 'floor that polls',
-      client: await peers.startFloorClient(servers, replicas, { isPolling: true }),
-    };
     const contestants = [bare, ours, polling];
     await warmUp(contestants, options);
     const alone = await byTurns(contestants, { inFlight: 1 }, options);
@@ -163,12 +159,9 @@ export const latency: Benchmark = {
 function pollingRows(name: string, [bare = [], ours = [], polling = []]: Results): Row[] {
   const times = ['get p50', 'put p50'] as const;
   return [
-    rowAtLeast(`${name}: floor`, 'op/s', bare.map(perSecond)),
-    rowAtLeast(`${name}: GTStore`, 'op/s', ours.map(perSecond)),
-    rowAtLeast(`${name}: floor that polls`, 'op/s', polling.map(perSecond)),
-    rowAtLeast(`${name}, CPU of the client: floor`, 'us/op', bare.map(clientCpuPerOperationUs)),
-    rowAtLeast(`${name}, CPU of the client: GTStore`, 'us/op', ours.map(clientCpuPerOperationUs)),
-    rowAtLeast(`${name}, CPU of the client: floor that polls`, 'us/op', polling.map(clientCpuPerOperationUs)),
+    ...throughputRows(`${name}: floor`, bare),
+    ...throughputRows(`${name}: GTStore`, ours),
+    ...throughputRows(`${name}: floor that polls`, polling),
     ...times.map((time) =>
       rowAtMost(`${name}, ${time}: ratio to the floor that polls`, '', ratios(ours, polling, timesOf[time])),
     ),

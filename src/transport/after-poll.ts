@@ -6,6 +6,7 @@
  * lay in its sockets has been handled.
  */
 import { clearInterval, setImmediate, setInterval } from './real-time.js';
+
 export class AfterPollTimer {
   readonly #timer: NodeJS.Timeout;
   #isOver = false;

@@ -22,7 +22,7 @@ export class SlowSenders {
   readonly #begun = new Map<SlowClient, Begun>();
   #bytes = 0;
 
-  constructor(room: RoomForClients = () => bytesMaxDefault, nowMs = (): number => monotonicMs()) {
+  constructor(room: RoomForClients = () => bytesMaxDefault, nowMs: () => number = monotonicMs) {
     this.#room = room;
     this.#nowMs = nowMs;
   }

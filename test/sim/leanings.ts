@@ -6,6 +6,9 @@ import { drawMix, letters } from './plan.js';
 import type { Plan } from './plan.js';
 import type { Prng } from './prng.js';
 
+/** Those of real clusters: a disk may take longer than a tombstone is kept in other plans. */
+const usualAges = { writeAgeMsMax: 300_000, tombstoneMs: 900_000 };
+
 /** The same plan with nothing but hitches: nobody is to be taken for cut off. */
 export function withHitches(plan: Plan, prng: Prng): Plan {
   const nodeCount = Math.max(plan.nodeCount, 3);
@@ -20,9 +23,7 @@ export function withHitches(plan: Plan, prng: Prng): Plan {
       replicas: 3,
       slotCount: nodeCount,
       leaseMs: prng.int(1000, 2000),
-      // A disk may take longer than a tombstone is kept in other plans.
-      writeAgeMsMax: 300_000,
-      tombstoneMs: 900_000,
+      ...usualAges,
     },
     faultMs: prng.int(1000, 3000),
     faultCount: prng.int(4, 12),
@@ -60,8 +61,7 @@ export function withCutOff(plan: Plan, prng: Prng): Plan {
       replicas: prng.int(2, 3),
       slotCount: nodeCount,
       leaseMs: prng.int(500, 1000),
-      writeAgeMsMax: 300_000,
-      tombstoneMs: 900_000,
+      ...usualAges,
     },
     faultMs: prng.int(100, 1000),
     faultCount: 0,

@@ -124,12 +124,11 @@ export class SimTasks {
    * @param isOverdue - he sees that nothing has moved for long, and that it was silent when it died (M3)
    */
   acceptLossIfAsked(isOverdue: boolean): void {
-    const { manager, plan } = this.#world;
-    if (!plan.hasDisks || !manager.alive) return;
-    const isWaiting = manager.core.map?.slots.every(({ replicas }) => replicas.length > 0) === false;
-    const isTold =
-      manager.core.status().warnings?.some((line) => /came back .*--accept-loss/.test(line)) === true;
-    if (isOverdue || (isWaiting && isTold)) this.acceptLoss();
+    const { core } = this.#world.manager;
+    const isWaiting = core.map?.slots.every(({ replicas }) => replicas.length > 0) === false;
+    const isTold = (): boolean =>
+      core.status().warnings?.some((line) => /came back .*--accept-loss/.test(line)) === true;
+    if (isOverdue || (isWaiting && isTold())) this.acceptLoss();
   }
 
   /** Whatever waits is gone for good, as he says, whether he has been told so or not. */

@@ -2,8 +2,9 @@
 import { GTStoreClient } from '../../src/client/index.js';
 import { newSlot } from '../../src/protocol/cluster-map.js';
 import { MessageType, PeerRole } from '../../src/protocol/messages.js';
-import type { Message } from '../../src/protocol/messages.js';
+import type { GetMessage, Message } from '../../src/protocol/messages.js';
 import { defaultSettings } from '../../src/protocol/settings.js';
+import type { Connection } from '../../src/transport/connection.js';
 import type { Peers } from './transport-peers.js';
 import { Recorder, welcome } from './transport-peers.js';
 
@@ -21,4 +22,21 @@ export async function clientOf(peers: Peers, ports: readonly number[]): Promise<
   const client = new GTStoreClient({ manager: `127.0.0.1:${port}` });
   await client.init();
   return client;
+}
+
+/** A client of a cluster of one node, which does with messages what a test wants. */
+export async function clientOfNode(
+  peers: Peers,
+  onMessage: (connection: Connection, message: Message) => void,
+): Promise<GTStoreClient> {
+  const { port } = await peers.listen(new Recorder(onMessage), {
+    onHello: () => ({ ...welcome, senderId: 0 }),
+  });
+  return clientOf(peers, [port]);
+}
+
+/** @param value - as it is stored */
+export function answerGet(connection: Connection, { rid }: GetMessage, value: Uint8Array): void {
+  const version = { hlc: 1, clientId: 2, seq: 0, epoch: 0 };
+  connection.send({ type: MessageType.value, rid, present: true, version, value });
 }

@@ -3,10 +3,8 @@ import { expect } from 'chai';
 import { createHook } from 'node:async_hooks';
 import type { GTStoreClient } from '../../src/client/index.js';
 import { MessageType } from '../../src/protocol/messages.js';
-import type { Message } from '../../src/protocol/messages.js';
-import type { Connection } from '../../src/transport/connection.js';
-import { clientOf } from '../support/client-of-peers.js';
-import { Peers, Recorder, welcome } from '../support/transport-peers.js';
+import { answerGet, clientOfNode } from '../support/client-of-peers.js';
+import { Peers } from '../support/transport-peers.js';
 
 const peers = new Peers();
 afterEach(() => peers.close());
@@ -14,17 +12,15 @@ afterEach(() => peers.close());
 /** Longer than anybody polls. */
 const answerMs = 3;
 
-async function connected(): Promise<GTStoreClient> {
-  const node = new Recorder((connection: Connection, message: Message) => {
+function connected(): Promise<GTStoreClient> {
+  return clientOfNode(peers, (connection, message) => {
     if (message.type !== MessageType.get) return;
-    const { rid } = message;
-    const version = { hlc: 1, clientId: 2, seq: 0, epoch: 0 };
+    // It is used again.
+    const get = { ...message };
     setTimeout(() => {
-      connection.send({ type: MessageType.value, rid, present: true, version, value: Uint8Array.of(1) });
+      answerGet(connection, get, Uint8Array.of(1));
     }, answerMs);
   });
-  const { port } = await peers.listen(node, { onHello: () => ({ ...welcome, senderId: 0 }) });
-  return clientOf(peers, [port]);
 }
 
 /** How many turns of the event loop were asked for meanwhile. */

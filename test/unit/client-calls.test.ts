@@ -3,35 +3,26 @@ import { expect } from 'chai';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { diagnosticsChannelNames } from '../../src/client/index.js';
 import type { GTStoreClient } from '../../src/client/index.js';
-import type { GetMessage, Message } from '../../src/protocol/messages.js';
+import type { GetMessage } from '../../src/protocol/messages.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import type { Connection } from '../../src/transport/connection.js';
-import { clientOf } from '../support/client-of-peers.js';
+import { answerGet, clientOfNode } from '../support/client-of-peers.js';
 import { errorOf } from '../support/store-error.js';
-import { Peers, Recorder, welcome } from '../support/transport-peers.js';
+import { Peers } from '../support/transport-peers.js';
 
 const peers = new Peers();
 afterEach(() => peers.close());
 
-async function connected(
-  onGet: (connection: Connection, message: GetMessage) => void,
-): Promise<GTStoreClient> {
-  const node = new Recorder((connection, message: Message) => {
+function connected(onGet: (connection: Connection, message: GetMessage) => void): Promise<GTStoreClient> {
+  return clientOfNode(peers, (connection, message) => {
     if (message.type === MessageType.get) onGet(connection, message);
   });
-  const { port } = await peers.listen(node, { onHello: () => ({ ...welcome, senderId: 0 }) });
-  return clientOf(peers, [port]);
-}
-
-function answer(connection: Connection, { rid }: GetMessage, value: Uint8Array): void {
-  const version = { hlc: 1, clientId: 2, seq: 0, epoch: 0 };
-  connection.send({ type: MessageType.value, rid, present: true, version, value });
 }
 
 describe('a value that another program has stored and that cannot be decoded', () => {
   it('is left as it is by calls that were to change it, and they say so', async () => {
     await using client = await connected((connection, message) => {
-      answer(connection, message, Uint8Array.of(0xc1));
+      answerGet(connection, message, Uint8Array.of(0xc1));
     });
     for (const call of [() => client.update('k', () => 1), () => client.increment('k')]) {
       const error = await errorOf(call);
@@ -45,7 +36,7 @@ describe('a value that another program has stored and that cannot be decoded', (
 describe('a client that is being closed', () => {
   it('begins nothing more for whoever hears of its last operations', async () => {
     const client = await connected((connection, message) => {
-      if (message.key === 'answered') answer(connection, message, Uint8Array.of(1));
+      if (message.key === 'answered') answerGet(connection, message, Uint8Array.of(1));
     });
     const late: Promise<unknown>[] = [];
     const onOperation = (): void => {

@@ -5,12 +5,10 @@ import timers from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GTStoreClient } from '../../src/client/index.js';
 import { MessageType } from '../../src/protocol/messages.js';
-import type { Message } from '../../src/protocol/messages.js';
-import type { Connection } from '../../src/transport/connection.js';
 import { SampledClock } from '../../src/transport/sampled-clock.js';
-import { clientOf } from '../support/client-of-peers.js';
+import { answerGet, clientOfNode } from '../support/client-of-peers.js';
 import { failureOf } from '../support/store-error.js';
-import { Peers, Recorder, welcome } from '../support/transport-peers.js';
+import { Peers } from '../support/transport-peers.js';
 
 const peers = new Peers();
 afterEach(() => peers.close());
@@ -18,20 +16,11 @@ afterEach(() => peers.close());
 /** To a get of any other key no answer comes. */
 const answered = 'k';
 
-async function connected(): Promise<GTStoreClient> {
-  const node = new Recorder((connection: Connection, message: Message) => {
-    if (message.type !== MessageType.get || message.key !== answered) return;
-    const version = { hlc: 1, clientId: 2, seq: 0, epoch: 0 };
-    connection.send({
-      type: MessageType.value,
-      rid: message.rid,
-      present: true,
-      version,
-      value: Uint8Array.of(1),
-    });
+function connected(): Promise<GTStoreClient> {
+  return clientOfNode(peers, (connection, message) => {
+    if (message.type === MessageType.get && message.key === answered)
+      answerGet(connection, message, Uint8Array.of(1));
   });
-  const { port } = await peers.listen(node, { onHello: () => ({ ...welcome, senderId: 0 }) });
-  return clientOf(peers, [port]);
 }
 
 /** As the frameworks do it: nothing that is asked of the fakes ever happens, and their clock stands still. */

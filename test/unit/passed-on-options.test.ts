@@ -4,8 +4,8 @@ import { GTStoreClient } from '../../src/client/index.js';
 import type { StoreValue } from '../../src/client/index.js';
 import { MessageType } from '../../src/protocol/messages.js';
 import { startArguments } from '../../src/testing/options.js';
-import { clientOf } from '../support/client-of-peers.js';
-import { Peers, Recorder, welcome } from '../support/transport-peers.js';
+import { clientOfNode } from '../support/client-of-peers.js';
+import { Peers } from '../support/transport-peers.js';
 
 interface Given {
   readonly timeoutMs?: number;
@@ -19,11 +19,9 @@ describe('options that are passed on and are undefined', () => {
   afterEach(() => peers.close());
 
   it('are as if they were not there, for calls', async () => {
-    const node = new Recorder((connection, message) => {
+    await using client = await clientOfNode(peers, (connection, message) => {
       if (message.type === MessageType.write) connection.send({ type: MessageType.ack, rid: message.rid });
     });
-    const { port } = await peers.listen(node, { onHello: () => ({ ...welcome, senderId: 0 }) });
-    await using client = await clientOf(peers, [port]);
     const put = (value: StoreValue, { timeoutMs, ttlMs, signal }: Given): Promise<unknown> =>
       client.put('k', value, { timeoutMs, ttlMs, signal });
     expect(await put(1, {})).to.have.property('version');
