@@ -157,8 +157,9 @@ describe('a disk without room', function () {
 
   it('gives up when it is closed, after a time, and says what is lost', async () => {
     const directory = join(mounted, 'node-2');
-    execFileSync('mount', ['-o', 'remount,size=6m', mounted]);
+    // A file system cannot become smaller than what it holds.
     rmSync(join(mounted, 'node-1'), { recursive: true, force: true });
+    execFileSync('mount', ['-o', 'remount,size=6m', mounted]);
     const disk = await disks.open(directory, { closeMsMax: 100 });
     writeFileSync(join(mounted, 'ballast'), Buffer.alloc(4_500_000));
     await writeUntilFull(disk);
