@@ -7,8 +7,9 @@
  *    called back. Until then it is not touched.
  *  - While a write is under way nothing more is given to the socket: what comes meanwhile fills chunks here. So a
  *    peer that does not read costs the bytes that wait for it, at most twice over, not a chunk per flush.
- *  - Of what the system does not take at once, at most `burstBytes` are given to the socket at a time. So the end of a
+ *  - Of what the system does not take at once, at most a burst is given to the socket at a time. So the end of a
  *    write says that the peer takes bytes, even in the middle of a message that a slow line needs many seconds for.
+ *    Bursts are longer where they are quick: short ones cost a fast line a quarter of its bandwidth.
  *  - A connection with nothing to send holds no chunk.
  *
  * The first `slabChunks` chunks lie side by side in one slab, so that a frame for several connections can be
@@ -25,11 +26,16 @@ import { giveBuffer } from '../protocol/spare-buffers.js';
 import { nothingLazy } from './flusher.js';
 import type { Flushable } from './flusher.js';
 import { fullRatio } from './options.js';
+import { monotonicMs } from './real-time.js';
 
 const chunkBytes = 64 * 1024;
 /** From here on a chunk is full. What is left has room for most messages, so that only large ones make it grow. */
 const chunkFullBytes = chunkBytes / 2;
-const burstBytes = 4 * chunkBytes;
+const burstBytesMin = 4 * chunkBytes;
+const burstBytesMax = 16 * chunkBytes;
+/** A burst that is over sooner makes the next one twice as long, one that takes longer half as long. */
+const burstMsQuick = 25;
+const burstMsSlow = 100;
 /** A frame of so many bytes for several connections is not copied to each. */
 const sharedBytesMin = chunkBytes;
 /** As good as all. (Infinity is no integer, and one connection that ends would cost all the others their compiled code.) */
@@ -135,8 +141,9 @@ export class Outgoing implements Flushable {
   /** Calls of `Sink.write` so far. */
   writes = 0;
   /** How many bytes may wait for the peer before it is given up. */
-  bytesMax = burstBytes;
+  bytesMax = burstBytesMin;
   private readonly sink: Sink;
+  private readonly nowMs: () => number;
   /** Its buffer is that of the current chunk, unless a large message made it grow. */
   private readonly writer = new MsgpackWriter(0);
   /** `noChunk` while there is nothing to send. */
@@ -152,13 +159,18 @@ export class Outgoing implements Flushable {
   /** What the system has not taken at once, oldest first. */
   private readonly inFlight: Piece[] = [];
   private inFlightBytes = 0;
+  private burstBytes = burstBytesMin;
+  /** Of the one under way: since when, and whether it is as long as it may be. */
+  private burstBeganMs = 0;
+  private burstIsWhole = false;
   private flushAfterwards = false;
   private discarded = false;
   /** Of writes that were under way when this was discarded. */
   private callbacksMissing = 0;
 
-  constructor(sink: Sink) {
+  constructor(sink: Sink, nowMs: () => number = monotonicMs) {
     this.sink = sink;
+    this.nowMs = nowMs;
   }
 
   /** Bytes encoded and not yet known to have left this process. */
@@ -280,7 +292,7 @@ export class Outgoing implements Flushable {
       else this.sink.onWaiting?.();
       return;
     }
-    this.writeUpTo(burstBytes);
+    this.writeUpTo(this.burstBytes);
   }
 
   /** Gives the socket everything, for the last time. */
@@ -356,9 +368,18 @@ export class Outgoing implements Flushable {
         this.inFlight.push({ bytes: count, chunk });
       }
     }
-    this.flushAfterwards = room <= 0;
+    this.flushAfterwards = this.burstIsWhole = room <= 0;
     if (taken) this.sink.onWritten(bufferedBefore, false);
-    if (this.inFlight.length > 0) this.sink.onWaiting?.();
+    if (this.inFlight.length === 0) return;
+    this.burstBeganMs = this.nowMs();
+    this.sink.onWaiting?.();
+  }
+
+  private burstEnded(): void {
+    const ms = this.nowMs() - this.burstBeganMs;
+    if (ms > burstMsSlow) this.burstBytes = Math.max(this.burstBytes / 2, burstBytesMin);
+    else if (ms < burstMsQuick && this.burstIsWhole)
+      this.burstBytes = Math.min(2 * this.burstBytes, burstBytesMax);
   }
 
   /** Writes call back in their order, until the socket is destroyed. After an error it closes by itself. */
@@ -374,6 +395,7 @@ export class Outgoing implements Flushable {
     if (piece.chunk !== undefined) releaseChunk(piece.chunk);
     if (error) return;
     const done = this.inFlight.length === 0;
+    if (done) this.burstEnded();
     this.sink.onWaiting?.();
     this.sink.onWritten(bufferedBefore, done);
     if (!done || !this.flushAfterwards) return;

@@ -175,3 +175,58 @@ describe('a large message for several connections', () => {
     for (const wire of wires.slice(1)) expect(wire.bytes.equals(encoded(large(3), large(4)))).to.equal(true);
   });
 });
+
+describe('what a peer does not take at once', () => {
+  const kibibyte = 1024;
+  const large: Message = {
+    type: MessageType.value,
+    rid: 1,
+    present: true,
+    version: entry.version,
+    value: new Uint8Array(megabyte),
+  };
+  let nowMs: number;
+  let out: Outgoing;
+  let given: { bytes: number; written: () => void }[];
+  beforeEach(() => {
+    nowMs = 0;
+    given = [];
+    const write = ({ length }: Buffer, written: () => void): boolean => {
+      given.push({ bytes: length, written });
+      return false;
+    };
+    out = new Outgoing({ write, onWritten: () => undefined, onOverflow: () => undefined }, () => nowMs);
+    out.bytesMax = 64 * megabyte;
+  });
+  /** The next burst, in KiB, and so long until the peer has taken it. */
+  const burst = (ms: number): number => {
+    const pieces = given;
+    given = [];
+    nowMs += ms;
+    for (const { written } of pieces) written();
+    return pieces.reduce((sum, { bytes }) => sum + bytes, 0) / kibibyte;
+  };
+  const bursts = (ms: number, count: number): number[] => Array.from({ length: count }, () => burst(ms));
+
+  it('goes in bursts that grow while they are quick, up to 1 MiB, and become short again on a slow line', () => {
+    for (let n = 0; n < 24; n++) out.append(large);
+    out.flush();
+    expect(bursts(10, 4)).to.deep.equal([256, 512, 1024, 1024]);
+    expect(bursts(50, 2)).to.deep.equal([1024, 1024]);
+    expect(bursts(300, 4)).to.deep.equal([1024, 512, 256, 256]);
+  });
+
+  it('goes in short bursts where only the end of something short was quick', () => {
+    for (let n = 0; n < 8; n++) {
+      out.append({ type: MessageType.ping, rid: n });
+      out.flush();
+      out.append({ type: MessageType.ping, rid: n });
+      out.flush();
+      burst(1);
+      burst(1);
+    }
+    for (let n = 0; n < 4; n++) out.append(large);
+    out.flush();
+    expect(bursts(50, 2)).to.deep.equal([256, 256]);
+  });
+});
