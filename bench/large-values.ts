@@ -1,6 +1,6 @@
 /**
  * Values of 1 MiB beside the floor, and what becomes of small requests meanwhile. The small ones come from a client
- * process of their own, one at a time; those that share the large ones' client are looked at, too.
+ * process of their own, one at a time; and, beside puts alone, from the client of the large ones.
  */
 import { startCluster } from '../src/testing/index.js';
 import { rowAtLeast, rowAtMost } from './benchmark.js';
@@ -9,6 +9,7 @@ import { troubleNotes, byTurns, ratios, warmUp } from './comparison.js';
 import type { Contestant, Results } from './comparison.js';
 import { perSecond } from './driver.js';
 import type { RunResult } from './driver.js';
+import { smallBesideLarge } from './one-client.js';
 import type { ClientPeer } from './peer.js';
 import { Peers } from './peer.js';
 
@@ -42,7 +43,9 @@ export const largeValues: Benchmark = {
     bare.beside.length = ours.beside.length = 0;
     const results = await byTurns(contestants, { inFlight: largeInFlight }, options);
     const quiet = await byTurns([{ name: 'small gets alone', client: small }], smallLoad, options);
-    return [sectionOf(results, bare.beside, ours.beside, quiet)];
+    const section = sectionOf(results, bare.beside, ours.beside, quiet);
+    const mixed = await smallBesideLarge(cluster.url, mebibyte, options);
+    return [{ ...section, rows: [...section.rows, ...mixed] }];
   },
 };
 

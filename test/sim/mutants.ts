@@ -346,8 +346,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'RMW4 RMW5',
     edits: one(
       `${client}/client-core.js`,
-      'operation.maybeStored = true;\n                this.#wait(operation);',
-      'this.#wait(operation);',
+      'ConditionStatus.interrupted) {\n            operation.maybeStored = true;',
+      'ConditionStatus.interrupted) {',
     ),
     bias: 'ambush',
     quick: true,

@@ -23,6 +23,7 @@ import type {
 import { copyVersion } from '../../protocol/version.js';
 import type { Version } from '../../protocol/version.js';
 import { HostSleep } from './host-sleep.js';
+import { LargeWrites, largeWriteLimits } from './large-writes.js';
 import { Lateness } from './lateness.js';
 import { type Operation, OperationKind, OperationState, Outcome, type Wants } from './operation.js';
 import { OperationTable, operationsMax } from './operation-table.js';
@@ -46,6 +47,7 @@ export class ClientCore {
   readonly #sender: Sender;
   readonly #scout: Scout;
   readonly #lateness: Lateness;
+  readonly #large: LargeWrites;
   #map: ClusterMap | null = null;
   readonly #versions: VersionClock;
   #opNumber = 0;
@@ -56,6 +58,7 @@ export class ClientCore {
     readFrom = 'primary',
     inFlightMax,
     timings = clientTimings,
+    largeWrites = largeWriteLimits,
   }: ClientCoreOptions) {
     this.#ports = ports;
     this.clientId = clientId;
@@ -64,11 +67,15 @@ export class ClientCore {
     this.#timings = timings;
     this.hostSleep = new HostSleep(this.#table, this.#versions, this.#retry);
     this.#scout = new Scout(ports, timings);
+    this.#large = new LargeWrites(largeWrites, () => {
+      this.onRoom();
+    });
     this.#lateness = new Lateness({
       ports,
       timings,
       table: this.#table,
       core: this,
+      large: this.#large,
       retry: this.#retry,
       askElsewhere: (operation) => {
         this.wantMap();
@@ -78,6 +85,7 @@ export class ClientCore {
     this.#sender = new Sender({
       ports,
       table: this.#table,
+      large: this.#large,
       clientId,
       readFromAny: readFrom === 'any',
       unreachable: (nodeId) => {
@@ -194,6 +202,7 @@ export class ClientCore {
 
   #waitFor(operation: Operation, pauseMs: number): void {
     operation.state = OperationState.waiting;
+    this.#large.ended(operation);
     if (operation.kind !== OperationKind.get) {
       operation.rid = 0;
       operation.awaited = 0;
@@ -302,7 +311,10 @@ export class ClientCore {
       if (operation.learnerAcked) operation.maybeStored = true;
       this.#wait(operation);
     } else if (operation.fullAcked) {
-      this.#commit(operation);
+      // W5, W9.
+      this.#sender.validate(operation);
+      this.#complete(operation, Outcome.done);
+      this.#large.useRoom();
     } else if (operation.maybeStored || operation.learnerAcked) {
       // W8. A learner that said ACK counts, too: it may be promoted without the higher version, which so far only a
       // dying full replica may hold, and bring this one back.
@@ -313,12 +325,6 @@ export class ClientCore {
       this.#versions.assign(operation.version);
       this.#attempt(operation);
     }
-  }
-
-  /** W5, W9. */
-  #commit(operation: Operation): void {
-    this.#sender.validate(operation);
-    this.#complete(operation, Outcome.done);
   }
 
   #onValue(nodeId: number, message: ValueMessage): void {
@@ -334,21 +340,17 @@ export class ClientCore {
   #onConditionResult(nodeId: number, message: ConditionResultMessage): void {
     const operation = this.#table.find(message.rid);
     if (operation?.kind !== OperationKind.condition || !operation.takeOnlyAnswer(nodeId)) return;
-    switch (message.status) {
-      case ConditionStatus.applied:
-      case ConditionStatus.notApplied:
-        operation.applied = message.status === ConditionStatus.applied;
-        operation.takeResult(message);
-        this.#versions.saw(message.version);
-        this.#complete(operation, Outcome.done);
-        return;
-      case ConditionStatus.interrupted:
-        operation.maybeStored = true;
-        this.#wait(operation);
-        return;
-      case ConditionStatus.unknown:
-        this.#complete(operation, Outcome.unknown);
-        return;
+    if (message.status === ConditionStatus.interrupted) {
+      operation.maybeStored = true;
+      this.#wait(operation);
+    } else if (message.status === ConditionStatus.unknown) {
+      this.#complete(operation, Outcome.unknown);
+    } else {
+      operation.applied = message.status === ConditionStatus.applied;
+      operation.takeResult(message);
+      this.#versions.saw(message.version);
+      this.#complete(operation, Outcome.done);
+      this.#large.useRoom();
     }
   }
 
@@ -420,6 +422,7 @@ export class ClientCore {
   #complete(operation: Operation, outcome: Outcome): void {
     operation.outcome = outcome;
     operation.rid = 0;
+    this.#large.ended(operation);
     this.#ports.completed(operation);
     operation.context = null;
     operation.payload = null;
@@ -442,5 +445,6 @@ export class ClientCore {
   /** Call every few milliseconds while operations are under way. */
   tick(): void {
     this.#lateness.tick(this.#map);
+    this.#large.useRoom();
   }
 }

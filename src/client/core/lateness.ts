@@ -9,6 +9,7 @@
  */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import { Inflow } from './inflow.js';
+import type { LargeWrites } from './large-writes.js';
 import { OperationKind, OperationState } from './operation.js';
 import type { Operation } from './operation.js';
 import type { OperationTable } from './operation-table.js';
@@ -23,6 +24,7 @@ export interface LatenessOptions {
   readonly ports: ClientPorts;
   readonly timings: ClientTimings;
   readonly table: OperationTable;
+  readonly large: LargeWrites;
   readonly core: {
     giveUp(operation: Operation): void;
     report(nodeId: number): void;
@@ -50,8 +52,9 @@ export class Lateness {
   }
 
   readonly #tickOne = (operation: Operation): void => {
-    const { ports, timings, core, retry } = this.#options;
+    const { ports, timings, core, large, retry } = this.#options;
     const nowMs = ports.nowMs();
+    large.look(operation, nowMs);
     if (nowMs >= operation.deadlineMs) {
       core.giveUp(operation);
     } else if (operation.state === OperationState.waiting) {

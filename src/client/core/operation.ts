@@ -79,6 +79,8 @@ export class Operation {
   unreached = 0;
   /** It was not sent, since enough waits for one of its members. */
   waitsForRoom = false;
+  /** For which it counts among the large writes under way; 0: it does not. */
+  largeBytes = 0;
   /** No whole number: when the first one had to wait, all code that handles operations would be compiled anew. */
   retryAtMs = -Infinity;
   members: readonly number[] = noMembers;

@@ -1,6 +1,7 @@
 /** What the client core asks of its surroundings: the shell in production, the simulated world in test/sim. */
 import type { ClusterMap } from '../../protocol/cluster-map.js';
 import type { Link, WriteMessage } from '../../protocol/messages.js';
+import type { LargeWriteLimits } from './large-writes.js';
 import type { Operation } from './operation.js';
 
 export interface ClientPorts {
@@ -53,4 +54,5 @@ export interface ClientCoreOptions {
   /** Most operations under way. */
   readonly inFlightMax?: number;
   readonly timings?: ClientTimings;
+  readonly largeWrites?: LargeWriteLimits;
 }

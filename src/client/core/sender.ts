@@ -7,6 +7,7 @@ import { MessageType, Want, WriteKind } from '../../protocol/messages.js';
 import type { Link, Message } from '../../protocol/messages.js';
 import { validateMsMax } from '../../protocol/settings.js';
 import { copyVersion } from '../../protocol/version.js';
+import type { LargeWrites } from './large-writes.js';
 import { OperationKind } from './operation.js';
 import type { Operation } from './operation.js';
 import type { OperationTable } from './operation-table.js';
@@ -17,7 +18,7 @@ export const Sent = {
   all: 0,
   /** Nobody was asked, for want of a connection or of replicas. */
   unreachable: 1,
-  /** Nobody was asked, since enough waits for one of them already. */
+  /** Nobody was asked, since enough waits for one of them already, or is large and under way. */
   noRoom: 2,
 } as const;
 export type Sent = (typeof Sent)[keyof typeof Sent];
@@ -25,6 +26,7 @@ export type Sent = (typeof Sent)[keyof typeof Sent];
 export interface SenderOptions {
   readonly ports: ClientPorts;
   readonly table: OperationTable;
+  readonly large: LargeWrites;
   readonly clientId: number;
   readonly readFromAny: boolean;
   /** A member whose connection is missing. */
@@ -71,7 +73,7 @@ export class Sender {
 
   /** W2: to all members at once; to none unless all can be reached. */
   #sendWrite(operation: Operation, map: ClusterMap): Sent {
-    const { ports, table } = this.#options;
+    const { ports, table, large } = this.#options;
     const members = map.members(operation.slot);
     const links = this.#linksFor(members.length);
     let hasRoom = true;
@@ -84,7 +86,7 @@ export class Sender {
     const fullCount = map.slot(operation.slot).replicas.length;
     if (fullCount === 0) return Sent.unreachable;
     operation.members = members;
-    if (!hasRoom) return Sent.noRoom;
+    if (!hasRoom || !large.admit(operation)) return Sent.noRoom;
     operation.fullCount = fullCount;
     operation.awaited = (1 << members.length) - 1;
     const message = this.#write;
@@ -196,8 +198,10 @@ export class Sender {
     if (link === undefined) return this.#unreachable(operation, replicas);
     operation.members = replicas;
     operation.fullCount = replicas.length;
-    const isCrowded = operation.kind !== OperationKind.get && this.#isCrowded(target ?? -1);
-    if (link.isFull || isCrowded) return Sent.noRoom;
+    if (link.isFull) return Sent.noRoom;
+    if (operation.kind !== OperationKind.get) {
+      if (this.#isCrowded(target ?? -1) || !this.#options.large.admit(operation)) return Sent.noRoom;
+    }
     operation.awaited |= 1 << index;
     message.rid = operation.rid === 0 ? this.#options.table.number(operation) : operation.rid;
     link.send(message, this.#isAlone);
