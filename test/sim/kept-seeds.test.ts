@@ -184,6 +184,14 @@ const kept: readonly {
     expiry: true,
     found: 'W11: a client whose host had slept gave a value a life that was too short by all that time',
   },
+  {
+    seed: 247150002,
+    bias: 'turns',
+    disks: false,
+    calm: true,
+    expiry: false,
+    found: 'RMW7: an update waited for the large puts of its client, which waited for the end of its turn',
+  },
 ];
 
 describe('schedules that once failed', () => {

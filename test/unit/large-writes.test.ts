@@ -158,6 +158,14 @@ describe('large values of a client', () => {
     expect(table.links.get(4)?.take(MessageType.condition)).to.have.length(1);
   });
 
+  it('RMW7: go past the others in a conditional write whose turn it is: these may be what waits for its end', () => {
+    puts(3);
+    come();
+    const wants = { value: true, turn: true };
+    table.core.putIf('large-0', null, mebibyte, 0, wants, deadlineMs, null);
+    expect(table.links.get(4)?.take(MessageType.condition)).to.have.length(1);
+  });
+
   it('that wait when the client is closed are not applied; what is under way is unknown', () => {
     puts(2);
     const waiting = put('waiting');

@@ -33,11 +33,15 @@ export class LargeWrites {
     this.#retry = retry;
   }
 
-  /** @returns false: there is no room for it now; otherwise it counts, if it is large. */
-  admit(operation: Operation): boolean {
+  /**
+   * @param isTurn for one that asks for its turn among puts (RMW7), whether there is room or not: puts of this client may be what
+   *   waits for the end of that turn, and keep the room meanwhile
+   * @returns false: there is no room for it now; otherwise it counts, if it is large
+   */
+  admit(operation: Operation, isTurn = false): boolean {
     const bytes = operation.payload?.length ?? 0;
     if (bytes < this.#limits.bytesMin || operation.largeBytes > 0) return true;
-    if (this.#bytes > 0 && this.#bytes + bytes > this.#limits.bytesMax) {
+    if (!isTurn && this.#bytes > 0 && this.#bytes + bytes > this.#limits.bytesMax) {
       this.#isWanted = true;
       return false;
     }

@@ -200,7 +200,8 @@ export class Sender {
     operation.fullCount = replicas.length;
     if (link.isFull) return Sent.noRoom;
     if (operation.kind !== OperationKind.get) {
-      if (this.#isCrowded(target ?? -1) || !this.#options.large.admit(operation)) return Sent.noRoom;
+      const isTurn = wantsTurn(operation);
+      if (this.#isCrowded(target ?? -1) || !this.#options.large.admit(operation, isTurn)) return Sent.noRoom;
     }
     operation.awaited |= 1 << index;
     message.rid = operation.rid === 0 ? this.#options.table.number(operation) : operation.rid;
