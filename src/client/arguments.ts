@@ -45,18 +45,21 @@ export function checkedKey(key: string, { keyBytesMax }: ClusterSettings, name =
   if (typeof key !== 'string') throw invalidArgument(`the ${name} must be a string, not ${describe(key)}`);
   if (key.length === 0) throw invalidArgument('the key must not be empty');
   // As many bytes at least. They are not counted: there may be more than a string of key bytes can have.
-  if (key.length > wireKeyBytesMax) throw keyTooLarge(name, `${key.length} characters`, keyBytesMax);
+  if (key.length > wireKeyBytesMax) throw keyTooLarge(name, key, `${key.length} characters`, keyBytesMax);
   const keyBytes = toKeyBytes(key);
   // The same string: ASCII, with nothing to look for.
   if (keyBytes !== key && utf8Length(key) < 0) {
     throw invalidArgument(`the ${name} has half of a surrogate pair: it is no valid Unicode`);
   }
-  if (keyBytes.length > keyBytesMax) throw keyTooLarge(name, `${keyBytes.length} bytes`, keyBytesMax);
+  if (keyBytes.length > keyBytesMax) throw keyTooLarge(name, key, `${keyBytes.length} bytes`, keyBytesMax);
   return keyBytes;
 }
 
-function keyTooLarge(name: string, length: string, bytesMax: number): GTStoreError {
-  const text = `the ${name} has ${length}; this cluster takes at most ${bytesMax} bytes (--max-key-bytes)`;
+/** Of a key that is too long: enough to find it by. */
+const keyCharsShown = 40;
+
+function keyTooLarge(name: string, key: string, length: string, bytesMax: number): GTStoreError {
+  const text = `the ${name} '${key.slice(0, keyCharsShown)}...' has ${length}; this cluster takes at most ${bytesMax} bytes (--max-key-bytes)`;
   return new GTStoreError('KEY_TOO_LARGE', text, notApplied);
 }
 
@@ -81,19 +84,19 @@ export function checkedSignal(signal: AbortSignal | undefined): AbortSignal | un
   throw invalidArgument(`signal must be an AbortSignal, not ${describe(signal)}`);
 }
 
-/** The bytes of a value. @throws GTStoreError INVALID_ARGUMENT, VALUE_TOO_LARGE */
-export function checkedValue(value: StoreValue, { valueBytesMax }: ClusterSettings): Uint8Array {
+/** The bytes of a value. @param key for messages: a call may have many. @throws GTStoreError INVALID_ARGUMENT, VALUE_TOO_LARGE */
+export function checkedValue(value: StoreValue, key: string, { valueBytesMax }: ClusterSettings): Uint8Array {
   try {
     return encodeValue(value, valueBytesMax);
   } catch (cause) {
     if (cause instanceof ValueTooLargeError) {
-      const text = `the value needs more than the ${valueBytesMax} bytes this cluster takes (--max-value-bytes)`;
+      const text = `the value of '${key}' needs more than the ${valueBytesMax} bytes this cluster takes (--max-value-bytes)`;
       throw new GTStoreError('VALUE_TOO_LARGE', text, { ...notApplied, cause });
     }
-    if (cause instanceof ValueError) throw invalidArgument(cause.message, cause);
+    if (cause instanceof ValueError) throw invalidArgument(`key '${key}', ${cause.message}`, cause);
     // A getter of its own threw, its buffer was transferred, its proxy revoked.
     const reason = cause instanceof Error ? cause.message : describe(cause);
-    throw invalidArgument(`the value cannot be read: ${reason}`, cause);
+    throw invalidArgument(`the value of '${key}' cannot be read: ${reason}`, cause);
   }
 }
 
@@ -114,6 +117,18 @@ export function checkedVersion(version: Version): Version {
 export function checkGiven(value: StoreValue): void {
   if ((value as unknown) !== undefined) return;
   throw invalidArgument('the value is undefined, which cannot be stored; to delete the key use delete()');
+}
+
+/** What `increment` makes of a value. @throws GTStoreError INVALID_ARGUMENT, also where a sum of numbers of 64 bits would not be it */
+export function incremented(key: string, value: StoreValue | undefined, by: number): number {
+  if (value !== undefined && typeof value !== 'number') throw invalidArgument(`'${key}' holds no number`);
+  const before = value ?? 0;
+  const sum = before + by;
+  if (by === 0 || !Number.isFinite(before)) return sum;
+  const isWhole = Number.isInteger(before) && Number.isInteger(by);
+  if (isWhole ? Number.isSafeInteger(sum) : Number.isFinite(sum) && sum !== before) return sum;
+  const text = `'${key}' holds ${before}, to which ${by} cannot be added: whole numbers are exact up to 2^53`;
+  throw invalidArgument(text);
 }
 
 /** @throws GTStoreError INVALID_ARGUMENT */

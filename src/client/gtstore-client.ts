@@ -25,6 +25,7 @@ import {
   checkedValue,
   checkedVersion,
   checkOptions,
+  incremented,
   invalidArgument,
   isIterable,
   parseAddress,
@@ -177,7 +178,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   put(key: string, value: StoreValue, options: WriteOptions = {}): Promise<{ version: Version }> {
     return this.#call(PutCall, options, (settings, deadlineMs, call) => {
       const keyBytes = checkedKey(key, settings);
-      const bytes = checkedValue(value, settings);
+      const bytes = checkedValue(value, key, settings);
       const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.lifeClockUs());
       // A getter of the value may have closed the client.
       this.#assertOpen();
@@ -235,7 +236,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     return this.#call(ConditionCall, options, (settings, deadlineMs, call) => {
       const keyBytes = checkedKey(key, settings);
       const version = expected === null ? null : checkedVersion(expected);
-      const bytes = value === undefined ? null : checkedValue(value, settings);
+      const bytes = value === undefined ? null : checkedValue(value, key, settings);
       const expiresAtMs = checkedExpiry(options.ttlMs, this.#session.lifeClockUs());
       // A getter of the value may have closed the client.
       this.#assertOpen();
@@ -278,16 +279,14 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   /**
    * Adds `by` to the number at the key; an absent key counts as 0.
    * @returns the new number
-   * @throws GTStoreError as `update`; INVALID_ARGUMENT if there is something else than a number
+   * @throws GTStoreError as `update`; INVALID_ARGUMENT if there is something else than a number, or a whole one that would
+   *   not be exact any more, beyond 2^53
    */
   async increment(key: string, by = 1, options: WriteOptions = {}): Promise<number> {
     if (typeof by !== 'number' || !Number.isFinite(by))
       throw invalidArgument('increment needs a finite number');
     let sum = by;
-    const add = (value: StoreValue | undefined): StoreValue => {
-      if (value !== undefined && typeof value !== 'number') throw invalidArgument(`'${key}' holds no number`);
-      return (sum = (value ?? 0) + by);
-    };
+    const add = (value: StoreValue | undefined): StoreValue => (sum = incremented(key, value, by));
     await this.update(key, add, options);
     return sum;
   }

@@ -210,6 +210,51 @@ describe('the contract: limits and arguments', function () {
     expect(await store.get('new')).to.equal(undefined);
   });
 
+  it('whose key it is about says every refusal of a value: a call may have many', async () => {
+    const store = await fixture.open();
+    const long = 'k'.repeat(keyBytesMax + 1);
+    const messageOf = async (key: string, value: unknown): Promise<string> =>
+      (await errorOf(() => store.putMany([['good', 1], wrong([key, value])]))).message;
+    expect(await messageOf('bad', () => 1)).to.equal("key 'bad', value: a function cannot be stored");
+    expect(await messageOf('bad', { x: [1, undefined] })).to.match(
+      /^key 'bad', value\.x\[1\]: undefined cannot/,
+    );
+    expect(await messageOf('bad', `${largest}x`)).to.match(
+      /^the value of 'bad' needs more than the \d+ bytes/,
+    );
+    expect(await messageOf(long, 1)).to.include(`the key '${long.slice(0, 40)}...' has ${long.length} bytes`);
+  });
+
+  it('INVALID_ARGUMENT: increment refuses what a number cannot hold exactly, and leaves what is there', async () => {
+    const store = await fixture.open();
+    const most = Number.MAX_SAFE_INTEGER;
+    const refused: readonly (readonly [number, number])[] = [
+      [most, 1],
+      [-most, -1],
+      [most + 1, 1],
+      [1, 2 ** 60],
+      [1e20, 0.5],
+      [1e308, 1e308],
+    ];
+    for (const [value, by] of refused) {
+      await store.put('count', value);
+      const { code, outcome, message } = await errorOf(() => store.increment('count', by));
+      expect({ code, outcome }, message).to.deep.equal({ code: 'INVALID_ARGUMENT', outcome: 'not-applied' });
+      expect(await store.get('count')).to.equal(value);
+    }
+    const taken: readonly (readonly [number, number, number])[] = [
+      [most - 1, 1, most],
+      [most + 1, -1, most],
+      [2 ** 60, 0, 2 ** 60],
+      [1e20, -1e20, 0],
+      [0.5, 0.25, 0.75],
+    ];
+    for (const [value, by, sum] of taken) {
+      await store.put('count', value);
+      expect(await store.increment('count', by), `${value} + ${by}`).to.equal(sum);
+    }
+  });
+
   it('INVALID_ARGUMENT: a client that cannot work is not made', () => {
     const options = [
       {},
