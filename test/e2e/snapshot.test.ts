@@ -148,7 +148,11 @@ describe('gtstore snapshot, restore, export, import', function () {
       ['import', '-', '--manager', other.url],
       `{"key":"${'k'.repeat(251)}","value":1}`,
     );
-    expectFailure(long, 1, /^gtstore: stdin:1: the key 'k{40}\.\.\.' has 251 bytes.*; 0 keys had been stored/);
+    expectFailure(
+      long,
+      1,
+      /^gtstore: stdin:1: the key 'k{40}\.\.\.' has 251 bytes.*; 0 keys had been stored/,
+    );
     expectFailure(await command(['import', '/nowhere/x']), 2, /\/nowhere\/x cannot be read/);
     const socket = join(newFolder(), 'socket');
     await using _server = createServer().listen(socket);
