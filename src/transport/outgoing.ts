@@ -32,7 +32,7 @@ const chunkBytes = 64 * 1024;
 /** From here on a chunk is full. What is left has room for most messages, so that only large ones make it grow. */
 const chunkFullBytes = chunkBytes / 2;
 const burstBytesMin = 4 * chunkBytes;
-const burstBytesMax = 16 * chunkBytes;
+const burstBytesMax = 8 * chunkBytes;
 /** A burst that is over sooner makes the next one twice as long, one that takes longer half as long. */
 const burstMsQuick = 25;
 const burstMsSlow = 100;
@@ -161,7 +161,7 @@ export class Outgoing implements Flushable {
   private inFlightBytes = 0;
   private burstBytes = burstBytesMin;
   /** Of the one under way: since when, and whether it is as long as it may be. */
-  private burstBeganMs = 0;
+  private burstBeganMs = -Infinity;
   private burstIsWhole = false;
   private flushAfterwards = false;
   private discarded = false;

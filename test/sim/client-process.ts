@@ -76,7 +76,7 @@ export class ClientProcess extends SimProcess {
       readFrom: prng.chance(plan.readFromAny) ? 'any' : 'primary',
       timings: plan.clientTimings,
       // To one in three every value is a large one, of which it writes one at a time.
-      ...(this.pid % 3 === 0 ? { largeWrites: { bytesMin: 1, bytesMax: 1, msMax: 50 } } : {}),
+      ...(this.pid % 3 === 0 ? { largeWrites: { bytesMin: 1, bytesEnough: 1, msMax: 50 } } : {}),
     });
     this.startTicking();
     this.#dialManager();

@@ -3,12 +3,19 @@ import { expect } from 'chai';
 import { largeWriteLimits } from '../../src/client/core/large-writes.js';
 import { noWants, Outcome } from '../../src/client/core/operation.js';
 import { ConditionStatus, MessageType, RefusedReason } from '../../src/protocol/messages.js';
+import type { ConditionResultMessage } from '../../src/protocol/messages.js';
 import { ClientOnTable } from '../support/client-core.js';
 
 const replicas = [4, 2, 5];
 const mebibyte = Buffer.alloc(2 ** 20);
 const small = Buffer.alloc(100);
 const deadlineMs = 60_000;
+
+function applied(rid: number): ConditionResultMessage {
+  const version = { hlc: 1, clientId: 1, seq: 0, epoch: 0 };
+  const status = ConditionStatus.applied;
+  return { type: MessageType.conditionResult, rid, status, present: true, version, value: null };
+}
 
 describe('large values of a client', () => {
   let table: ClientOnTable;
@@ -70,7 +77,7 @@ describe('large values of a client', () => {
   });
 
   it('may each be larger than all are allowed to be together: then one at a time', () => {
-    const vast = Buffer.alloc(2 * largeWriteLimits.bytesMax);
+    const vast = Buffer.alloc(2 * largeWriteLimits.bytesEnough);
     put('a', vast);
     put('b', vast);
     const [first] = come();
@@ -147,15 +154,58 @@ describe('large values of a client', () => {
     for (const key of ['a', 'b', 'c']) putIf(key);
     const [first, ...more] = table.links.get(4)?.take(MessageType.condition) ?? [];
     expect(more).to.have.length(1);
-    table.core.onNodeMessage(4, {
-      type: MessageType.conditionResult,
-      rid: first?.rid ?? 0,
-      status: ConditionStatus.applied,
-      present: true,
-      version: { hlc: 1, clientId: 1, seq: 0, epoch: 0 },
-      value: null,
-    });
+    table.core.onNodeMessage(4, applied(first?.rid ?? 0));
     expect(table.links.get(4)?.take(MessageType.condition)).to.have.length(1);
+  });
+
+  for (const [bytes, lanes] of [
+    [2 ** 20, 30],
+    [4_000_000, 2],
+    [4_000_000, 30],
+  ] as const) {
+    it(`have their turn among smaller ones that never end: ${bytes} bytes among ${lanes} times 100,000`, () => {
+      const smaller = Buffer.alloc(100_000);
+      let count = 0;
+      const next = (): unknown => put(`smaller-${count++}`, smaller);
+      for (let lane = 0; lane < lanes; lane++) next();
+      const underWay = come();
+      put('larger', Buffer.alloc(bytes));
+      for (let ms = 0; ms < 100; ms++) {
+        table.nowMs++;
+        acknowledge(underWay.shift()?.rid ?? 0);
+        next();
+        const more = come();
+        if (more.some(({ key }) => key === 'larger')) return;
+        underWay.push(...more);
+      }
+      expect.fail('it has never been sent');
+    });
+  }
+
+  it('and what waits for a connection do not wait for each other', () => {
+    const fill = (id: number, isFull: boolean): void => {
+      const link = table.links.get(id);
+      if (link !== undefined) link.isFull = isFull;
+    };
+    puts(100);
+    come();
+    fill(4, true);
+    put('small', small);
+    fill(4, false);
+    table.core.onRoom();
+    expect(keysCome()).to.deep.equal(['small']);
+
+    const other = new ClientOnTable(replicas);
+    const conditions = (): number[] =>
+      (other.links.get(4)?.take(MessageType.condition) ?? []).map(({ rid }) => rid);
+    const link = other.links.get(2);
+    if (link !== undefined) link.isFull = true;
+    for (let n = 0; n < 70; n++) other.core.put(`small-${n}`, small, 0, deadlineMs, null);
+    for (let n = 0; n < 4; n++) other.core.putIf(`${n}`, null, mebibyte, 0, noWants, deadlineMs, null);
+    const first = conditions();
+    expect(first).to.have.length(2);
+    for (const rid of first) other.core.onNodeMessage(4, applied(rid));
+    expect(conditions()).to.have.length(2);
   });
 
   it('RMW7: go past the others in a conditional write whose turn it is: these may be what waits for its end', () => {

@@ -208,12 +208,12 @@ describe('what a peer does not take at once', () => {
   };
   const bursts = (ms: number, count: number): number[] => Array.from({ length: count }, () => burst(ms));
 
-  it('goes in bursts that grow while they are quick, up to 1 MiB, and become short again on a slow line', () => {
+  it('goes in bursts that grow while they are quick, up to 512 KiB, and become short again on a slow line', () => {
     for (let n = 0; n < 24; n++) out.append(large);
     out.flush();
-    expect(bursts(10, 4)).to.deep.equal([256, 512, 1024, 1024]);
-    expect(bursts(50, 2)).to.deep.equal([1024, 1024]);
-    expect(bursts(300, 4)).to.deep.equal([1024, 512, 256, 256]);
+    expect(bursts(10, 4)).to.deep.equal([256, 512, 512, 512]);
+    expect(bursts(50, 2)).to.deep.equal([512, 512]);
+    expect(bursts(300, 3)).to.deep.equal([512, 256, 256]);
   });
 
   it('goes in short bursts where only the end of something short was quick', () => {

@@ -68,7 +68,7 @@ export class ClientCore {
     this.hostSleep = new HostSleep(this.#table, this.#versions, this.#retry);
     this.#scout = new Scout(ports, timings);
     this.#large = new LargeWrites(largeWrites, () => {
-      this.onRoom();
+      this.#table.retryForRoom('large', this.#retry);
     });
     this.#lateness = new Lateness({
       ports,
@@ -377,7 +377,7 @@ export class ClientCore {
 
   /** A connection has room again. */
   onRoom(): void {
-    this.#table.retryForRoom(this.#retry);
+    this.#table.retryForRoom('connection', this.#retry);
   }
 
   /** W7, W8: this attempt's result stays unknown; the next one carries the same version or operation id. */

@@ -10,21 +10,19 @@ import type { Operation } from './operation.js';
 export interface LargeWriteLimits {
   /** A value of so many bytes is large. */
   readonly bytesMin: number;
-  /** Of large values together; one alone may be larger. */
-  readonly bytesMax: number;
+  /** Once so many are under way none is added. How large the next one is does not matter: it would never have its turn among smaller ones. */
+  readonly bytesEnough: number;
   readonly msMax: number;
 }
 
 /** Two of the largest that the defaults of a cluster allow. */
-export const largeWriteLimits: LargeWriteLimits = { bytesMin: 65_536, bytesMax: 2_200_000, msMax: 50 };
+export const largeWriteLimits: LargeWriteLimits = { bytesMin: 65_536, bytesEnough: 2_000_000, msMax: 50 };
 
 export class LargeWrites {
   readonly #limits: LargeWriteLimits;
   readonly #retry: () => void;
   #bytes = 0;
-  /** Some have been turned away. */
-  #isWanted = false;
-  /** And since then others have been counted off. */
+  /** Some have been counted off. */
   #hasRoom = false;
 
   /** @param retry to be called when there is room for those that have been turned away */
@@ -41,8 +39,8 @@ export class LargeWrites {
   admit(operation: Operation, isTurn = false): boolean {
     const bytes = operation.payload?.length ?? 0;
     if (bytes < this.#limits.bytesMin || operation.largeBytes > 0) return true;
-    if (!isTurn && this.#bytes > 0 && this.#bytes + bytes > this.#limits.bytesMax) {
-      this.#isWanted = true;
+    if (!isTurn && this.#bytes >= this.#limits.bytesEnough) {
+      operation.waitsForLarge = true;
       return false;
     }
     this.#bytes += bytes;
@@ -55,7 +53,7 @@ export class LargeWrites {
     if (operation.largeBytes === 0) return;
     this.#bytes -= operation.largeBytes;
     operation.largeBytes = 0;
-    this.#hasRoom = this.#isWanted;
+    this.#hasRoom = true;
   }
 
   /** Call now and then. */
@@ -66,7 +64,7 @@ export class LargeWrites {
   /** Those that have been turned away have their turn before what the caller begins next. */
   useRoom(): void {
     if (!this.#hasRoom) return;
-    this.#hasRoom = this.#isWanted = false;
+    this.#hasRoom = false;
     this.#retry();
   }
 }

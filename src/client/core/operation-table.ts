@@ -39,8 +39,8 @@ export class OperationTable {
   readonly #abandoned: Abandoned[] = [];
   readonly #capacity: number;
   readonly #nowMs: () => number;
-  /** Whose turn it is for room. */
-  #turn = 0;
+  /** Whose turn it is for room: on connections, and among large writes. */
+  readonly #turns = { connection: 0, large: 0 };
 
   /** @param capacity at most `operationsMax`. */
   constructor(capacity: number, nowMs: () => number) {
@@ -94,20 +94,21 @@ export class OperationTable {
     for (const operation of this.#operations) if (operation.state !== OperationState.free) visit(operation);
   }
 
-  /** Tries those again that wait for room, everybody in turn, until there seems to be none. */
-  retryForRoom(retry: (operation: Operation) => void): void {
+  /** Tries those again that wait for room of that kind, everybody in turn, until there seems to be none. */
+  retryForRoom(kind: 'connection' | 'large', retry: (operation: Operation) => void): void {
     const { length } = this.#operations;
-    const start = this.#turn;
+    const start = this.#turns[kind];
     let inVain = 0;
     for (let count = 0; count < length && inVain < inVainMax; count++) {
       const index = (start + count) % length;
       const operation = this.#operations[index];
       if (operation?.state !== OperationState.waiting || !operation.waitsForRoom) continue;
+      if (operation.waitsForLarge !== (kind === 'large')) continue;
       retry(operation);
       inVain++;
       if (isWaiting(operation)) continue;
       inVain = 0;
-      this.#turn = index + 1;
+      this.#turns[kind] = index + 1;
     }
   }
 }

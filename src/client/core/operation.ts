@@ -77,8 +77,10 @@ export class Operation {
   excuses = 0;
   /** One bit per member that could not be reached: it was not sent. */
   unreached = 0;
-  /** It was not sent, since enough waits for one of its members. */
+  /** It was not sent, since enough waits for one of its members, or is large and under way. */
   waitsForRoom = false;
+  /** That is room among large writes, not on the connection to a member. */
+  waitsForLarge = false;
   /** For which it counts among the large writes under way; 0: it does not. */
   largeBytes = 0;
   /** No whole number: when the first one had to wait, all code that handles operations would be compiled anew. */
@@ -184,6 +186,7 @@ export class Operation {
     this.learnerAcked = false;
     this.isRefused = false;
     this.waitsForRoom = false;
+    this.waitsForLarge = false;
   }
 
   /** It was none: there is no room for it. */
