@@ -2,12 +2,13 @@
 import { GTStoreClient } from '../src/client/index.js';
 import { rowAtLeast, rowAtMost } from './benchmark.js';
 import type { BenchOptions, Row } from './benchmark.js';
+import { runsOf } from './comparison.js';
 import { percentile } from './stats.js';
+import { makeValue } from './workload.js';
 
-const runsDefault = 5;
 /** Puts of large values that the caller has begun, each under a key of its own. */
 const largePuts = 32;
-const small = { key: 'small', value: 'x'.repeat(100) };
+const small = { key: 'small', value: makeValue() };
 
 interface Run {
   readonly putsPerSecond: number;
@@ -22,7 +23,7 @@ export async function smallBesideLarge(url: string, bytes: number, options: Benc
   const large = new Uint8Array(bytes).fill(7);
   await runOf(store, large, options.seconds);
   const runs: Run[] = [];
-  for (let run = 0; run < (options.runs ?? runsDefault); run++) {
+  for (let run = 0; run < runsOf(options); run++) {
     options.progress(`small gets and large puts of one client, run ${run + 1}`);
     runs.push(await runOf(store, large, options.seconds));
   }

@@ -41,4 +41,10 @@ export class ClientOnTable {
     const settings = { ...defaultSettings, slotCount: 1 };
     this.core.onMap({ clusterId: 'table', epoch: 1, settings, nodes, slots: [newSlot(replicas, 1)] });
   }
+
+  /** Whether enough waits for the connection to that node. */
+  fill(id: number, isFull = true): void {
+    const link = this.links.get(id);
+    if (link !== undefined) link.isFull = isFull;
+  }
 }

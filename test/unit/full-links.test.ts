@@ -16,24 +16,20 @@ function sentTo(table: ClientOnTable): number[] {
 describe('a client with a connection that is full', () => {
   let table: ClientOnTable;
   let manager: KeepingLink;
-  const fill = (id: number, isFull = true): void => {
-    const link = table.links.get(id);
-    if (link !== undefined) link.isFull = isFull;
-  };
   beforeEach(() => {
     table = new ClientOnTable(replicas);
     manager = table.manager = new KeepingLink();
   });
 
   it('sends a put to none of its members before there is room at all of them, and reports nobody', () => {
-    fill(5);
-    fill(2);
+    table.fill(5);
+    table.fill(2);
     const operation = table.core.put('k', value, 0, 5000, null);
     expect(sentTo(table)).to.deep.equal([0, 0, 0]);
-    fill(2, false);
+    table.fill(2, false);
     table.core.onRoom();
     expect(sentTo(table)).to.deep.equal([0, 0, 0]);
-    fill(5, false);
+    table.fill(5, false);
     table.core.onRoom();
     expect(sentTo(table)).to.deep.equal([1, 1, 1]);
     const { rid = 0 } = operation ?? {};
@@ -43,7 +39,7 @@ describe('a client with a connection that is full', () => {
   });
 
   it('asks the manager for nothing because of that', () => {
-    fill(5);
+    table.fill(5);
     for (let n = 0; n < 10; n++) table.core.put(`k-${n}`, value, 0, 5000, null);
     table.nowMs += 300;
     table.core.tick();
@@ -51,15 +47,15 @@ describe('a client with a connection that is full', () => {
   });
 
   it('gives everybody a turn while there is room for a few at a time, and newcomers all the while', () => {
-    fill(4);
+    table.fill(4);
     const early = Array.from({ length: 6 }, (_, n) => `early-${n}`);
     for (const key of early) table.core.put(key, value, 0, 5000, null);
     const sent: string[] = [];
     for (let turn = 0; turn < 5; turn++) {
       let room = 2;
-      fill(4, false);
+      table.fill(4, false);
       table.onSend = () => {
-        if (--room === 0) fill(4);
+        if (--room === 0) table.fill(4);
       };
       table.core.onRoom();
       for (const { rid, key } of table.links.get(4)?.take(MessageType.write) ?? []) {
@@ -73,7 +69,7 @@ describe('a client with a connection that is full', () => {
   });
 
   it('tells the caller of a put that has waited for too long that it is not applied', () => {
-    fill(5);
+    table.fill(5);
     const operation = table.core.put('k', value, 0, 5000, null);
     table.nowMs = 6000;
     table.core.tick();
@@ -81,22 +77,22 @@ describe('a client with a connection that is full', () => {
   });
 
   it('waits with a conditional write while it is that to the primary', () => {
-    fill(4);
+    table.fill(4);
     table.core.putIf('k', null, value, 0, noWants, 5000, null);
     expect(sentTo(table)).to.deep.equal([0, 0, 0]);
-    fill(4, false);
+    table.fill(4, false);
     table.core.onRoom();
     expect(sentTo(table)).to.deep.equal([1, 0, 0]);
   });
 
   it('reads from another replica, and waits if all are', () => {
-    fill(4);
+    table.fill(4);
     table.core.get('k', false, 5000, null);
     expect(sentTo(table)).to.deep.equal([0, 1, 0]);
-    for (const id of replicas) fill(id);
+    for (const id of replicas) table.fill(id);
     table.core.get('k', false, 5000, null);
     expect(sentTo(table)).to.deep.equal([0, 1, 0]);
-    fill(5, false);
+    table.fill(5, false);
     table.core.onRoom();
     expect(sentTo(table)).to.deep.equal([0, 1, 1]);
   });

@@ -183,23 +183,18 @@ describe('large values of a client', () => {
   }
 
   it('and what waits for a connection do not wait for each other', () => {
-    const fill = (id: number, isFull: boolean): void => {
-      const link = table.links.get(id);
-      if (link !== undefined) link.isFull = isFull;
-    };
     puts(100);
     come();
-    fill(4, true);
+    table.fill(4);
     put('small', small);
-    fill(4, false);
+    table.fill(4, false);
     table.core.onRoom();
     expect(keysCome()).to.deep.equal(['small']);
 
     const other = new ClientOnTable(replicas);
     const conditions = (): number[] =>
       (other.links.get(4)?.take(MessageType.condition) ?? []).map(({ rid }) => rid);
-    const link = other.links.get(2);
-    if (link !== undefined) link.isFull = true;
+    other.fill(2);
     for (let n = 0; n < 70; n++) other.core.put(`small-${n}`, small, 0, deadlineMs, null);
     for (let n = 0; n < 4; n++) other.core.putIf(`${n}`, null, mebibyte, 0, noWants, deadlineMs, null);
     const first = conditions();
