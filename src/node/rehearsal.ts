@@ -260,12 +260,13 @@ function memberOf({ message: { nodeId, host: nodeHost, port } }: Registered): Me
 /**
  * Takes 0.15 to 0.2 s of processor time, the compiler's included; by the clock more where the nodes of a cluster start side by side.
  * What does not work there and then, or takes too long, is left out: a node serves without, too.
+ * @param msMax then it has taken too long
  */
-export async function rehearse(newServer: NewServer): Promise<Rehearsal> {
+export async function rehearse(newServer: NewServer, msMax = rehearsalMsMax): Promise<Rehearsal> {
   const stage = new Stage();
   const deadline = new AbortController();
-  const late = pause(rehearsalMsMax, undefined, { signal: deadline.signal }).then(
-    () => `it took more than ${rehearsalMsMax} ms`,
+  const late = pause(msMax, undefined, { signal: deadline.signal }).then(
+    () => `it took more than ${msMax} ms`,
     () => null,
   );
   const played = stage.play(newServer).then(
