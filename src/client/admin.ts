@@ -1,10 +1,11 @@
-/** Requests to the manager that are no operations on keys: the status document, and administration. */
+/** Requests to the manager: the status document, where a key lives, see-tell reports, and administration. */
 import type { AdminRequest, AdminResult } from '../protocol/admin.js';
 import { GTStoreError } from '../protocol/errors.js';
 import { MessageType } from '../protocol/messages.js';
 import type { Message } from '../protocol/messages.js';
 import type { ClusterStatus } from '../protocol/status.js';
-import { checkedRequest } from './arguments.js';
+import { checkedRequest, invalidArgument } from './arguments.js';
+import type { KeyLocation } from './client-options.js';
 import type { Session } from './session.js';
 
 /** @throws GTStoreError (rejects) UNAVAILABLE if the manager is away, TIMEOUT, PROTOCOL */
@@ -12,6 +13,26 @@ export async function askStatus(session: Session, timeoutMs: number): Promise<Cl
   const answer = await session.askManager((rid) => ({ type: MessageType.status, rid }), timeoutMs);
   if (answer.type !== MessageType.statusResult) throw new GTStoreError('PROTOCOL', 'no status came back');
   return JSON.parse(answer.json) as ClusterStatus;
+}
+
+/** @param key key bytes. @throws GTStoreError (rejects) as `askStatus` */
+export async function askLocation(session: Session, key: string, timeoutMs: number): Promise<KeyLocation> {
+  const answer = await session.askManager((rid) => ({ type: MessageType.query, rid, key }), timeoutMs);
+  if (answer.type !== MessageType.queryResult) throw new GTStoreError('PROTOCOL', 'no location came back');
+  const { slot, replicas } = answer;
+  return { slot, primary: replicas[0] ?? null, replicas };
+}
+
+/** @throws GTStoreError (rejects) INVALID_ARGUMENT if there is no such node; as `askStatus` */
+export async function reportFailure(session: Session, nodeId: number, timeoutMs: number): Promise<void> {
+  const { map } = session.core;
+  const member = map?.node(nodeId);
+  if (map === null || member === undefined)
+    throw invalidArgument(`there is no node ${String(nodeId)} in the cluster map`);
+  const { epoch } = map;
+  const { incarnation } = member;
+  const build = (rid: number): Message => ({ type: MessageType.report, rid, nodeId, incarnation, epoch });
+  await session.askManager(build, timeoutMs);
 }
 
 /**

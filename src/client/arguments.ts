@@ -29,6 +29,16 @@ export interface WriteOptions extends OperationOptions {
   readonly ttlMs?: number | undefined;
 }
 
+export interface EntriesOptions {
+  /** Only keys that begin with it; default: all. */
+  readonly prefix?: string | undefined;
+  /** Deadline in milliseconds, which counts anew for each batch of keys; default 10,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Keys with their values, as `putMany` takes them. */
+export type Pairs<V> = Iterable<readonly [key: string, value: V]> | Readonly<Record<string, V>>;
+
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -138,9 +148,7 @@ export function checkMutate(mutate: unknown): void {
 }
 
 /** Entries of an object, or what is iterated over. @throws GTStoreError INVALID_ARGUMENT */
-export function checkedPairs<T>(
-  entries: Iterable<readonly [string, T]> | Readonly<Record<string, T>>,
-): Iterable<readonly [string, T]> {
+export function checkedPairs<T>(entries: Pairs<T>): Iterable<readonly [string, T]> {
   if (isIterable(entries)) return entries;
   if (isPlainObject(entries)) return Object.entries<T>(entries);
   throw invalidArgument(
@@ -197,8 +205,15 @@ export function checkedExpiry(ttlMs: number | undefined, clockUs: number): numbe
   throw invalidArgument(`ttlMs is ${describe(ttlMs)}; it must be a number above 0, at most ${ttlMsMax}`);
 }
 
+/** One address or several. @throws GTStoreError INVALID_ARGUMENT */
+export function checkedManagers(manager: string | readonly string[]): Address[] {
+  const texts = typeof manager === 'string' ? [manager] : manager;
+  if (Array.isArray(texts) && texts.length > 0) return texts.map(parseAddress);
+  throw invalidArgument("give the manager's address: { manager: 'gtstore://127.0.0.1:7400' }");
+}
+
 /** `host:port` or `gtstore://host:port`. @throws GTStoreError INVALID_ARGUMENT */
-export function parseAddress(text: string): Address {
+function parseAddress(text: string): Address {
   if (typeof text !== 'string')
     throw invalidArgument(`a manager's address must be a string, not ${describe(text)}`);
   const match = /^(?:gtstore:\/\/)?(?:\[([^\]]+)\]|([^:/[\]]+)):(\d{1,5})\/?$/.exec(text);

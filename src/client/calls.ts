@@ -16,15 +16,19 @@ import { diagnosticsChannelNames } from './diagnostics.js';
 import type { OperationEvent } from './diagnostics.js';
 import type { CommittedValue } from './stored-entries.js';
 
-export interface Entry {
-  readonly value: StoreValue;
+export interface Entry<V = StoreValue> {
+  readonly value: V;
   readonly version: Version;
 }
 
-export interface ConditionOutcome {
+export interface CompareAndSetResult {
   readonly applied: boolean;
-  /** Applied: the new version (null after a delete). Not applied: the current one, null if the key is absent. */
+  /** Applied: the new version. Not applied: the one that was in the way, null if the key is absent. */
   readonly version: Version | null;
+}
+
+/** Of a delete that was applied the version is null. */
+export interface ConditionOutcome extends CompareAndSetResult {
   /** Not applied, and asked for: the current value. */
   readonly value: StoreValue | undefined;
 }

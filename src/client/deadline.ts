@@ -86,6 +86,12 @@ export function closedError(): GTStoreError {
   return new GTStoreError('CLOSED', 'the client was closed', { outcome: 'not-applied' });
 }
 
+/** Of a call that was not begun. */
+export function queueFullError(): GTStoreError {
+  const text = 'too many operations are under way; wait for some to end';
+  return new GTStoreError('QUEUE_FULL', text, { outcome: 'not-applied' });
+}
+
 function tooLate(timeoutMs: number, outcome: WriteOutcome | undefined): GTStoreError {
   const text = `not done within ${Math.ceil(timeoutMs)} ms`;
   return new GTStoreError('TIMEOUT', text, outcome === undefined ? {} : { outcome });

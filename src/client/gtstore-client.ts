@@ -3,14 +3,13 @@ import { EventEmitter } from 'node:events';
 import type { AdminRequest, AdminResult } from '../protocol/admin.js';
 import type { ClusterMap } from '../protocol/cluster-map.js';
 import { GTStoreError } from '../protocol/errors.js';
-import { MessageType } from '../protocol/messages.js';
 import type { ClusterSettings } from '../protocol/settings.js';
 import type { ClusterStatus } from '../protocol/status.js';
 import type { StoreValue } from '../protocol/value-codec.js';
 import type { Version } from '../protocol/version.js';
 import { queueMicrotask } from '../transport/real-time.js';
 import { abortedError, onAbort } from './abort-watch.js';
-import { askAdmin, askStatus } from './admin.js';
+import { askAdmin, askLocation, askStatus, reportFailure } from './admin.js';
 import {
   checkGiven,
   checkInFlightMax,
@@ -18,6 +17,7 @@ import {
   checkMutate,
   checkedExpiry,
   checkedKey,
+  checkedManagers,
   checkedPairs,
   checkedPrefix,
   checkedSignal,
@@ -28,9 +28,8 @@ import {
   incremented,
   invalidArgument,
   isIterable,
-  parseAddress,
 } from './arguments.js';
-import type { OperationOptions, WriteOptions } from './arguments.js';
+import type { EntriesOptions, OperationOptions, Pairs, WriteOptions } from './arguments.js';
 import {
   BytesCall,
   ConditionCall,
@@ -40,15 +39,16 @@ import {
   GetCall,
   PutCall,
 } from './calls.js';
-import type { Call, ConditionOutcome, Entry } from './calls.js';
+import type { Call, CompareAndSetResult, ConditionOutcome, Entry } from './calls.js';
 import type { ClientEvents, ClientOptions, KeyLocation } from './client-options.js';
 import { noWants } from './core/operation.js';
 import type { Operation, Wants } from './core/operation.js';
-import { closedError, remainingOf } from './deadline.js';
+import { closedError, queueFullError, remainingOf } from './deadline.js';
 import { mapInWindow } from './flow.js';
 import { type KeyCall, type Mutate, ReadModifyWrite } from './read-modify-write.js';
 import { Session } from './session.js';
 import type { SessionListener } from './session.js';
+import type { Storable } from './storable.js';
 import { type CommittedValue, type StoredEntry, walkEntries } from './stored-entries.js';
 
 /** How many operations `getMany` and `putMany` keep under way, or as many as the client may. */
@@ -89,16 +89,12 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     super();
     checkOptions(options);
     const { manager, readFrom = 'primary', localAddress, inFlightMax } = options;
-    const addresses = typeof manager === 'string' ? [manager] : manager;
-    if (!Array.isArray(addresses) || addresses.length === 0) {
-      throw invalidArgument("give the manager's address: { manager: 'gtstore://127.0.0.1:7400' }");
-    }
     if (!['primary', 'any'].includes(readFrom)) throw invalidArgument("readFrom must be 'primary' or 'any'");
     checkInFlightMax(inFlightMax);
     checkLocalAddress(localAddress);
     this.#timeoutMs = checkedTimeoutMs(options.timeoutMs);
     this.#window = Math.min(windowMax, inFlightMax ?? windowMax);
-    const sessionOptions = { managers: addresses.map(parseAddress), readFrom, localAddress, inFlightMax };
+    const sessionOptions = { managers: checkedManagers(manager), readFrom, localAddress, inFlightMax };
     const listener: SessionListener = {
       mapAdopted: (map) => this.#tell('map', map),
       nodeDown: (nodeId) => this.#tell('node-down', nodeId),
@@ -125,8 +121,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
     this.#assertNotClosed();
     checkOptions(options);
     const timeoutMs = checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
-    this.#opening ??= this.#open(timeoutMs);
-    return this.#opening;
+    return (this.#opening ??= this.#open(timeoutMs));
   }
 
   async #open(timeoutMs: number): Promise<void> {
@@ -175,6 +170,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    *   UNAVAILABLE, QUEUE_FULL, CLOSED (not applied), PROTOCOL if its version would be far ahead of the cluster's clock
    *   (not applied), DISK_FULL and MEMORY_FULL (see `outcome`), OUTCOME_UNKNOWN (perhaps applied)
    */
+  put<V>(key: string, value: Storable<V>, options?: WriteOptions): Promise<{ version: Version }>;
+  put(key: string, value: StoreValue, options?: WriteOptions): Promise<{ version: Version }>;
   put(key: string, value: StoreValue, options: WriteOptions = {}): Promise<{ version: Version }> {
     return this.#call(PutCall, options, (settings, deadlineMs, call) => {
       const keyBytes = checkedKey(key, settings);
@@ -187,10 +184,13 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   }
 
   /**
-   * The value, or undefined if the key is absent: one round trip to the primary (PROTOCOL R1).
+   * The value, or undefined if the key is absent: one round trip to the primary (PROTOCOL R1). `V` is what the caller
+   * knows to be there; nothing checks it, here and elsewhere.
    * @throws GTStoreError KEY_TOO_LARGE, INVALID_ARGUMENT, TIMEOUT, UNAVAILABLE, QUEUE_FULL, CLOSED; PROTOCOL at a value that
    *   another program has stored and that cannot be decoded
    */
+  get(key: string, options?: OperationOptions): Promise<StoreValue | undefined>;
+  get<V>(key: string, options?: OperationOptions): Promise<V | undefined>;
   get(key: string, options: OperationOptions = {}): Promise<StoreValue | undefined> {
     return this.#call(GetCall, options, (settings, deadlineMs, call) =>
       this.#session.core.get(checkedKey(key, settings), false, deadlineMs, call),
@@ -198,6 +198,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   }
 
   /** The value with its version, for `compareAndSet`. Errors as `get`. */
+  getEntry(key: string, options?: OperationOptions): Promise<Entry | undefined>;
+  getEntry<V>(key: string, options?: OperationOptions): Promise<Entry<V> | undefined>;
   getEntry(key: string, options: OperationOptions = {}): Promise<Entry | undefined> {
     return this.#entry(EntryCall, key, options);
   }
@@ -214,12 +216,24 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    *   the key is absent)
    * @throws GTStoreError as `put`
    */
+  compareAndSet<V>(
+    key: string,
+    expectedVersion: Version | null,
+    value: Storable<V>,
+    options?: WriteOptions,
+  ): Promise<CompareAndSetResult>;
+  compareAndSet(
+    key: string,
+    expectedVersion: Version | null,
+    value: StoreValue,
+    options?: WriteOptions,
+  ): Promise<CompareAndSetResult>;
   async compareAndSet(
     key: string,
     expectedVersion: Version | null,
     value: StoreValue,
     options: WriteOptions = {},
-  ): Promise<{ applied: boolean; version: Version | null }> {
+  ): Promise<CompareAndSetResult> {
     checkGiven(value);
     const { applied, version } = await this.#putIf(key, expectedVersion, value, noWants, options);
     return { applied, version };
@@ -262,6 +276,16 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * @returns what was stored, with its version; undefined after a delete
    * @throws GTStoreError as `put`, and PROTOCOL as `get`; or whatever `mutate` throws, with nothing stored
    */
+  update<V = StoreValue>(
+    key: string,
+    mutate: Mutate<V, Storable<V>>,
+    options?: WriteOptions,
+  ): Promise<Entry<V> | undefined>;
+  update<V extends StoreValue = StoreValue>(
+    key: string,
+    mutate: Mutate<V>,
+    options?: WriteOptions,
+  ): Promise<Entry<V> | undefined>;
   async update(key: string, mutate: Mutate, options: WriteOptions = {}): Promise<Entry | undefined> {
     checkMutate(mutate);
     const call = this.#keyCall(key, options);
@@ -270,9 +294,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   }
 
   #keyCall(key: string, options: OperationOptions): KeyCall {
-    const settings = this.#assertOpen();
+    checkedKey(key, this.#assertOpen());
     const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
-    checkedKey(key, settings);
     return { key, remaining, closing: this.#session.closing };
   }
 
@@ -283,8 +306,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    *   not be exact any more, beyond 2^53
    */
   async increment(key: string, by = 1, options: WriteOptions = {}): Promise<number> {
-    if (typeof by !== 'number' || !Number.isFinite(by))
-      throw invalidArgument('increment needs a finite number');
+    if (!Number.isFinite(by)) throw invalidArgument('increment needs a finite number');
     let sum = by;
     const add = (value: StoreValue | undefined): StoreValue => (sum = incremented(key, value, by));
     await this.update(key, add, options);
@@ -294,6 +316,8 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   // --- many keys ---------------------------------------------------------------------------------------------------
 
   /** The values in the order of the keys, undefined where absent; each is read by itself. Errors as `get`, the first one. */
+  getMany(keys: Iterable<string>, options?: OperationOptions): Promise<(StoreValue | undefined)[]>;
+  getMany<V>(keys: Iterable<string>, options?: OperationOptions): Promise<(V | undefined)[]>;
   async getMany(keys: Iterable<string>, options: OperationOptions = {}): Promise<(StoreValue | undefined)[]> {
     if (!isIterable(keys)) throw invalidArgument('getMany needs an array or another iterable of keys');
     const remaining = remainingOf(options, this.#timeoutMs);
@@ -305,10 +329,9 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * gives their versions in the order of the entries.
    * @throws GTStoreError as `put`: the first error, when no entry is under way any more; others may have been stored
    */
-  async putMany(
-    entries: Iterable<readonly [key: string, value: StoreValue]> | Readonly<Record<string, StoreValue>>,
-    options: WriteOptions = {},
-  ): Promise<{ version: Version }[]> {
+  putMany<V>(entries: Pairs<Storable<V>>, options?: WriteOptions): Promise<{ version: Version }[]>;
+  putMany(entries: Pairs<StoreValue>, options?: WriteOptions): Promise<{ version: Version }[]>;
+  async putMany(entries: Pairs<StoreValue>, options: WriteOptions = {}): Promise<{ version: Version }[]> {
     const pairs = checkedPairs(entries);
     const remaining = remainingOf(options, this.#timeoutMs, 'not-applied');
     checkedExpiry(options.ttlMs, 0);
@@ -325,9 +348,9 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    *   INVALID_ARGUMENT, KEY_TOO_LARGE for the prefix; PROTOCOL, naming the key, at a value that another program has stored
    *   and that cannot be decoded; CLOSED
    */
-  async *entries(
-    options: { readonly prefix?: string | undefined; readonly timeoutMs?: number | undefined } = {},
-  ): AsyncGenerator<[key: string, value: StoreValue]> {
+  entries(options?: EntriesOptions): AsyncGenerator<[key: string, value: StoreValue]>;
+  entries<V>(options?: EntriesOptions): AsyncGenerator<[key: string, value: V]>;
+  async *entries(options: EntriesOptions = {}): AsyncGenerator<[key: string, value: StoreValue]> {
     for await (const { key, value } of this.#walk(options, false)) yield [key, value];
   }
 
@@ -335,13 +358,11 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    * As `entries`, with each key's bytes and expiry: all that is needed to store it elsewhere. Errors as `entries`, but a value
    * that cannot be decoded is told of when it is asked for.
    */
-  async *storedEntries(
-    options: { readonly prefix?: string | undefined; readonly timeoutMs?: number | undefined } = {},
-  ): AsyncGenerator<StoredEntry> {
+  async *storedEntries(options: EntriesOptions = {}): AsyncGenerator<StoredEntry> {
     yield* this.#walk(options, true);
   }
 
-  #walk(options: Parameters<typeof this.entries>[0] = {}, wantExpiry: boolean): AsyncGenerator<StoredEntry> {
+  #walk(options: EntriesOptions, wantExpiry: boolean): AsyncGenerator<StoredEntry> {
     checkOptions(options);
     const prefix = checkedPrefix(options.prefix, this.#assertOpen());
     const timeoutMs = checkedTimeoutMs(options.timeoutMs, this.#timeoutMs);
@@ -360,16 +381,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
    */
   async reportNodeFailure(nodeId: number): Promise<void> {
     this.#assertOpen();
-    const map = this.#session.core.map;
-    const member = map?.node(nodeId);
-    if (map === null || member === undefined)
-      throw invalidArgument(`there is no node ${String(nodeId)} in the cluster map`);
-    const { incarnation } = member;
-    const type = MessageType.report;
-    await this.#session.askManager(
-      (rid) => ({ type, rid, nodeId, incarnation, epoch: map.epoch }),
-      this.#timeoutMs,
-    );
+    return reportFailure(this.#session, nodeId, this.#timeoutMs);
   }
 
   /** What `gtstore status --json` prints, and `clusterId` and `warnings`. @throws GTStoreError UNAVAILABLE, TIMEOUT */
@@ -391,11 +403,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
   /** Asks the manager where a key lives. @throws GTStoreError as `get` */
   async locate(key: string): Promise<KeyLocation> {
     const keyBytes = checkedKey(key, this.#assertOpen());
-    const build = (rid: number) => ({ type: MessageType.query, rid, key: keyBytes });
-    const answer = await this.#session.askManager(build, this.#timeoutMs);
-    if (answer.type !== MessageType.queryResult) throw new GTStoreError('PROTOCOL', 'no location came back');
-    const { slot, replicas } = answer;
-    return { slot, primary: replicas[0] ?? null, replicas };
+    return askLocation(this.#session, keyBytes, this.#timeoutMs);
   }
 
   // --- one call ----------------------------------------------------------------------------------------------------
@@ -425,11 +433,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       if (signal?.aborted === true) throw abortedError(signal, 'the call was aborted before it began');
       const call = new CallType(resolve, reject);
       const operation = start(settings, deadlineMs, call);
-      if (operation === undefined) {
-        throw new GTStoreError('QUEUE_FULL', 'too many operations are under way; wait for some to end', {
-          outcome: 'not-applied',
-        });
-      }
+      if (operation === undefined) throw queueFullError();
       this.#session.watch(operation);
       if (signal !== undefined) this.#giveUpWhenAborted(operation, call, signal);
     });

@@ -1,6 +1,6 @@
 /** The public client library: `import { GTStoreClient } from 'gtstore'`. */
-export type { OperationOptions, WriteOptions } from './arguments.js';
-export type { Entry } from './calls.js';
+export type { EntriesOptions, OperationOptions, WriteOptions } from './arguments.js';
+export type { CompareAndSetResult, Entry } from './calls.js';
 export { diagnosticsChannelNames } from './diagnostics.js';
 export type { MapEvent, OperationEvent } from './diagnostics.js';
 export type { ClientEvents, ClientOptions, KeyLocation } from './client-options.js';
@@ -13,6 +13,7 @@ export type {
   SlotMove,
   TaskProgress,
 } from '../protocol/admin.js';
+export type { NotStorable, Storable } from './storable.js';
 export type { StoredEntry } from './stored-entries.js';
 export type { ClusterMap, MemberNode, SlotAssignment } from '../protocol/cluster-map.js';
 export { GTStoreError } from '../protocol/errors.js';

@@ -39,9 +39,8 @@ export interface KeyCall {
   readonly closing: AbortSignal;
 }
 
-export type Mutate = (
-  value: StoreValue | undefined,
-) => StoreValue | undefined | Promise<StoreValue | undefined>;
+/** What `update` is given: from the value that is there to the next, `N`. */
+export type Mutate<V = StoreValue, N = V> = (value: V | undefined) => N | undefined | Promise<N | undefined>;
 
 /** A call that was refused so often asks for a turn (RMW7). */
 const conflictsBeforeTurn = 2;

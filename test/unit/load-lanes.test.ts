@@ -33,8 +33,8 @@ class MemoryStore implements LoadStore {
     return act();
   }
 
-  get(key: string): Promise<StoreValue | undefined> {
-    return this.#answer('get', () => this.values.get(key));
+  get<V = StoreValue>(key: string): Promise<V | undefined> {
+    return this.#answer('get', () => this.values.get(key) as V | undefined);
   }
 
   put(key: string, value: StoreValue): Promise<{ version: Version }> {
@@ -44,8 +44,8 @@ class MemoryStore implements LoadStore {
     });
   }
 
-  getMany(keys: Iterable<string>): Promise<(StoreValue | undefined)[]> {
-    return this.#answer('getMany', () => [...keys].map((key) => this.values.get(key)));
+  getMany<V = StoreValue>(keys: Iterable<string>): Promise<(V | undefined)[]> {
+    return this.#answer('getMany', () => [...keys].map((key) => this.values.get(key) as V | undefined));
   }
 
   update(...[key, mutate]: Parameters<LoadStore['update']>): ReturnType<LoadStore['update']> {
@@ -145,8 +145,8 @@ describe('load: lanes', () => {
     const lengths: number[] = [];
     await drive({ workload: workloadNamed('e')!, keys: 1000 }, 3000, (store) => {
       const getMany = store.getMany.bind(store);
-      store.getMany = async (asked) => {
-        const values = await getMany(asked);
+      store.getMany = async <V>(asked: Iterable<string>) => {
+        const values = await getMany<V>(asked);
         expect(values).not.to.include(undefined);
         lengths.push(values.length);
         return values;

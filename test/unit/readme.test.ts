@@ -9,6 +9,7 @@ import { packageRoot } from '../../scripts/check-imports.js';
 const givens = `
 import { GTStoreClient, type StoreValue } from 'gtstore';
 declare const store: GTStoreClient;
+type Cart = string[];
 declare const key: string, keys: string[], item: string, value: StoreValue;
 declare const entries: Record<string, StoreValue>;
 export {};
