@@ -49,8 +49,8 @@ function stateDirectory(
 ): string | undefined {
   const directory = dataDir ?? stateDir;
   if (directory !== undefined || port === 0) return directory;
-  const { uid, username } = userInfo();
-  const owner = uid >= 0 ? String(uid) : username;
+  // A user of a container may be a number without a name, of which `userInfo` knows nothing.
+  const owner = process.getuid?.() ?? userInfo().username;
   return join(tmpdir(), `gtstore-${owner}`, `${host.replaceAll(':', '_')}-${boundPort}`);
 }
 

@@ -87,11 +87,17 @@ export interface LeaseMessage {
   readonly clockUs: number;
 }
 
-/** What a node found on its disk when it started (M6). */
+/** In the place of an epoch of joining. */
+export const unlabelled = 0;
+
+/** What a node had before it joined: on its disk, or in memory when it was removed while alive (M6). */
 export interface DiskContent {
   /** '': nothing. */
   readonly clusterId: string;
-  /** Slots it holds whole, as they were when it last was a full replica of them: pairs of slot and epoch of joining. */
+  /**
+   * Slots that it had whole, as they were when it last was a full replica of them: pairs of slot and epoch of joining. A learner that
+   * fills a slot over that says `unlabelled`.
+   */
   readonly slots: readonly (readonly [slot: number, joinedAt: number])[];
   /** Microseconds: the highest hlc saved. */
   readonly clockUs: number;

@@ -134,6 +134,27 @@ describe('nodes that are paused', function () {
     await expectEntries(any, entries);
   });
 
+  it('M6: K-1 nodes paused beyond their leases, and then the last replica killed: what was written before is still there', async () => {
+    const { cluster } = fixture;
+    const store = await fixture.open();
+    const entries = await fill(store, 'kept', 6000, (n) => `${n}`.repeat(2000));
+    await cluster.untilHealthy();
+    const joined = (): number => cluster.logs.split(/node [34]: joins as incarnation/).length;
+    await Promise.all([cluster.pause(3), cluster.pause(4)]);
+    const before = joined();
+    await untilStatus(
+      cluster,
+      'both are out of the map',
+      (status) => nodeOf(status, 3).state === 'down' && nodeOf(status, 4).state === 'down',
+    );
+    await Promise.all([cluster.resume(3), cluster.resume(4)]);
+    // Of slots that 2, 3 and 4 share, node 2 has the only full replica, and the others have hardly begun to be filled.
+    await eventually('both have come back', () => joined() === before + 2);
+    await cluster.kill(2);
+    await cluster.untilHealthy();
+    await expectEntries(store, entries);
+  });
+
   it('M1, M3: a whole cluster that slept beyond all leases, its manager too, wakes with all its data', async () => {
     const { cluster } = fixture;
     const store = await fixture.open();

@@ -109,6 +109,14 @@ export const diskMutants: readonly Mutant[] = [
     firstSeed: 240,
   },
   {
+    name: 'who was to bring a slot back died before anybody knew, and the others are forgotten',
+    rule: 'D3',
+    edits: one(`${manager}/recovery.js`, 'return this.#awaitAgain(index);', 'return false;'),
+    disks: true,
+    bias: 'lostDisks',
+    firstSeed: 251_900_400,
+  },
+  {
     name: 'disk keeps what a newcomer had',
     rule: 'D2',
     edits: one(
@@ -270,13 +278,20 @@ export const diskMutants: readonly Mutant[] = [
     bias: 'disasters',
   },
   {
-    name: 'deaths not gathered',
+    name: 'deaths not gathered, and only learners go on',
     rule: 'D3',
-    edits: one(
-      `${manager}/manager-core.js`,
-      'if (this.#recovery.isDurable && this.map !== null)',
-      'if (false)',
-    ),
+    edits: [
+      {
+        file: `${manager}/manager-core.js`,
+        find: 'if (this.#recovery.isDurable && this.map !== null)',
+        replace: 'if (false)',
+      },
+      {
+        file: `${manager}/planner.js`,
+        find: 'heir === undefined ? this.#holder(index) : undefined',
+        replace: 'undefined',
+      },
+    ],
     disks: true,
     bias: 'disasters',
     firstSeed: 10_560,

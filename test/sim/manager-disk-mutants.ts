@@ -28,7 +28,7 @@ export const managerDiskMutants: readonly Mutant[] = [
   {
     name: 'a restarted manager admits before it has saved that it has begun',
     rule: 'M3',
-    edits: one(`${manager}/registry.js`, 'if (!this.#options.isReserved()) {', 'if (false) {'),
+    edits: one(`${manager}/registry.js`, ' || !this.#options.isReserved()) {', ') {'),
     bias: 'managerAway',
     managerDisk: true,
   },

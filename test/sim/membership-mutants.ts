@@ -4,6 +4,16 @@ import type { Mutant } from './mutant.js';
 
 export const membershipMutants: readonly Mutant[] = [
   {
+    name: 'what a node kept INVALID when it was removed alive stays so',
+    rule: 'M6 R3',
+    edits: one(
+      `${node}/replica.js`,
+      'if (this.store.slotOf(record) === slot && !this.store.isValid(record))',
+      'if (false)',
+    ),
+    bias: 'stalls',
+  },
+  {
     name: 'a node does not tell that its disk hangs',
     rule: 'M2',
     edits: one(`${node}/disk-watch.js`, 'return isHung;', 'return false;'),
@@ -193,8 +203,8 @@ export const membershipMutants: readonly Mutant[] = [
     rule: 'M6',
     edits: one(
       `${node}/membership.js`,
-      'map.node(this.nodeId)?.incarnation === this.incarnation',
-      'map.node(this.nodeId) !== undefined',
+      'this.#map?.node(this.nodeId)?.incarnation === this.incarnation',
+      'this.#map?.node(this.nodeId) !== undefined',
     ),
     bias: 'moves',
   },
@@ -205,8 +215,8 @@ export const membershipMutants: readonly Mutant[] = [
     rule: 'M6',
     edits: one(
       `${node}/replica.js`,
-      'if (change.after === Role.none || (change.after === Role.learner && change.joinedAnew))',
-      'if (change.slot < 0)',
+      'if (after === Role.none || (after === Role.learner && joinedAnew))',
+      'if (slot < 0)',
     ),
     bias: 'tombstones',
   },

@@ -152,7 +152,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${node}/conditions.js`,
-        find: 'if (!unchanged || !serves || membership.isLeaving(condition.slot))',
+        find: 'if (!unchanged || this.#replica.serviceFault(condition.slot) !== -1)',
         replace: 'if (write === null)',
       },
       {

@@ -317,7 +317,8 @@ export class NodeWatch {
     const { world, core, name } = this.#node;
     const { membership, lease } = core;
     if (membership.role(slot) !== Role.full) world.fail(`R1: ${name} is no full replica and answers ${what}`);
-    else if (membership.isLeaving(slot)) world.fail(`M4: ${name} is fenced and answers ${what}`);
+    else if (membership.isLeaving(slot) && !lease.isPromised(slot))
+      world.fail(`M4: ${name} is fenced and answers ${what}`);
     else if (!lease.holds(slot)) world.fail(`R4: ${name} has no right to serve and answers ${what}`);
     this.#noteService();
     world.observer.checkRights(this.#node, slot);
@@ -355,7 +356,8 @@ export class NodeWatch {
   #checkRights(): void {
     const { world, core } = this.#node;
     for (const slot of core.membership.slotsOf(Role.full)) {
-      const mayServe = !core.membership.isLeaving(slot) && core.lease.holds(slot);
+      const { membership, lease } = core;
+      const mayServe = membership.isLeaving(slot) ? lease.isPromised(slot) : lease.holds(slot);
       if (mayServe) world.observer.checkRights(this.#node, slot);
     }
   }

@@ -185,6 +185,7 @@ export class Observer {
       if (slot.replicas.some((id) => before.learners.includes(id))) coverage.note('promotion');
       if (slot.replicas.length > 0 && before.replicas.length === 0) {
         coverage.note('slotRevived');
+        this.#checkReviver(slot, index, map);
         this.#checkRevival(before, slot, index);
       }
       this.#removals.check(previous, map, index, hasRestart);
@@ -230,6 +231,20 @@ export class Observer {
     if (loss === undefined || !isComplete || (!isWhole && plan.settings.durability === 'interval')) return;
     // Every write that was acknowledged had this one's answer: nothing may be missing.
     this.#losses.set(index, this.lossesOf(index).slice(0, -1));
+  }
+
+  /** D3: nobody has seen a map by which those bring it back that have died meanwhile; whoever else has it on its disk is waited for still. */
+  #checkReviver({ replicas }: SlotAssignment, index: number, map: ClusterMap): void {
+    const { manager, plan } = this.#world;
+    if (!plan.hasDisks) return;
+    const known = manager.core.status().nodes;
+    const isKnown = (id: number): boolean =>
+      known.some((node) => node.id === id && node.incarnation === map.node(id)?.incarnation);
+    if (replicas.some(isKnown)) return;
+    const [other] = this.#holdersOnDisk(index).filter(([id]) => !replicas.includes(id));
+    if (other === undefined) return;
+    const givenTo = `slot ${index} is given to ${replicas.join(' ')}, dead before anybody knew`;
+    this.#world.fail(`D3: ${givenTo}, and node ${other[0]} has it on its disk`);
   }
 
   #noteLoss(slot: number): Loss {
@@ -398,7 +413,8 @@ export class Observer {
     for (const other of this.#world.nodes) {
       if (other === node || !other.alive || other.core.membership.epoch === epoch) continue;
       const { membership, lease } = other.core;
-      if (membership.role(slot) !== Role.full || membership.isLeaving(slot) || !lease.holds(slot)) continue;
+      const mayServe = membership.isLeaving(slot) ? lease.isPromised(slot) : lease.holds(slot);
+      if (membership.role(slot) !== Role.full || !mayServe) continue;
       const [older, newer] = membership.epoch < epoch ? [other, node] : [node, other];
       this.#checkPair(older, newer, slot);
     }

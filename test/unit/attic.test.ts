@@ -1,9 +1,9 @@
-// D2: what a node that is started reads of its disk, and what it may say of the disk because of that.
+// D2: what a node that is started reads of its disk, and what it may say of the disk because of that. M6: what a node keeps that was removed.
 import { expect } from 'chai';
 import { noJournal } from '../../src/node/core/journal.js';
 import { ArenaStore } from '../../src/node/storage/arena-store.js';
 import { MessageType } from '../../src/protocol/messages.js';
-import type { DiskContent } from '../../src/protocol/messages.js';
+import type { DiskContent, Entry } from '../../src/protocol/messages.js';
 import { KeepingLink, NodeOnTable, self } from '../support/node-core.js';
 
 describe('D2: a learner that has read its slot from its disk', () => {
@@ -62,5 +62,67 @@ describe('D2: a learner that has read its slot from its disk', () => {
     core.onPeerMessage(2, { type: MessageType.copyBatch, rid: copy?.rid ?? 0, entries: [entry], done: true });
     stage.pass(100);
     expect(noted).to.deep.equal(['remove 0 gone', 'label 0']);
+  });
+});
+
+describe('M6: a node that was removed while it lives', () => {
+  const version = { hlc: 1, clientId: 1, seq: 0, epoch: 0 };
+
+  /** Full in slot 0, with a key that is VALID and one that a replay is to settle. */
+  function removed(): NodeOnTable {
+    const stage = new NodeOnTable();
+    stage.peers.set(2, new KeepingLink());
+    stage.map([{ replicas: [self, 2] }]);
+    const { core, store } = stage;
+    core.replica.merge(0, { ...entryOf('valid'), valid: true });
+    core.replica.merge(0, { ...entryOf('invalid'), valid: false });
+    // Its replay is under way, or waits for its turn.
+    stage.pass(2000);
+    expect(store.isValid(store.get(0, 'invalid'))).to.equal(false);
+    core.onManagerMessage({ type: MessageType.removed, incarnation: 7, epoch: 2 });
+    return stage;
+  }
+
+  function entryOf(key: string): Entry {
+    return {
+      ...{ key, version, value: Buffer.from(key), expiresAtMs: 0, applied: null },
+      valid: true,
+    };
+  }
+
+  it('says what it had whole, and serves none of it', () => {
+    const stage = removed();
+    const [register] = stage.manager?.take(MessageType.register) ?? [];
+    expect(register?.disk).to.deep.include({ clusterId: '', slots: [[0, 1]] });
+    expect([stage.store.keysIn(0), stage.core.attic.has(0)]).to.deep.equal([0, true]);
+  });
+
+  it('compares it with what the others have, and need not be sent what is the same', () => {
+    const stage = removed();
+    stage.map([{ replicas: [2], learners: [self] }], {}, 8);
+    stage.pass(100);
+    const [asked] = stage.peers.get(2)?.take(MessageType.digestAsk) ?? [];
+    expect(asked).to.include({ slot: 0, first: true });
+  });
+
+  it('goes on with it when all others are lost: as it was, VALID or to be settled', () => {
+    const stage = removed();
+    const { core, store } = stage;
+    stage.map([{ replicas: [2], learners: [self] }], {}, 8);
+    expect(store.keysIn(0)).to.equal(0);
+    stage.peers.clear();
+    stage.map([{ replicas: [self], joinedAt: [2] }], {}, 8);
+    expect([store.keysIn(0), store.isValid(store.get(0, 'valid'))]).to.deep.equal([2, true]);
+    const open = store.get(0, 'invalid');
+    expect([store.isValid(open), core.attic.has(0)]).to.deep.equal([false, false]);
+    // It is alone: what it has is decided.
+    stage.pass(2000);
+    expect(store.isValid(open)).to.equal(true);
+  });
+
+  it('drops it when the others hold the slot whole without it', () => {
+    const stage = removed();
+    stage.map([{ replicas: [2, 3, 4] }], {}, 8);
+    expect([stage.core.attic.has(0), stage.store.keysIn(0)]).to.deep.equal([false, 0]);
   });
 });

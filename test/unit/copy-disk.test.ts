@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { setImmediate as turn } from 'node:timers/promises';
 import { MessageType } from '../../src/protocol/messages.js';
+import { noJournal } from '../../src/node/core/journal.js';
+import { ArenaStore } from '../../src/node/storage/arena-store.js';
 import { Batch } from '../../src/node/storage/disk/batch.js';
 import { Copying } from '../support/copying.js';
 import { useDisks } from '../support/disk-journal.js';
@@ -55,4 +57,30 @@ describe('D4: a learner beside a slow disk', function () {
     );
     expect(copying.bytes).to.equal(40 * 25 * 100_000);
   });
+});
+
+describe('D4: a learner where hardly any room is left', () => {
+  for (const where of ['on the disk', 'in memory'] as const) {
+    it(`asks for nothing more: what is left ${where} is for what others hold already`, () => {
+      let isSpent = true;
+      class FullStore extends ArenaStore {
+        override get isSystemSpent(): boolean {
+          return where === 'in memory' && isSpent;
+        }
+      }
+      const journal = {
+        ...noJournal,
+        get isSpent(): boolean {
+          return where === 'on the disk' && isSpent;
+        },
+      };
+      const node = new NodeOnTable({ store: new FullStore({ hashSeed: 1 }), journal });
+      const copying = new Copying({ slots: 2, batchesPerSlot: 2, batchBytes: 100, node });
+      copying.pass(1000);
+      expect(copying.bytes).to.equal(0);
+      isSpent = false;
+      copying.pass(1000);
+      expect(copying.filled).to.equal(2);
+    });
+  }
 });

@@ -120,6 +120,24 @@ describe('M3: what a process sent before it ended', () => {
     harness.find(1);
     expect(scene.incarnation).to.be.greaterThan(node.incarnation);
   });
+
+  it('lets nobody in whose connection has ended, and who is still there some seconds later: he got the number anew', () => {
+    const scene = new Scene();
+    const { harness, node } = scene;
+    harness.lost.add(1);
+    harness.end(node);
+    const late = new LaterLink(1);
+    scene.register(late, 0);
+    harness.core.onLinkClosed(late);
+    harness.pass(10_000);
+    expect(scene.incarnation).to.equal(undefined);
+    harness.core.onProcessExit(1, node.pid);
+    scene.register(new LaterLink(1), 0);
+    harness.pass(1000);
+    expect(scene.incarnation).to.equal(undefined);
+    harness.pass(4500);
+    expect(scene.incarnation).to.be.greaterThan(node.incarnation);
+  });
 });
 
 describe('M6: a node whose lease has run out', () => {

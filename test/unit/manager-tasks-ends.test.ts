@@ -63,6 +63,21 @@ describe('tasks that do not go on', () => {
     expect(progressOf(harness)).to.match(/^drain done/);
   });
 
+  it('M9: the end of a drain is saved though no map follows: the node was off its slots before', () => {
+    const harness = new ManagerHarness({ respawn: false });
+    harness.end(harness.node(3));
+    harness.pass(20_000);
+    expect(count(harness.slots, 3)).to.equal(0);
+    harness.ask({ command: 'drain', nodeId: 3 });
+    harness.pass(1000);
+    expect(progressOf(harness)).to.match(/^drain done/);
+    harness.restartManager();
+    expect(progressOf(harness)).to.match(/^drain done/);
+    harness.find(3);
+    harness.pass(1000);
+    expect(harness.core.status().nodes.map(({ id }) => id)).not.to.include(3);
+  });
+
   it('M9: a rolling restart that is cancelled leaves the others alone', () => {
     const harness = new ManagerHarness();
     harness.lost.add(0);

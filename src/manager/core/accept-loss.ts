@@ -47,3 +47,18 @@ export function acceptLoss(
   }
   return { ok: true, slots: givenUp.size };
 }
+
+/**
+ * D3: one that was taken for dead is heard of. What has not begun without it waits again: it comes back with what it has (M6), and is
+ * believed. *[found: nodes that could not reach the manager for half a minute were taken for dead; when they could, they cleared their disks]*
+ *
+ * @returns whether there was anything to take back, which is to be saved
+ */
+export function takeLossBack(nodeId: number, recovery: Recovery, ports: ManagerPorts): boolean {
+  if (!recovery.takeBack()) return false;
+  ports.log(
+    'error',
+    `node ${nodeId}: was taken for dead, and lives: what has not begun without it waits for it`,
+  );
+  return true;
+}

@@ -8,7 +8,9 @@
  * A newcomer that has the node's disk is its next life, but not while the holder is connected: a disk that was copied, as with a
  * virtual machine, is there twice, and the holder serves on under its lease. It waits until that has run out. *[found: two primaries]*
  *
- * What a process sent before it died may arrive after the news of its death; it is not let in.
+ * What a process sent before it died may arrive after the news of its death; it is not let in. Its connection ends, too: who is still there
+ * some seconds later is another process to which the system gave the same number. *[found: in a container that was started again, where
+ * numbers begin anew, a node was never answered]*
  */
 import { formatAddress } from '../../protocol/address.js';
 import { MessageType } from '../../protocol/messages.js';

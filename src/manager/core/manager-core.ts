@@ -15,7 +15,7 @@ import { MessageType } from '../../protocol/messages.js';
 import type { CopyDoneMessage, HeartbeatMessage, Link, Message } from '../../protocol/messages.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import type { ClusterStatus } from '../../protocol/status.js';
-import { acceptLoss } from './accept-loss.js';
+import { acceptLoss, takeLossBack } from './accept-loss.js';
 import { Administration } from './administration.js';
 import { boundedState } from './bounded-state.js';
 import type { Departure, FencePlan } from './fencing.js';
@@ -111,6 +111,9 @@ export class ManagerCore {
       isReserved: () => this.#publisher.isReserved,
       joined: () => {
         this.#reconcile();
+      },
+      livesStill: (nodeId) => {
+        if (takeLossBack(nodeId, this.#recovery, this.#ports)) this.#publisher.save();
       },
     });
     const nowMs = (): number => options.ports.nowMs();
@@ -308,13 +311,9 @@ export class ManagerCore {
 
   /** M1. */
   #onHeartbeat(link: Link, message: HeartbeatMessage): void {
-    const member = this.#roster.members.get(message.nodeId);
+    const member = this.#registry.onHeartbeat(link, message);
     const map = this.map;
-    if (member?.incarnation !== message.incarnation) {
-      this.#registry.sendRemoved(link, message);
-      return;
-    }
-    if (map === null) return;
+    if (member === undefined || map === null) return;
     if (!this.#leases.onHeartbeat(member, link, message, map.epoch, this.#publisher.isBusy)) return;
     this.#rollout.goOn();
     if (this.#publisher.plan !== null) this.#sendFence(this.#publisher.plan, member.id);
@@ -424,7 +423,7 @@ export class ManagerCore {
       const member = this.#roster.members.get(node.id);
       if (member?.incarnation === node.incarnation) this.#leases.admit(member);
     }
-    this.#roster.onPublished(map, this.#ports.nowMs());
+    this.#roster.onPublished(map, this.#ports.nowMs(), this.#recovery.onPublished());
     this.#administration.onPublished(map);
     this.#registry.onPublished(map);
     this.#rollout.announce(map, previous, this.#links);

@@ -2,6 +2,7 @@
  * The manager's view of its nodes: who has registered, when each was last heard of, until when it may believe to
  * hold a lease (M1), and what reports and probes say (M2). No decisions on slots here.
  */
+import type { ClusterMap } from '../../protocol/cluster-map.js';
 import type { HeartbeatMessage, Link, RefusedReason, RegisterMessage } from '../../protocol/messages.js';
 import { clockDriftRatio } from '../../protocol/settings.js';
 
@@ -90,6 +91,23 @@ export function recordHeartbeat(member: Member, message: HeartbeatMessage, nowMs
   member.bytes = message.bytes;
   member.noRoom = message.noRoom;
   member.suspect = false;
+}
+
+/**
+ * D3: it has adopted that map, and with it cleared what others hold whole without it (attic.ts); a slot that it has left it cleared then. *[found:
+ * an heir was chosen for what it had cleared long before, and a learner's part was dropped for it]*
+ */
+export function forgetCleared(member: Member, map: ClusterMap): void {
+  const { id, incarnation, diskSlots } = member;
+  if (diskSlots.size === 0 || map.node(id)?.incarnation !== incarnation) return;
+  const isCleared = (slot: number): boolean => {
+    const assignment = map.slots[slot];
+    if (assignment === undefined) return true;
+    const { replicas, learners } = assignment;
+    return learners.length === 0 && replicas.length >= map.settings.replicas && !replicas.includes(id);
+  };
+  const held = [...diskSlots].filter(([slot]) => !isCleared(slot));
+  if (held.length < diskSlots.size) member.diskSlots = new Map(held);
 }
 
 /** A report counts for `countsMs`. */

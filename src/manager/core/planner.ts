@@ -7,6 +7,7 @@
  */
 import { ClusterMap, newSlot } from '../../protocol/cluster-map.js';
 import type { MemberNode, SlotAssignment } from '../../protocol/cluster-map.js';
+import { unlabelled } from '../../protocol/messages.js';
 import type { ClusterSettings } from '../../protocol/settings.js';
 import { rebalanced } from './balance.js';
 import type { Departure } from './fencing.js';
@@ -208,15 +209,15 @@ export class Planner {
     return next;
   }
 
-  /** Its disk had the slot when it registered. */
+  /** It had all of the slot once: on its disk, or in memory when it was removed while alive (M6), as it said when it registered. */
   #holds(id: number, slot: number): boolean {
     return this.#options.roster.members.get(id)?.diskSlots.has(slot) === true;
   }
 
   /**
    * M6, the recovery rule for memory: every full replica of the slot is dead. Its learners hold a part of it each, and
-   * every write since they joined. One serves on with that, and the others join anew: two parts, both VALID, would
-   * differ for good. *[found]* Without learners the slot begins empty.
+   * every write since they joined, and perhaps what they had when they were removed while alive. One serves on with that, and the
+   * others join anew: two parts, both VALID, would differ for good. *[found]* Without learners the slot begins empty.
    */
   #recovered(
     slot: SlotAssignment,
@@ -229,14 +230,35 @@ export class Planner {
     const silence = (id: number): number => (lapsed.has(id) ? 1 : 0);
     const rank = (id: number): number => (this.#holds(id, index) ? 0 : 1);
     const joinedAt = (id: number): number => slot.joinedAt[slot.learners.indexOf(id)] ?? epoch;
-    // Who is there; whose disk had all of it once (D3); who has had the most time.
+    // Who is there; who had all of it once (D3, M6); who has had the most time.
     const [heir] = [...slot.learners].sort(
       (a, b) => silence(a) - silence(b) || rank(a) - rank(b) || joinedAt(a) - joinedAt(b),
     );
+    // Who has just come back with all of it is no learner yet.
+    const holder = heir === undefined ? this.#holder(index) : undefined;
+    if (holder !== undefined) {
+      this.#lostPartly.push(index);
+      return { ...newSlot([holder.id], epoch), joinedAt: [holder.joinedAt] };
+    }
     const successors = heir === undefined ? desired.filter((id) => candidates.usable.has(id)) : [heir];
     if (successors.length === 0) return slot;
     (heir === undefined ? this.#lostWholly : this.#lostPartly).push(index);
     return withMembers(slot, successors, [], epoch);
+  }
+
+  /**
+   * D3, M6: who is there and had the slot whole once, on its disk or in memory; the latest if there are several. It goes on with that. *[found: the
+   * slot began empty, though a node that had been taken off it was back with all of it]*
+   */
+  #holder(slot: number): { readonly id: number; readonly joinedAt: number } | undefined {
+    const { members, lapsed } = this.#options.roster;
+    const holders = [...members.values()].flatMap(({ id, link, diskSlots, diskClockUs }) => {
+      const joinedAt = diskSlots.get(slot) ?? unlabelled;
+      return joinedAt === unlabelled || link === null || lapsed.has(id)
+        ? []
+        : [{ id, joinedAt, diskClockUs }];
+    });
+    return holders.sort((a, b) => b.joinedAt - a.joinedAt || b.diskClockUs - a.diskClockUs)[0];
   }
 
   /**

@@ -49,6 +49,8 @@ export class Recovery {
   readonly #awaited = new Map<number, Awaited>();
   /** Slots whose data an administrator has given up, and that have not begun anew yet. */
   readonly #givenUp = new Set<number>();
+  /** By slot: what was awaited until the map that is being saved gave it a replica. Nobody has seen that map. */
+  readonly #reviving = new Map<number, { readonly awaited: Awaited; readonly isGivenUp: boolean }>();
   /** The cluster has not been whole yet: nothing was stored in it. */
   #isNew = true;
 
@@ -139,7 +141,8 @@ export class Recovery {
    */
   awaitAll(index: number, previous: ClusterMap, next: ClusterMap): boolean {
     const before = previous.slot(index);
-    if (!this.isDurable || before.replicas.length === 0) return false;
+    if (!this.isDurable) return false;
+    if (before.replicas.length === 0) return this.#awaitAgain(index);
     const promoted = next.slot(index).replicas.filter((id) => before.learners.includes(id));
     const replicas = [...before.replicas, ...promoted];
     const joinedAt = [
@@ -147,6 +150,15 @@ export class Recovery {
       ...promoted.map((id) => next.joinedAt(index, id) ?? 0),
     ];
     this.#await(index, { ...before, replicas, joinedAt });
+    return true;
+  }
+
+  /** Whoever was to bring it back has died before anybody knew: all that were waited for may do so still. *[found: only that one was]* */
+  #awaitAgain(slot: number): boolean {
+    const reviving = this.#reviving.get(slot);
+    if (reviving === undefined) return false;
+    this.#awaited.set(slot, { ...reviving.awaited, firstBackAtMs: null });
+    if (reviving.isGivenUp) this.#givenUp.add(slot);
     return true;
   }
 
@@ -205,8 +217,30 @@ export class Recovery {
    * that may have been given up: nobody may be there to begin without it. *[found: intact disks were cleared]*
    */
   hasReplica(slot: number): void {
+    const awaited = this.#awaited.get(slot);
+    if (awaited !== undefined) this.#reviving.set(slot, { awaited, isGivenUp: this.#givenUp.has(slot) });
     this.#awaited.delete(slot);
     this.#givenUp.delete(slot);
+  }
+
+  /** Everybody may have seen the map. @returns whether some slot waits */
+  onPublished(): boolean {
+    this.#reviving.clear();
+    return this.#awaited.size > 0;
+  }
+
+  /**
+   * One that was taken for dead is heard of: the word was wrong, and what has not begun by it waits on, until it is said again. *[found]*
+   * What it has promised (M8) holds from now on for a lease's time at most: to him who hears the manager it says nothing.
+   *
+   * @returns whether there was anything to be taken back, which is to be saved
+   */
+  takeBack(): boolean {
+    const sinceMs = this.#options.nowMs();
+    const hadWord = this.#givenUp.size > 0;
+    this.#givenUp.clear();
+    for (const [slot, awaited] of this.#awaited) this.#awaited.set(slot, { ...awaited, sinceMs });
+    return hadWord;
   }
 
   /** They begin with what is there, unless somebody who has their data is back before that. */

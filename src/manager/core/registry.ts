@@ -11,7 +11,7 @@ import type { HeartbeatMessage, Link, RegisterMessage } from '../../protocol/mes
 import { nodesMax } from '../../protocol/settings.js';
 import type { Administration } from './administration.js';
 import { Heirs, isOutdated, isSameProcess } from './heirs.js';
-import { newMember } from './members.js';
+import { forgetCleared, newMember } from './members.js';
 import type { Member } from './members.js';
 import type { ManagerPorts } from './ports.js';
 import type { Respawner } from './respawner.js';
@@ -33,6 +33,8 @@ export interface RegistryOptions {
   /** It is saved that incarnations from `nextIncarnation` on may have been given out. */
   readonly isReserved: () => boolean;
   readonly joined: () => void;
+  /** One that an administrator has taken for dead. */
+  readonly livesStill: (nodeId: number) => void;
 }
 
 export class Registry {
@@ -68,15 +70,14 @@ export class Registry {
     if (message.incarnation !== 0) {
       const isMember = member?.incarnation === message.incarnation && isSameProcess(member, message);
       if (isMember) this.#reattach(member, link, message);
-      else this.sendRemoved(link, message);
+      else this.#sendRemoved(link, message);
       return;
     }
     if (this.#options.administration.isDrained(id)) {
       link.send({ type: MessageType.stop, epoch: 0, fault: '' });
       return;
     }
-    if (this.#heirs.isDead(message, this.#options.ports.nowMs())) return;
-    if (!this.#options.isReserved()) {
+    if (this.#heirs.isDead(message, this.#options.ports.nowMs()) || !this.#options.isReserved()) {
       this.#heirs.wait(link, message);
       return;
     }
@@ -145,12 +146,27 @@ export class Registry {
    * M6: that incarnation is over; whoever had it joins anew, unless it was taken out for good. As long as the map that is out names it
    * nobody is told: the one without it is not saved yet, and whoever is told so clears what it has. *[found]* It asks again.
    */
-  sendRemoved(link: Link, { nodeId, incarnation }: HeartbeatMessage | RegisterMessage): void {
+  #sendRemoved(link: Link, { nodeId, incarnation }: HeartbeatMessage | RegisterMessage): void {
     const map = this.#options.map();
     if (map?.node(nodeId)?.incarnation === incarnation) return;
     if (this.#options.administration.isDrained(nodeId))
       link.send({ type: MessageType.stop, epoch: 0, fault: '' });
-    else link.send({ type: MessageType.removed, incarnation, epoch: map?.epoch ?? 0 });
+    else {
+      if (this.#options.roster.takenForDead.has(incarnation)) this.#options.livesStill(nodeId);
+      link.send({ type: MessageType.removed, incarnation, epoch: map?.epoch ?? 0 });
+    }
+  }
+
+  /** @returns whose heartbeat it is; undefined: nobody's any more, and he is told */
+  onHeartbeat(link: Link, message: HeartbeatMessage): Member | undefined {
+    const member = this.#options.roster.members.get(message.nodeId);
+    const map = this.#options.map();
+    if (member?.incarnation !== message.incarnation) {
+      this.#sendRemoved(link, message);
+      return undefined;
+    }
+    if (map?.epoch === message.epoch) forgetCleared(member, map);
+    return member;
   }
 
   #welcome(id: number, link: Link, rid: number, map: ClusterMap): void {

@@ -31,7 +31,7 @@ export class Roster {
   readonly isolated = new Map<number, Isolation>();
   /** Copies that learners have finished: slot to node id to the epoch of joining that it was for. */
   readonly copied = new Map<number, Map<number, number>>();
-  /** Incarnations, still in the map, that an administrator takes for dead (M3). */
+  /** Incarnations that an administrator takes for dead (M3): still in the map, or some slot waits that they may have. */
   readonly takenForDead = new Set<number>();
 
   /** All that the map names, as long as nothing is heard of them; whoever was taken for dead stays so. */
@@ -98,8 +98,10 @@ export class Roster {
   /**
    * Notes on copies that no longer concern a learner, or one that has joined anew, and on members that are none, are dropped. So are
    * lapsed members that it does not name any more: before it was out they had what they held *[found]*.
+   *
+   * @param isWaiting - some slot of it waits for a disk (D3)
    */
-  onPublished(map: ClusterMap, nowMs: number): void {
+  onPublished(map: ClusterMap, nowMs: number, isWaiting = false): void {
     for (const id of this.lapsed) {
       const member = this.members.get(id);
       if (member !== undefined && map.node(id)?.incarnation !== member.incarnation)
@@ -112,7 +114,7 @@ export class Roster {
     }
     const present = new Set(map.nodes.map(({ incarnation }) => incarnation));
     for (const incarnation of this.takenForDead)
-      if (!present.has(incarnation)) this.takenForDead.delete(incarnation);
+      if (!present.has(incarnation) && !isWaiting) this.takenForDead.delete(incarnation);
   }
 }
 

@@ -239,6 +239,8 @@ export class Tasks {
     const task = this.#task;
     if (task?.task === 'drain') this.#dismiss(task.nodeId);
     this.#end();
+    // No map may come that would save it. *[found: a node that had been drained was admitted again by the next manager]*
+    this.#options.save();
   }
 
   #end(outcome?: TaskState['outcome'], note?: string): void {

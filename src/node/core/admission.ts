@@ -68,7 +68,7 @@ export class Admission {
 
   /** Why a member of the slot has no right to act in it now; -1: it has. */
   #rightFault(slot: number): FencedReason | -1 {
-    if (this.#membership.isLeaving(slot)) return FencedReason.leaving;
+    if (this.#membership.isLeaving(slot)) return this.#lease.isPromised(slot) ? -1 : FencedReason.leaving;
     return this.#lease.holds(slot) ? -1 : FencedReason.noLease;
   }
 

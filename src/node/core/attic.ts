@@ -1,5 +1,6 @@
 /**
- * What the disk held when this node started, slot by slot, and the labels on it (PROTOCOL M6, D2, D3).
+ * What this node held before it joined, slot by slot, and the labels on it (PROTOCOL M6, D2, D3): what its disk held when it
+ * started, and what it had whole when it was removed while alive.
  *
  * Nothing of it serves. A slot leaves the attic in one of three ways:
  * - the map names this node a full replica of it, joined at the epoch on its label: the whole slot had gone down, and
@@ -12,6 +13,7 @@
  */
 import type { AppliedList } from '../../protocol/applied-list.js';
 import { copyBytes } from '../../protocol/copy-bytes.js';
+import { unlabelled } from '../../protocol/messages.js';
 import type { DiskContent, Entry } from '../../protocol/messages.js';
 import type { Version } from '../../protocol/version.js';
 import type { Journal } from './journal.js';
@@ -31,12 +33,15 @@ export function atticSlot(slot: number): number {
   return atticOffset + slot;
 }
 
-/** What the attic has of a key. A copy: a view would not outlive the first change to the store. */
+/**
+ * What the attic has of a key. A copy: a view would not outlive the first change to the store. From a disk it is VALID (D3); of a
+ * node that was removed while alive as it was, for nobody knows whether the write was committed.
+ */
 export function atticEntry(store: KeyStore, record: RecordId): Entry {
   return {
     key: store.keyOf(record),
     version: store.versionOf(record),
-    valid: true,
+    valid: store.isValid(record),
     value: copyBytes(store.valueOf(record)),
     expiresAtMs: store.expiresAtMs(record),
     applied: store.appliedOf(record),
@@ -85,6 +90,19 @@ export class Attic {
     this.#untouched.add(slot);
   }
 
+  /**
+   * M6: what the node held whole, and has no part in any more, though it goes on: it was removed, or is to be restarted. Nobody works at the
+   * slot's keys any more.
+   */
+  keep(slot: number): void {
+    this.drop(slot);
+    this.#overlaid.delete(slot);
+    if (this.#store.keysIn(slot) === 0) return;
+    this.#store.moveSlot(slot, atticSlot(slot));
+    this.#slots.add(slot);
+    this.#untouched.add(slot);
+  }
+
   /** While the node starts, once all records are there. */
   loaded({ clusterId, slots, clockUs }: DiskContent): void {
     this.#clusterId = clusterId;
@@ -94,10 +112,19 @@ export class Attic {
     if (clusterId === '') this.#untouched.clear();
   }
 
-  /** What REGISTER tells of it. */
+  /** What REGISTER tells of it. Without a disk, too: whoever is left of a slot may be all there is (M6). */
   content(): DiskContent {
     const slots = [...this.#labels].filter(([slot]) => this.#membership.role(slot) === Role.none);
-    return { clusterId: this.#clusterId, slots, clockUs: this.#clockUs };
+    // D3: a learner that is not done has on its disk what may be all that is left; by no label, so it brings nothing back. *[found: to the
+    // next manager, or on the next connection, it had nothing; it was taken off for being silent, and cleared the only disk]*
+    const hints = [...this.#overlaid].filter(
+      (slot) => this.#membership.role(slot) === Role.learner && this.has(slot),
+    );
+    return {
+      clusterId: this.#clusterId,
+      slots: [...slots, ...hints.map((slot) => [slot, unlabelled] as const)],
+      clockUs: this.#clockUs,
+    };
   }
 
   has(slot: number): boolean {
@@ -205,17 +232,21 @@ export class Attic {
     if (this.#slots.delete(slot)) this.#store.clearSlot(atticSlot(slot));
   }
 
+  /** Others do not hold the slot whole, or not all of them do. */
+  isOpen(slot: number): boolean {
+    const map = this.#membership.map;
+    const assignment = map?.slots[slot];
+    if (map === null || assignment === undefined) return false;
+    return assignment.learners.length > 0 || assignment.replicas.length < map.settings.replicas;
+  }
+
   /** Drops what others hold whole without this node. */
   onMapAdopted(): void {
     const { map, nodeId, incarnation } = this.#membership;
     // Before it has its place in the map nobody knows yet what it can bring back.
     if (map === null || incarnation === 0 || map.node(nodeId)?.incarnation !== incarnation) return;
-    const wanted = map.settings.replicas;
     for (const slot of [...this.#slots]) {
-      const assignment = map.slots[slot];
-      const isOpen =
-        assignment !== undefined && (assignment.learners.length > 0 || assignment.replicas.length < wanted);
-      if (isOpen || this.#membership.role(slot) !== Role.none) continue;
+      if (this.isOpen(slot) || this.#membership.role(slot) !== Role.none) continue;
       this.drop(slot);
       this.#unlabel(slot);
     }

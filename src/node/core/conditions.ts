@@ -20,7 +20,6 @@ import type { Journal } from './journal.js';
 import type { Condition } from './key-work.js';
 import { LateFirsts } from './late-firsts.js';
 import type { Lease } from './lease.js';
-import { Role } from './membership.js';
 import type { Membership } from './membership.js';
 import type { PeerWrite } from './peer-writes.js';
 import type { NodePorts } from './ports.js';
@@ -187,8 +186,7 @@ export class Conditions {
   committed(condition: Condition, write: PeerWrite): void {
     const membership = this.#membership;
     const unchanged = membership.map?.slots[condition.slot]?.changedAt === write.changedAt;
-    const serves = membership.role(condition.slot) === Role.full && this.#lease.holds(condition.slot);
-    if (!unchanged || !serves || membership.isLeaving(condition.slot)) this.interrupted(condition);
+    if (!unchanged || this.#replica.serviceFault(condition.slot) !== -1) this.interrupted(condition);
     else if (condition.isConfirming) this.#answerIfListed(condition);
     else this.#answerApplied(condition, write.version);
   }

@@ -152,10 +152,12 @@ export class Learner {
 
   /**
    * Not more than the disk can take, or it would be full for the writes of those who wait (D4); but one batch now and then,
-   * however much those bring: the slot is short of a replica.
+   * however much those bring: the slot is short of a replica. Nor into the last of the room, which is for what others hold already.
    */
   #mayAsk(nowMs: number): boolean {
     const { underWay } = this.#sources;
+    // D4 *[found: copies took a disk to its last byte, after which nothing could be deleted; and the memory of a container, which ended nodes]*
+    if (this.#journal.isSpent || this.#replica.store.isSystemSpent) return false;
     if (this.#journal.isBehind && (underWay > 0 || nowMs - this.#askedAtMs < behindMs)) return false;
     const limit = this.#membership.map?.settings.copyBytesPerSecondMax ?? 0;
     return this.#pace.allows(underWay) && this.#budget.allows(underWay, limit, nowMs);

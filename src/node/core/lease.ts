@@ -65,6 +65,15 @@ export class Lease {
     return this.clock.isSure && this.promises.cover(slot, nowMs);
   }
 
+  /**
+   * M4, M8: whether it may serve the slot although it is fenced there: the other members have all promised not to adopt what it is fenced for.
+   * *[found: the manager was killed behind a fence, and nobody read or wrote the slot until it was back]*
+   */
+  isPromised(slot: number): boolean {
+    const others = (this.#membership.map?.members(slot).length ?? 0) - 1;
+    return others > 0 && this.clock.isSure && this.promises.cover(slot, this.#ports.nowMs());
+  }
+
   onLease(message: LeaseMessage): void {
     const sentMs = this.#heartbeats.get(message.rid);
     if (sentMs === undefined) return;

@@ -36,6 +36,11 @@ export class Membership {
     return this.#map?.epoch ?? 0;
   }
 
+  /** The adopted map names this node, in its present life. */
+  get isMember(): boolean {
+    return this.incarnation !== 0 && this.#map?.node(this.nodeId)?.incarnation === this.incarnation;
+  }
+
   role(slot: number): Role {
     return (this.#roles[slot] ?? Role.none) as Role;
   }
@@ -65,10 +70,10 @@ export class Membership {
   adopt(map: ClusterMap): RoleChange[] {
     const previous = this.#map;
     const rolesBefore = this.#roles;
-    const isMember = this.incarnation !== 0 && map.node(this.nodeId)?.incarnation === this.incarnation;
     const leavingBefore = this.#leavingAt;
     const changes: RoleChange[] = [];
     this.#map = map;
+    const { isMember } = this;
     this.#roles = new Uint8Array(map.slots.length);
     this.#leavingAt = new Float64Array(map.slots.length);
     map.slots.forEach((assignment, slot) => {

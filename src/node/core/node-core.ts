@@ -32,6 +32,7 @@ import { Learner } from './learner.js';
 import { Lease } from './lease.js';
 import type { Holdings } from './lease.js';
 import { Membership, Role } from './membership.js';
+import type { RoleChange } from './membership.js';
 import { PeerReach } from './peer-reach.js';
 import type { PeerWrite } from './peer-writes.js';
 import { nodeTimings } from './ports.js';
@@ -290,16 +291,16 @@ export class NodeCore implements ReplicaOwner {
     this.#heartbeat();
   }
 
-  /** M6: whoever was removed joins anew, and what it holds is gone: it is filled again as a learner. */
+  /** M6: whoever was removed joins anew, and is filled again as a learner. */
   #onRemoved({ incarnation, epoch }: RemovedMessage): void {
     const { membership } = this;
     if (incarnation !== membership.incarnation && incarnation !== 0) return;
     if (membership.incarnation !== 0) {
       this.#ports.log(
         'warn',
-        `removed from the cluster at epoch ${epoch}; dropping all data and joining anew`,
+        `removed from the cluster at epoch ${epoch}; joining anew, to be filled from those that went on`,
       );
-      this.#abandonAllSlots();
+      this.#leaveAllSlots();
       membership.forget();
       this.lease.forget();
       this.#ports.identityChanged(membership.nodeId, 0);
@@ -307,11 +308,11 @@ export class NodeCore implements ReplicaOwner {
     this.#register();
   }
 
-  #abandonAllSlots(): void {
+  #leaveAllSlots(): void {
     for (const before of [Role.full, Role.learner]) {
       for (const slot of this.membership.slotsOf(before)) {
         this.replica.onSlotChanged(slot);
-        this.#onRoleChanged({ slot, before, after: Role.none, joinedAnew: false });
+        this.#onRoleChanged({ slot, before, after: Role.none, joinedAnew: false }, true);
       }
     }
   }
@@ -354,18 +355,26 @@ export class NodeCore implements ReplicaOwner {
     map.slots.forEach((assignment, slot) => {
       if (assignment.changedAt !== previous?.slots[slot]?.changedAt) this.replica.onSlotChanged(slot);
     });
-    for (const change of changes) this.#onRoleChanged(change);
+    const isOut = !this.membership.isMember;
+    for (const change of changes) this.#onRoleChanged(change, isOut);
     this.attic.onMapAdopted();
     this.#ports.mapAdopted(map);
     // A lease that waits for this epoch may be stale by now, and the manager waits to see the epoch adopted.
     this.#heartbeat();
   }
 
-  #onRoleChanged(change: Parameters<Replica['onRoleChanged']>[0]): void {
-    if (change.before !== Role.none && change.joinedAnew) this.#walks.onRoleLost(change.slot);
-    if (change.after === Role.none) this.#walks.onRoleLost(change.slot);
-    this.attic.onRoleChanged(change);
-    this.replica.onRoleChanged(change);
+  /** @param isOut the node is no member of the cluster any more, though it goes on */
+  #onRoleChanged(change: RoleChange, isOut: boolean): void {
+    const { slot, before, after, joinedAnew } = change;
+    if (after === Role.none || (before !== Role.none && joinedAnew)) this.#walks.onRoleLost(slot);
+    if (before === Role.full && after === Role.none && (isOut || this.attic.isOpen(slot))) {
+      // M6: it may yet be all that is left, and if it comes back it need not be sent anew.
+      this.replica.retire(slot);
+      this.attic.keep(slot);
+    } else {
+      this.attic.onRoleChanged(change);
+      this.replica.onRoleChanged(change);
+    }
     this.#learner.onRoleChanged(change);
   }
 

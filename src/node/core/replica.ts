@@ -366,17 +366,33 @@ export class Replica implements PeerWriteOwner {
   }
 
   /** This node's own role in a slot changed. M6: what it held before it joined anew is dropped. */
-  onRoleChanged(change: RoleChange): void {
-    if (change.after !== Role.full) {
-      for (const [record, work] of this.#works) {
-        if (this.store.slotOf(record) === change.slot) this.#dismiss(record, work, FencedReason.notReplica);
-      }
+  onRoleChanged({ slot, after, joinedAnew }: RoleChange): void {
+    if (after === Role.none || (after === Role.learner && joinedAnew)) {
+      this.#leave(slot);
+      this.store.clearSlot(slot);
+    } else if (after === Role.learner) {
+      this.#dismissAll(slot);
     }
-    if (change.after === Role.none || (change.after === Role.learner && change.joinedAnew)) {
-      for (const [record] of this.#works)
-        if (this.store.slotOf(record) === change.slot) this.#works.drop(record);
-      this.store.clearSlot(change.slot);
+  }
+
+  #dismissAll(slot: number): void {
+    for (const [record, work] of this.#works)
+      if (this.store.slotOf(record) === slot) this.#dismiss(record, work, FencedReason.notReplica);
+  }
+
+  /** Nothing is under way any more at the keys of the slot. */
+  #leave(slot: number): void {
+    this.#dismissAll(slot);
+    for (const [record] of this.#works) if (this.store.slotOf(record) === slot) this.#works.drop(record);
+  }
+
+  /** This node has no part in the slot any more, and keeps its keys all the same. Should they serve again, what is INVALID is settled. */
+  retire(slot: number): void {
+    for (const [record] of this.#works) {
+      if (this.store.slotOf(record) === slot && !this.store.isValid(record))
+        this.#settleQueue.push(record, this.#ports.nowMs());
     }
+    this.#leave(slot);
   }
 
   /** M5: one key of a copy. Keeps the higher version, and its state. @param isSaved it came from the own disk */
