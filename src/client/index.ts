@@ -1,4 +1,5 @@
 /** The public client library: `import { GTStoreClient } from 'gtstore'`. */
+/// <reference types="node" preserve="true" />
 export type { EntriesOptions, OperationOptions, WriteOptions } from './arguments.js';
 export type { CompareAndSetResult, Entry } from './calls.js';
 export { diagnosticsChannelNames } from './diagnostics.js';
@@ -13,6 +14,7 @@ export type {
   SlotMove,
   TaskProgress,
 } from '../protocol/admin.js';
+export type { Mutate } from './read-modify-write.js';
 export type { NotStorable, Storable } from './storable.js';
 export type { StoredEntry } from './stored-entries.js';
 export type { ClusterMap, MemberNode, SlotAssignment } from '../protocol/cluster-map.js';
