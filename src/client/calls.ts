@@ -43,6 +43,8 @@ export abstract class Call<T> {
   readonly #startedAtMs: number;
   signal: AbortSignal | undefined;
   onAbort: (() => void) | undefined;
+  /** Why none of those that answered at the managers' addresses when it began was one of this cluster. */
+  stranger: GTStoreError | undefined;
 
   constructor(resolve: (result: T) => void, reject: (error: unknown) => void) {
     this.#resolve = resolve;
@@ -62,7 +64,9 @@ export abstract class Call<T> {
   }
 
   #errorOf(operation: Operation): GTStoreError {
-    return errorOf(operation, this.#isWrite(operation), this.signal);
+    const error = errorOf(operation, this.#isWrite(operation), this.signal);
+    if (this.stranger === undefined || error.code !== 'UNAVAILABLE') return error;
+    return strangerError(this.stranger, error.outcome);
   }
 
   /** The operation is decided; it and its bytes are reused when this returns. */
@@ -95,6 +99,15 @@ export abstract class Call<T> {
       error: operation.outcome === Outcome.done ? undefined : this.#errorOf(operation),
     };
   }
+}
+
+/** Another cluster has the addresses of the client's: one in memory that was ended and started again is another one. */
+export function strangerError(stranger: GTStoreError, outcome: WriteOutcome | undefined): GTStoreError {
+  const text = `the cluster of this client cannot be reached: ${stranger.message}; if it has ended, make a new client`;
+  return new GTStoreError('PROTOCOL', text, {
+    cause: stranger,
+    ...(outcome === undefined ? {} : { outcome }),
+  });
 }
 
 /** A value that is none of ours: another program stored it. */

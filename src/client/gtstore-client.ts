@@ -434,7 +434,7 @@ export class GTStoreClient extends EventEmitter<ClientEvents> implements AsyncDi
       const call = new CallType(resolve, reject);
       const operation = start(settings, deadlineMs, call);
       if (operation === undefined) throw queueFullError();
-      this.#session.watch(operation);
+      this.#session.watch(operation, call as Call<unknown>);
       if (signal !== undefined) this.#giveUpWhenAborted(operation, call, signal);
     });
   }

@@ -26,6 +26,7 @@ export interface ManagerLinksOptions {
 }
 
 interface ManagerLink {
+  readonly address: Address;
   readonly redialler: Redialler;
   /** Greeted, and a manager of ours as far as is known. */
   connection: Connection | undefined;
@@ -107,7 +108,7 @@ export class ManagerLinks {
         onDialFailed();
       },
     });
-    const link: ManagerLink = { redialler, connection: undefined, offsetUs: 0 };
+    const link: ManagerLink = { address, redialler, connection: undefined, offsetUs: 0 };
     this.#links.push(link);
   }
 
@@ -122,7 +123,7 @@ export class ManagerLinks {
     }
     const clusterId = this.#options.clusterId();
     if (clusterId !== undefined && peer.clusterId !== clusterId) {
-      this.#dropStranger(connection, clusterId);
+      this.#dropStranger(address, connection, clusterId);
       return null;
     }
     this.#troubles.delete(address);
@@ -132,18 +133,20 @@ export class ManagerLinks {
     return offsetUs;
   }
 
-  #dropStranger(connection: Connection, clusterId: string): void {
+  #dropStranger(address: Address, connection: Connection, clusterId: string): void {
     const text = `${connection.remote} is the manager of cluster ${connection.peer.clusterId}, not of ${clusterId}`;
-    this.#options.onTrouble(new GTStoreError('PROTOCOL', text));
+    const error = new GTStoreError('PROTOCOL', text);
+    this.#noteTrouble(address, error);
+    this.#options.onTrouble(error);
     connection.close('the manager of another cluster');
   }
 
   /** The first map has come: it says which cluster this is, and hence whose clock counts. */
   belongTo(clusterId: string): void {
-    for (const { connection, offsetUs } of this.#links) {
+    for (const { address, connection, offsetUs } of this.#links) {
       if (connection?.isOpen !== true) continue;
       if (connection.peer.clusterId === clusterId) this.#options.clock.learn(offsetUs);
-      else this.#dropStranger(connection, clusterId);
+      else this.#dropStranger(address, connection, clusterId);
     }
   }
 

@@ -17,6 +17,7 @@ import { clearInterval, monotonicMs, pause, setInterval } from '../transport/rea
 import { RequestTable } from '../transport/requests.js';
 import type { Address } from './arguments.js';
 import { BusyPoll } from './busy-poll.js';
+import { strangerError } from './calls.js';
 import type { Call } from './calls.js';
 import { ClientCore } from './core/client-core.js';
 import type { Operation } from './core/operation.js';
@@ -70,6 +71,9 @@ export class Session {
   /** Told of every step towards being connected. */
   #onProgress: (() => void) | undefined;
 
+  /** Why what answers at the addresses of all managers is no manager of this cluster: most likely another one has been started there. */
+  #stranger: GTStoreError | undefined;
+
   constructor(options: SessionOptions, listener: SessionListener) {
     this.#options = options;
     this.#listener = listener;
@@ -122,17 +126,27 @@ export class Session {
       hello,
       clusterId: () => this.core.map?.clusterId,
       onUp: (connection) => {
+        this.#stranger = undefined;
         connection.send({ type: MessageType.getMap, rid: 0, newerThan: this.core.map?.epoch ?? 0 });
       },
       onMessage: (connection, message) => {
         if (!this.requests.settle(connection, message)) this.core.onManagerMessage(message);
       },
       onTrouble: (error) => {
+        this.#noteStranger();
         listener.trouble(error);
       },
-      onDialFailed: () => this.#onProgress?.(),
+      onDialFailed: () => {
+        this.#noteStranger();
+        this.#onProgress?.();
+      },
     });
     this.#nodeClocks = new NodeClocks({ clock: this.#clock, map, hello, localAddress });
+  }
+
+  #noteStranger(): void {
+    const { isHopeless, connection, trouble } = this.#managers;
+    this.#stranger = isHopeless && connection === undefined && this.core.map !== null ? trouble : undefined;
   }
 
   #hello(): HelloMessage {
@@ -214,7 +228,8 @@ export class Session {
   }
 
   /** This operation, perhaps among others, is under way: their deadlines are watched until there are none. */
-  watch(operation: Operation): void {
+  watch(operation: Operation, call: Call<unknown>): void {
+    if (this.#stranger !== undefined) call.stranger = this.#stranger;
     if (this.core.inFlight === 1) this.#busyPoll.began(operation, this.#clock.nowMs);
     else this.#busyPoll.stop();
     this.#timer ??= new AfterPollTimer(tickMs, () => {
@@ -314,6 +329,7 @@ export class Session {
       const { manager } = this;
       if (this.isClosed) throw closedError();
       if (manager === undefined) {
+        if (this.#stranger !== undefined) throw strangerError(this.#stranger, 'not-applied');
         const text = 'the manager is away; reads and writes go on without it';
         throw new GTStoreError('UNAVAILABLE', text, isWrite || attempt === 0 ? notSent : {});
       }

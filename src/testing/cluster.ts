@@ -141,7 +141,8 @@ export class TestCluster {
 
   /**
    * Ends manager and nodes at one moment with SIGKILL, as when the host is reset; fulfilled when all are gone.
-   * `restartManager` starts them again; with `durability` they come back with what they have on disk.
+   * `restartManager` starts them again; with `durability` they come back with what they have on disk, without it is another cluster, for
+   * which clients are to be made anew.
    */
   async killAll(): Promise<void> {
     await this.#refresh();
