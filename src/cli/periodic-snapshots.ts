@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { constants, access, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Argv } from 'yargs';
 import { makeSyncedDirectory } from '../files/directories.js';
@@ -37,6 +38,8 @@ const msPerUnit: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_
 const firstMsMin = 3_600_000;
 /** How long one that is told to end may take to clean up. */
 export const stopMsMax = 5_000;
+/** And one that was killed to be gone. */
+const killedMsMax = 1_000;
 
 export function snapshotFlags<T>(command: Argv<T>): Argv<T & SnapshotFlags> {
   return command
@@ -139,7 +142,8 @@ export class PeriodicSnapshots {
     clearTimeout(this.#timer);
     this.#child?.kill('SIGTERM');
     const timer = setTimeout(() => this.#child?.kill('SIGKILL'), stopMsMax);
-    await this.#running;
+    // Of a directory that hangs nothing comes back, and a process in it cannot be killed.
+    await Promise.race([this.#running, pause(stopMsMax + killedMsMax, undefined, { ref: false })]);
     clearTimeout(timer);
   }
 

@@ -6,7 +6,7 @@ import type { ManagerOptions, ManagerServer } from '../manager/index.js';
 import { replicasMax } from '../protocol/settings.js';
 import { prepareDataDirectory } from './data-directory.js';
 import { expectEnoughFiles } from './enough-files.js';
-import { UsageError, reportFailure } from './exit.js';
+import { UsageError, exitSurely, reportFailure } from './exit.js';
 import type { NodeExtras } from './forked-node.js';
 import { isAnyAddress, resolveHost } from './hosts.js';
 import { createLogger } from './logger.js';
@@ -81,9 +81,9 @@ async function start(args: StartArguments): Promise<void> {
   } catch (error) {
     reportFailure(error);
   }
-  await snapshots?.stop();
-  await manager.stop();
-  process.exit();
+  // Side by side: a directory of snapshots that hangs is no reason for the nodes to go on.
+  await Promise.all([snapshots?.stop(), manager.stop()]);
+  exitSurely();
 }
 
 function isLaterLife({ life = 1 }: StartArguments): boolean {

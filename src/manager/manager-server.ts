@@ -326,7 +326,10 @@ export class ManagerServer {
     }
     this.#spawner.close();
     await this.#listener.close();
-    await this.#writer.close();
+    if (!(await this.#writer.close())) {
+      this.#options.log.warn("the manager's disk hangs; ending without the state that is being written");
+      return;
+    }
     // What nodes have on disk is for the next start; a cluster that never came to be has nothing there.
     const isOver = this.core.settings.durability === 'none' || this.core.map === null;
     if (isOver) await this.#store.clear();

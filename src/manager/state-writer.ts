@@ -2,12 +2,15 @@
  * Saves the manager's states one after the other (state-queue.ts). A failure is logged, now and then while it lasts, and tried again: until it succeeds nothing new is published,
  * and the cluster serves on under the map it has.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../protocol/logger.js';
 import type { ManagerState } from './core/state.js';
 import { StateQueue } from './core/state-queue.js';
 import type { MetadataStore } from './metadata-store.js';
 
 const retryMsDefault = 200;
+/** For the state being written at the end: a disk that hangs would be waited for for ever. */
+const closeMsMax = 3000;
 /** A full disk may stay full for hours: told at once, then every ten seconds, and when it is over. */
 const failuresPerLogLine = 10_000 / retryMsDefault;
 
@@ -66,9 +69,10 @@ export class StateWriter {
     return this.#closed;
   }
 
-  /** Waits for the state being written; later ones are dropped. */
-  async close(): Promise<void> {
+  /** Waits for the state being written, but not for a disk that hangs; later ones are dropped. @returns whether none is being written */
+  async close(withinMs = closeMsMax): Promise<boolean> {
     this.#closed = true;
-    await this.#writing;
+    const saved = (this.#writing ?? Promise.resolve()).then(() => true);
+    return Promise.race([saved, pause(withinMs, false, { ref: false })]);
   }
 }

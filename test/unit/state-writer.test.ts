@@ -90,4 +90,23 @@ describe("writing the manager's state", () => {
     expect(begun).to.deep.equal([1]);
     expect(saved).to.deep.equal([]);
   });
+
+  it('is not waited for at the end for longer than a while: a disk that hangs does not keep a cluster from ending', async () => {
+    const hung: MetadataStore = { ...store, save: () => new Promise(() => undefined) };
+    const writer = new StateWriter(
+      hung,
+      log,
+      () => undefined,
+      () => undefined,
+    );
+    expect(await writer.close(10)).to.equal(true);
+    const other = new StateWriter(
+      hung,
+      log,
+      () => undefined,
+      () => undefined,
+    );
+    other.write(stateOf(1));
+    expect(await Promise.race([other.close(10), until(() => false).catch(() => 'for ever')])).to.equal(false);
+  });
 });
