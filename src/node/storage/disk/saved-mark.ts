@@ -9,6 +9,7 @@ import { open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { syncDirectory } from '../../../files/directories.js';
 import type { Logger } from '../../../protocol/logger.js';
 import { Corruption } from './format.js';
 
@@ -57,15 +58,11 @@ export class SavedMark {
     try {
       await file.write(textOf(0), 0);
       await file.sync();
+      for (const each of [directory, join(directory, '..')]) await syncDirectory(each);
     } catch (error) {
       await file.close();
       await unlink(path);
       throw error;
-    }
-    for (const each of [directory, join(directory, '..')]) {
-      const folder = await open(each, 'r');
-      await folder.sync();
-      await folder.close();
     }
     return new SavedMark(file, 0, log);
   }
