@@ -98,7 +98,8 @@ function clusterOptions(command: Argv) {
     .option('durability', {
       choices: durabilities,
       requiresArg: true,
-      describe: 'Whether writes are on disk: not at all, within a second, or before they are acknowledged',
+      describe:
+        'Whether writes are on disk: not at all, within half a second, or before they are acknowledged',
       defaultDescription: 'interval with --data-dir, else none',
     })
     .option('host-label', {

@@ -15,8 +15,6 @@ export async function withClient(
   // Only here: `start` and `--help` need no client.
   const { GTStoreClient } = await import('../client/index.js');
   const store = new GTStoreClient({ manager: managerOrDefault(manager) });
-  // Failures reach the operation that meets them; without a listener this event would end the process.
-  store.on('error', () => undefined);
   try {
     await init(store);
     await work(store);

@@ -8,7 +8,7 @@ export interface ManagerOptions {
   readonly port: number;
   /** How many nodes to fork; default: as stored, or 7. */
   readonly nodes?: number;
-  /** Of a new cluster. Replicas and durability that differ from those of a stored one are an error. */
+  /** Of a new cluster. What differs from a stored one's is an error. */
   readonly settings?: Partial<Omit<ClusterSettings, 'slotCount'>>;
   /** Of each node forked here, most memory for what it stores, 0: no limit; default: as stored, or none. */
   readonly memoryBytesMax?: number;

@@ -27,7 +27,7 @@ export type AdminRequest =
   | { readonly command: 'set-replicas'; readonly replicas: number; readonly mbPerSecond?: number }
   /** Every node that the manager forked, one after the other, each once all slots are whole. */
   | { readonly command: 'restart-rolling' }
-  /** Goes on with empty slots where every node that could bring the data back is away (M6). */
+  /** Slots that wait for data go on with what a node that is there has of them, or empty; nodes that were silent for long are taken for dead (D3, M3). */
   | { readonly command: 'accept-loss' }
   /** Ends the task under way: what was moved stays moved, the rest is left. */
   | { readonly command: 'cancel' }

@@ -1,11 +1,11 @@
 /**
- * The settings of a cluster. They are chosen once, when it is created, travel in the cluster map, and are
- * obeyed by nodes and clients alike; nobody needs to configure a client.
+ * The settings of a cluster. They are chosen once, when it is created - but for the number of replicas and the pace of copying, which an administrator may
+ * change - travel in the cluster map, and are obeyed by nodes and clients alike; nobody needs to configure a client.
  */
 
 /**
  * What an acknowledgement means. `none`: the write is in the memory of all K replicas. `interval`: and on their disks
- * within a second. `always`: and on their disks already.
+ * within half a second, or answers wait. `always`: and on their disks already.
  */
 export const durabilities = ['none', 'interval', 'always'] as const;
 export type Durability = (typeof durabilities)[number];
@@ -57,7 +57,7 @@ export const hostBytesMax = 255;
 export const timeoutMsMax = 2 * 60_000;
 export const timeoutMsDefault = 10_000;
 
-/** A version may be this far ahead of the cluster's clock: hosts' clocks are learnt once, by the manager's. */
+/** A version may be this far ahead of the cluster's clock: hosts' clocks are learnt by the manager's, now and then. */
 export const clockAheadMsMax = 60 * 60_000;
 
 /** Share of a lease by which two honest clocks may drift apart; the grantor waits that much longer (M1). */

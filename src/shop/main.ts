@@ -178,8 +178,6 @@ function report(error: unknown): void {
 function connector(manager: string): () => Promise<GTStoreClient> {
   return async () => {
     const client = new GTStoreClient({ manager });
-    // Every failure also reaches the operation that meets it; without a listener this event would end the process.
-    client.on('error', () => undefined);
     try {
       await client.init();
     } catch (error) {

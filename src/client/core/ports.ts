@@ -7,7 +7,7 @@ import type { Operation } from './operation.js';
 export interface ClientPorts {
   /** Milliseconds of this host's monotonic clock, sampled at each batch. */
   nowMs(): number;
-  /** Microseconds of the manager's clock: own monotonic clock plus the offset learnt at `init` (W1). */
+  /** Microseconds of the manager's clock: own monotonic clock plus the offset learnt at `init` and every ten minutes (W1). */
   clockUs(): number;
   /** Uniform in [0, 1). */
   random(): number;

@@ -35,7 +35,7 @@ export interface AdminOptions {
   /** A process has that id, as far as is known. */
   readonly isMember: (nodeId: number) => boolean;
   readonly spawn: (nodeId: number) => void;
-  /** Goes on with empty slots where nobody can bring the data back (M6). */
+  /** Gives up what only nodes that are away could bring back (D3, M3). */
   readonly acceptLoss: () => AdminResult;
   readonly hot: (request: Extract<AdminRequest, { command: 'hot' }>) => AdminResult;
   /** Saves the notes as they are now. @returns the serial of the state */

@@ -1,5 +1,5 @@
 /**
- * Derives the next map from the published one and the manager's notes. Pure: the same notes give the same map.
+ * Derives the next map from the published one and the manager's notes. The same notes give the same map.
  *
  * Everything that needs no fence is taken into one map at once: members that are gone leave, learners that are done
  * are promoted, absent homes get substitutes, new members become learners. Only when nothing of that is left are

@@ -1,4 +1,4 @@
-/** When a dead node gets its next life: at once the first time, then with exponential back-off and jitter. */
+/** When a dead node gets its next life: after some 0.15 s the first time, then with exponential back-off and jitter. */
 import type { ManagerPorts, ManagerTimings } from './ports.js';
 import type { Roster } from './roster.js';
 

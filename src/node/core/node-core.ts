@@ -384,7 +384,7 @@ export class NodeCore implements ReplicaOwner {
     link.send({ type: MessageType.map, rid, map: data });
   }
 
-  /** W3: asks for a newer map, from that node if given, else from the manager, else from any peer. */
+  /** W3: asks for a newer map, from that node if given and connected, else from the manager. */
   mapWanted(fromNode?: number): void {
     const nowMs = this.#ports.nowMs();
     if (nowMs - this.#mapWantedAtMs < mapWantedEveryMs) return;
