@@ -14,19 +14,12 @@ import { performance } from 'node:perf_hooks';
 export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers;
 /** Fulfilled after so many milliseconds. */
 export const { setTimeout: pause } = promises;
-export const { queueMicrotask } = globalThis;
+export const { queueMicrotask, Date } = globalThis;
 
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called below as a method of what it was taken from
 const { now } = performance;
-// By itself: a test may put a function of its own in its place, which is one more member of the class.
-const { now: dateNow } = Date;
 
 /** Milliseconds of the monotonic clock. */
 export function monotonicMs(): number {
   return now.call(performance);
-}
-
-/** Milliseconds of this host's wall clock. */
-export function wallMs(): number {
-  return dateNow.call(Date);
 }

@@ -6,13 +6,13 @@
  * clock does not: `sample` tells when the latter ran ahead. A step of the wall clock looks the same, so whoever is
  * told may only give something up, never gain by it.
  */
-import { monotonicMs, wallMs } from './real-time.js';
+import { Date, monotonicMs } from './real-time.js';
 
 const suspensionMsMin = 200;
 
 export class SampledClock {
   #nowMs = monotonicMs();
-  #wallMs = wallMs();
+  #wallMs = Date.now();
   #aheadMs = 0;
 
   /** Milliseconds, as of the last `sample`. */
@@ -28,7 +28,7 @@ export class SampledClock {
   /** @returns whether the host seems to have been suspended since the last call. */
   sample(): boolean {
     const elapsedMs = -this.#nowMs + (this.#nowMs = monotonicMs());
-    const wallElapsedMs = -this.#wallMs + (this.#wallMs = wallMs());
+    const wallElapsedMs = -this.#wallMs + (this.#wallMs = Date.now());
     this.#aheadMs = wallElapsedMs - elapsedMs;
     return this.#aheadMs > suspensionMsMin;
   }

@@ -89,17 +89,6 @@ describe('a client beside fake timers', () => {
     }
   });
 
-  it('nor one whose function alone was put in its place', () => {
-    const clock = new SampledClock();
-    const { now } = Date;
-    Date.now = () => now.call(Date) + 3_600_000;
-    try {
-      expect(clock.sample()).to.equal(false);
-    } finally {
-      Date.now = now;
-    }
-  });
-
   it('serves when they are gone', async () => {
     await using client = await connected();
     await underFakes(async () => {
